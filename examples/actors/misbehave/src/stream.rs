@@ -1,0 +1,80 @@
+//! Bodies that are slow, long, or end in the middle.
+
+use std::time::Duration;
+
+use actor_http::{respond, start};
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+use wasip2::io::streams::StreamError;
+
+use crate::TEXT;
+
+const HEADERS: &[(&str, &str)] = &[("content-type", TEXT)];
+
+/// Reads the request body to its end, holding none of it, and answers with its length.
+pub(crate) fn count(request: &IncomingRequest, response_out: ResponseOutparam) {
+    let body = request.consume().expect("the body is taken once");
+    let stream = body.stream().expect("the stream is taken once");
+    let mut bytes = 0_u64;
+    loop {
+        match stream.blocking_read(64 * 1024) {
+            Ok(chunk) => bytes += chunk.len() as u64,
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(error)) => {
+                let reason = error.to_debug_string();
+                return respond(
+                    response_out,
+                    400,
+                    TEXT,
+                    format!("after {bytes} bytes: {reason}\n").as_bytes(),
+                );
+            }
+        }
+    }
+    respond(response_out, 200, TEXT, format!("{bytes} bytes\n").as_bytes());
+}
+
+/// Sends `n` lines, waiting `ms` before each.
+pub(crate) fn trickle(response_out: ResponseOutparam, n: u64, ms: u64) {
+    let mut body = start(response_out, 200, HEADERS);
+    for line in 1..=n {
+        std::thread::sleep(Duration::from_millis(ms));
+        if !body.write(format!("line {line}\n").as_bytes()) {
+            return;
+        }
+    }
+    body.finish();
+}
+
+/// Sends `bytes` bytes as fast as the client takes them.
+pub(crate) fn big(response_out: ResponseOutparam, bytes: u64) {
+    let block = [b'x'; 64 * 1024];
+    let mut body = start(response_out, 200, HEADERS);
+    let mut left = bytes;
+    while left > 0 {
+        let piece = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
+        if !body.write(&block[..piece]) {
+            return;
+        }
+        left -= piece as u64;
+    }
+    body.finish();
+}
+
+/// Sends the head and a first line at once, then goes on working and writing although nobody may be waiting.
+pub(crate) fn early(response_out: ResponseOutparam, n: u64, ms: u64) {
+    let mut body = start(response_out, 200, HEADERS);
+    body.write(b"answered early\n");
+    for _ in 0..n {
+        std::thread::sleep(Duration::from_millis(ms));
+        // On purpose not stopping when the client is gone.
+        body.write(b".");
+    }
+    body.finish();
+}
+
+/// Sends the head and a first line, then traps.
+pub(crate) fn panic_after_head(response_out: ResponseOutparam) {
+    let mut body = start(response_out, 200, HEADERS);
+    body.write(b"this line arrives\n");
+    panic!("asked to trap after the head");
+}
