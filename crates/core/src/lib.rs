@@ -1,1 +1,28 @@
-//! core
+//! The vocabulary of the lattice: ids, subjects, links, contracts, labels, image references, calls, states, events.
+//!
+//! No I/O, no async, no clock: every other crate builds on these types, and they build on nothing. Each type that
+//! crosses a wire says here how it is written and how unknown or missing fields read.
+
+mod contract;
+mod escape;
+mod event;
+mod fact;
+mod ids;
+mod image_ref;
+mod invocation;
+mod labels;
+mod link;
+mod state;
+mod subject;
+
+pub use contract::{Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known};
+pub use escape::{escape_key, escape_token, unescape};
+pub use event::{Event, EventName, ParseEventNameError};
+pub use fact::{FactKey, FactKeyError, FactKind};
+pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
+pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
+pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation};
+pub use labels::{LabelError, Labels};
+pub use link::{Link, LinkKey, LinkRejection};
+pub use state::{Reason, State};
+pub use subject::{CtlSubject, CtlVerb, SubjectError, ctl_all_subscriptions, ctl_prefix, event_subject};

@@ -1,0 +1,162 @@
+//! Keys of the lattice's facts: one key per fact in the bucket `LATTICE_{lattice}`, built and parsed here alone.
+
+use std::fmt;
+
+use crate::{ConfigName, Contract, LatticeName, LinkKey, LinkName, escape_key, unescape};
+
+/// Kinds of facts: the first part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FactKind {
+    /// A link.
+    Link,
+    /// A named configuration.
+    Config,
+    /// Claims of an actor or provider that was started.
+    Claims,
+}
+
+impl FactKind {
+    /// The first part of the key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FactKind::Link => "link",
+            FactKind::Config => "config",
+            FactKind::Claims => "claims",
+        }
+    }
+}
+
+/// The key of one fact, typed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FactKey {
+    /// `link.{source}.{target}.{namespace}.{package}.{name}`
+    Link(LinkKey),
+    /// `config.{name}`
+    Config(ConfigName),
+    /// `claims.{subject key}`
+    Claims(String),
+}
+
+/// Why a text is not the key of a fact.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key:?} is not the key of a fact: {why}")]
+pub struct FactKeyError {
+    /// The key as read.
+    pub key: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl FactKey {
+    /// The bucket that holds the facts of `lattice`.
+    #[must_use]
+    pub fn bucket(lattice: &LatticeName) -> String {
+        format!("LATTICE_{lattice}")
+    }
+
+    /// The kind of fact.
+    #[must_use]
+    pub fn kind(&self) -> FactKind {
+        match self {
+            FactKey::Link(_) => FactKind::Link,
+            FactKey::Config(_) => FactKind::Config,
+            FactKey::Claims(_) => FactKind::Claims,
+        }
+    }
+
+    /// Reads a key back.
+    ///
+    /// # Errors
+    /// [`FactKeyError`] for an unknown kind, a wrong number of parts, or a part that no name of ours escapes to.
+    pub fn parse(key: &str) -> Result<Self, FactKeyError> {
+        let fail = |why: String| FactKeyError { key: key.chars().take(512).collect(), why };
+        let mut parts = key.split('.');
+        let kind = parts.next().unwrap_or_default();
+        let parts: Option<Vec<String>> = parts.map(unescape).collect();
+        let parts = parts.ok_or_else(|| fail("a part is not escaped as ours are".into()))?;
+        let read = match (kind, parts.as_slice()) {
+            ("link", [source, target, namespace, package, name]) => FactKey::Link(LinkKey {
+                source: source.parse().map_err(|e: crate::IdError| fail(e.to_string()))?,
+                target: target.parse().map_err(|e: crate::IdError| fail(e.to_string()))?,
+                contract: Contract::new(namespace, package).map_err(|e| fail(e.to_string()))?,
+                name: LinkName::new(name).map_err(|e| fail(e.to_string()))?,
+            }),
+            ("config", [name]) => FactKey::Config(ConfigName::new(name).map_err(|e| fail(e.to_string()))?),
+            ("claims", [subject]) if !subject.is_empty() => FactKey::Claims(subject.clone()),
+            ("link" | "config" | "claims", _) => return Err(fail("wrong number of parts".into())),
+            _ => return Err(fail("unknown kind".into())),
+        };
+        Ok(read)
+    }
+}
+
+impl fmt::Display for FactKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind().as_str())?;
+        let mut part = |text: &str| write!(f, ".{}", escape_key(text));
+        match self {
+            FactKey::Link(key) => {
+                part(key.source.as_str())?;
+                part(key.target.as_str())?;
+                part(key.contract.namespace())?;
+                part(key.contract.package())?;
+                part(key.name.as_str())
+            }
+            FactKey::Config(name) => part(name.as_str()),
+            FactKey::Claims(subject) => part(subject),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::EntityId;
+
+    #[test]
+    fn keys_as_they_stand_in_the_bucket() {
+        let key = LinkKey {
+            source: EntityId::new("http").unwrap(),
+            target: EntityId::new("hello").unwrap(),
+            contract: Contract::http(),
+            name: LinkName::default(),
+        };
+        assert_eq!(FactKey::Link(key).to_string(), "link.http.hello.wasi.http.default");
+        assert_eq!(FactKey::Config(ConfigName::new("a.b:c").unwrap()).to_string(), "config.a=2Eb=3Ac");
+        for bad in ["", "link", "link.a.b", "config.a.b", "rumour.x", "config.=ZZ", "link.a=2E.b.wasi.http.default"] {
+            assert!(FactKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_legal_name_survives(
+            source in "[A-Za-z0-9_-]{1,128}",
+            target in "[A-Za-z0-9_-]{1,128}",
+            name in "[A-Za-z0-9_-]{1,128}",
+            config in "[!-)+-=?-~äöü]{1,40}",
+        ) {
+            let link = FactKey::Link(LinkKey {
+                source: EntityId::new(source).unwrap(),
+                target: EntityId::new(target).unwrap(),
+                contract: Contract::keyvalue(),
+                name: LinkName::new(name).unwrap(),
+            });
+            prop_assert_eq!(FactKey::parse(&link.to_string()).unwrap(), link);
+            let config = FactKey::Config(ConfigName::new(config).unwrap());
+            let text = config.to_string();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-/_=.".contains(&b)), "{}", text);
+            prop_assert_eq!(FactKey::parse(&text).unwrap(), config);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,80}") {
+            let _ = FactKey::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Subjects: the one place that builds and parses them.
+//!
+//! Control: `wasmbus.ctl.v1.{lattice}.…`, events: `wasmbus.evt.{lattice}.{name}`, both as wasmCloud 1.x writes them.
+
+use std::fmt;
+
+use crate::{ConfigName, EventName, HostId, LatticeName, escape_token, unescape};
+
+/// A control subject, typed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CtlSubject {
+    /// The lattice it belongs to.
+    pub lattice: LatticeName,
+    /// What is asked.
+    pub verb: CtlVerb,
+}
+
+/// What a control subject asks for. `component` is v1's word for actor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CtlVerb {
+    /// Every host answers with its description.
+    HostPing,
+    /// That host's inventory.
+    HostGet(HostId),
+    /// That host stops.
+    HostStop(HostId),
+    /// Every host that could run the actor answers.
+    ComponentAuction,
+    /// Start, stop or resize an actor there.
+    ComponentScale(HostId),
+    /// Replace an actor's image there.
+    ComponentUpdate(HostId),
+    /// Every host that could run the provider answers.
+    ProviderAuction,
+    /// Start a provider there.
+    ProviderStart(HostId),
+    /// Stop a provider there.
+    ProviderStop(HostId),
+    /// Set a label of that host.
+    LabelPut(HostId),
+    /// Remove a label of that host.
+    LabelDel(HostId),
+    /// One host of the lattice writes a link.
+    LinkPut,
+    /// One host deletes a link.
+    LinkDel,
+    /// One host tells all links.
+    LinkGet,
+    /// One host tells all claims.
+    ClaimsGet,
+    /// One host writes a configuration.
+    ConfigPut(ConfigName),
+    /// One host tells a configuration.
+    ConfigGet(ConfigName),
+    /// One host deletes a configuration.
+    ConfigDel(ConfigName),
+    /// Every host takes registry credentials.
+    RegistryPut,
+}
+
+/// Why a subject is not a control subject of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unsupported subject {subject:?}: {why}")]
+pub struct SubjectError {
+    /// The subject as read.
+    pub subject: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// `wasmbus.ctl.v1.{lattice}`.
+#[must_use]
+pub fn ctl_prefix(lattice: &LatticeName) -> String {
+    format!("wasmbus.ctl.v1.{lattice}")
+}
+
+/// `wasmbus.evt.{lattice}.{name}`; without a name all events of the lattice.
+#[must_use]
+pub fn event_subject(lattice: &LatticeName, name: Option<EventName>) -> String {
+    match name {
+        Some(name) => format!("wasmbus.evt.{lattice}.{name}"),
+        None => format!("wasmbus.evt.{lattice}.>"),
+    }
+}
+
+/// The subscriptions of a host: subject, and the queue group where exactly one host shall answer.
+#[must_use]
+pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(String, Option<String>)> {
+    let p = ctl_prefix(lattice);
+    let mut all: Vec<(String, Option<String>)> = [
+        format!("{p}.host.ping"),
+        format!("{p}.registry.put"),
+        format!("{p}.host.*.{host}"),
+        format!("{p}.component.*.{host}"),
+        format!("{p}.provider.*.{host}"),
+        format!("{p}.label.*.{host}"),
+        format!("{p}.component.auction"),
+        format!("{p}.provider.auction"),
+    ]
+    .into_iter()
+    .map(|subject| (subject, None))
+    .collect();
+    all.push((format!("{p}.link.*"), Some(format!("{p}.link"))));
+    all.push((format!("{p}.claims.get"), Some(format!("{p}.claims"))));
+    all.push((format!("{p}.config.>"), Some(format!("{p}.config"))));
+    all
+}
+
+impl CtlSubject {
+    /// Reads a subject.
+    ///
+    /// # Errors
+    /// [`SubjectError`] for another prefix, an unknown operation, or a malformed id.
+    pub fn parse(subject: &str) -> Result<Self, SubjectError> {
+        let fail = |why: &str| SubjectError { subject: subject.chars().take(512).collect(), why: why.to_owned() };
+        let rest = subject.strip_prefix("wasmbus.ctl.v1.").ok_or_else(|| fail("not of the v1 control protocol"))?;
+        let (lattice, rest) = rest.split_once('.').ok_or_else(|| fail("no operation"))?;
+        let lattice = LatticeName::new(lattice).map_err(|e| fail(&e.to_string()))?;
+        let (noun, rest) = rest.split_once('.').ok_or_else(|| fail("no operation"))?;
+        let (verb, id) = rest.split_once('.').map_or((rest, None), |(verb, id)| (verb, Some(id)));
+        let verb = match (noun, verb, id) {
+            ("host", "ping", None) => CtlVerb::HostPing,
+            ("component", "auction", None) => CtlVerb::ComponentAuction,
+            ("provider", "auction", None) => CtlVerb::ProviderAuction,
+            ("link", "put", None) => CtlVerb::LinkPut,
+            ("link", "del", None) => CtlVerb::LinkDel,
+            ("link", "get", None) => CtlVerb::LinkGet,
+            ("claims", "get", None) => CtlVerb::ClaimsGet,
+            ("registry", "put", None) => CtlVerb::RegistryPut,
+            ("config", verb, Some(id)) => config_verb(verb, id).map_err(|why| fail(&why))?,
+            (noun, verb, Some(id)) => {
+                let host = HostId::new(id).map_err(|e| fail(&e.to_string()))?;
+                host_verb(noun, verb, host).ok_or_else(|| fail("unknown operation"))?
+            }
+            _ => return Err(fail("unknown operation")),
+        };
+        Ok(Self { lattice, verb })
+    }
+}
+
+fn host_verb(noun: &str, verb: &str, host: HostId) -> Option<CtlVerb> {
+    Some(match (noun, verb) {
+        ("host", "get") => CtlVerb::HostGet(host),
+        ("host", "stop") => CtlVerb::HostStop(host),
+        ("component", "scale") => CtlVerb::ComponentScale(host),
+        ("component", "update") => CtlVerb::ComponentUpdate(host),
+        ("provider", "start") => CtlVerb::ProviderStart(host),
+        ("provider", "stop") => CtlVerb::ProviderStop(host),
+        ("label", "put") => CtlVerb::LabelPut(host),
+        ("label", "del") => CtlVerb::LabelDel(host),
+        _ => return None,
+    })
+}
+
+/// Config names of v1 clients come as they are, dots and all; ours come escaped. Both read.
+fn config_verb(verb: &str, id: &str) -> Result<CtlVerb, String> {
+    let text = unescape(id).ok_or("the config name is not escaped as ours are")?;
+    let name = ConfigName::new(text).map_err(|e| e.to_string())?;
+    match verb {
+        "put" => Ok(CtlVerb::ConfigPut(name)),
+        "get" => Ok(CtlVerb::ConfigGet(name)),
+        "del" => Ok(CtlVerb::ConfigDel(name)),
+        _ => Err("unknown operation".to_owned()),
+    }
+}
+
+impl fmt::Display for CtlSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.", ctl_prefix(&self.lattice))?;
+        match &self.verb {
+            CtlVerb::HostPing => f.write_str("host.ping"),
+            CtlVerb::HostGet(id) => write!(f, "host.get.{id}"),
+            CtlVerb::HostStop(id) => write!(f, "host.stop.{id}"),
+            CtlVerb::ComponentAuction => f.write_str("component.auction"),
+            CtlVerb::ComponentScale(id) => write!(f, "component.scale.{id}"),
+            CtlVerb::ComponentUpdate(id) => write!(f, "component.update.{id}"),
+            CtlVerb::ProviderAuction => f.write_str("provider.auction"),
+            CtlVerb::ProviderStart(id) => write!(f, "provider.start.{id}"),
+            CtlVerb::ProviderStop(id) => write!(f, "provider.stop.{id}"),
+            CtlVerb::LabelPut(id) => write!(f, "label.put.{id}"),
+            CtlVerb::LabelDel(id) => write!(f, "label.del.{id}"),
+            CtlVerb::LinkPut => f.write_str("link.put"),
+            CtlVerb::LinkDel => f.write_str("link.del"),
+            CtlVerb::LinkGet => f.write_str("link.get"),
+            CtlVerb::ClaimsGet => f.write_str("claims.get"),
+            CtlVerb::ConfigPut(name) => write!(f, "config.put.{}", escape_token(name.as_str())),
+            CtlVerb::ConfigGet(name) => write!(f, "config.get.{}", escape_token(name.as_str())),
+            CtlVerb::ConfigDel(name) => write!(f, "config.del.{}", escape_token(name.as_str())),
+            CtlVerb::RegistryPut => f.write_str("registry.put"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host() -> HostId {
+        HostId::new(format!("N{}", "B".repeat(55))).unwrap()
+    }
+
+    fn verbs() -> Vec<CtlVerb> {
+        let config = ConfigName::new("a.b/c").unwrap();
+        vec![
+            CtlVerb::HostPing,
+            CtlVerb::HostGet(host()),
+            CtlVerb::HostStop(host()),
+            CtlVerb::ComponentAuction,
+            CtlVerb::ComponentScale(host()),
+            CtlVerb::ComponentUpdate(host()),
+            CtlVerb::ProviderAuction,
+            CtlVerb::ProviderStart(host()),
+            CtlVerb::ProviderStop(host()),
+            CtlVerb::LabelPut(host()),
+            CtlVerb::LabelDel(host()),
+            CtlVerb::LinkPut,
+            CtlVerb::LinkDel,
+            CtlVerb::LinkGet,
+            CtlVerb::ClaimsGet,
+            CtlVerb::ConfigPut(config.clone()),
+            CtlVerb::ConfigGet(config.clone()),
+            CtlVerb::ConfigDel(config),
+            CtlVerb::RegistryPut,
+        ]
+    }
+
+    #[test]
+    fn every_verb_reads_back() {
+        for verb in verbs() {
+            let subject = CtlSubject { lattice: LatticeName::default(), verb };
+            assert_eq!(CtlSubject::parse(&subject.to_string()), Ok(subject));
+        }
+    }
+
+    #[test]
+    fn subjects_as_v1_writes_them() {
+        let all: Vec<String> = verbs()
+            .into_iter()
+            .map(|verb| CtlSubject { lattice: LatticeName::default(), verb }.to_string())
+            .map(|subject| subject.replace(host().as_str(), "{host}"))
+            .collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        wasmbus.ctl.v1.default.host.ping
+        wasmbus.ctl.v1.default.host.get.{host}
+        wasmbus.ctl.v1.default.host.stop.{host}
+        wasmbus.ctl.v1.default.component.auction
+        wasmbus.ctl.v1.default.component.scale.{host}
+        wasmbus.ctl.v1.default.component.update.{host}
+        wasmbus.ctl.v1.default.provider.auction
+        wasmbus.ctl.v1.default.provider.start.{host}
+        wasmbus.ctl.v1.default.provider.stop.{host}
+        wasmbus.ctl.v1.default.label.put.{host}
+        wasmbus.ctl.v1.default.label.del.{host}
+        wasmbus.ctl.v1.default.link.put
+        wasmbus.ctl.v1.default.link.del
+        wasmbus.ctl.v1.default.link.get
+        wasmbus.ctl.v1.default.claims.get
+        wasmbus.ctl.v1.default.config.put.a=2Eb/c
+        wasmbus.ctl.v1.default.config.get.a=2Eb/c
+        wasmbus.ctl.v1.default.config.del.a=2Eb/c
+        wasmbus.ctl.v1.default.registry.put
+        ");
+        let dotted = CtlSubject::parse("wasmbus.ctl.v1.default.config.put.a.b/c").unwrap();
+        assert_eq!(dotted.verb, CtlVerb::ConfigPut(ConfigName::new("a.b/c").unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_subject_is_read_or_refused(text in ".{0,120}") {
+            let _ = CtlSubject::parse(&text);
+            let _ = CtlSubject::parse(&format!("wasmbus.ctl.v1.default.{text}"));
+        }
+    }
+}
