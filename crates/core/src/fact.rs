@@ -128,7 +128,9 @@ mod tests {
         };
         assert_eq!(FactKey::Link(key).to_string(), "link.http.hello.wasi.http.default");
         assert_eq!(FactKey::Config(ConfigName::new("a.b:c").unwrap()).to_string(), "config.a=2Eb=3Ac");
-        for bad in ["", "link", "link.a.b", "config.a.b", "rumour.x", "config.=ZZ", "link.a=2E.b.wasi.http.default"] {
+        for bad in
+            ["", "link", "link.a.b", "config.a.b", "rumour.x", "config.=ZZ", "link.a=2E.b.wasi.http.default"]
+        {
             assert!(FactKey::parse(bad).is_err(), "{bad}");
         }
     }

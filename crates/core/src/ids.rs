@@ -286,7 +286,10 @@ mod tests {
 
     #[test]
     fn loose_names_are_tamed() {
-        assert_eq!(EntityId::from_loose("hello world.wasm").map(|i| i.to_string()), Some("hello-world-wasm".into()));
+        assert_eq!(
+            EntityId::from_loose("hello world.wasm").map(|i| i.to_string()),
+            Some("hello-world-wasm".into())
+        );
         assert_eq!(EntityId::from_loose(""), None);
     }
 }

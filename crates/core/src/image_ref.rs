@@ -76,7 +76,9 @@ pub enum ImageRefError {
         text: String,
     },
     /// No registry host.
-    #[error("{text:?} names no registry; write host[:port]/repository[:tag], a path that starts with ./ or /, or builtin://NAME")]
+    #[error(
+        "{text:?} names no registry; write host[:port]/repository[:tag], a path that starts with ./ or /, or builtin://NAME"
+    )]
     NoRegistry {
         /// The text as given.
         text: String,
@@ -110,9 +112,13 @@ impl FromStr for ImageRef {
         if text.is_empty() {
             return Err(ImageRefError::Empty);
         }
-        if let Some(name) = text.strip_prefix("builtin://").or_else(|| text.strip_prefix("wasmcloud+builtin://")) {
+        if let Some(name) =
+            text.strip_prefix("builtin://").or_else(|| text.strip_prefix("wasmcloud+builtin://"))
+        {
             let found = Builtin::ALL.iter().find(|builtin| builtin.name() == name);
-            return found.map(|b| Self::Builtin(*b)).ok_or_else(|| ImageRefError::Builtin { name: name.to_owned() });
+            return found
+                .map(|b| Self::Builtin(*b))
+                .ok_or_else(|| ImageRefError::Builtin { name: name.to_owned() });
         }
         if let Some(path) = text.strip_prefix("file://") {
             if !path.starts_with('/') {
@@ -159,17 +165,23 @@ fn parse_oci(rest: &str, text: &str) -> Result<OciRef, ImageRefError> {
     if !registry.chars().all(in_host) {
         return Err(fail("the registry", "only letters, digits, `.`, `-` and a port may stand there"));
     }
-    let in_repository = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | '/');
+    let in_repository =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | '/');
     let empty_segment = repository.split('/').any(|segment| segment.is_empty() || segment == "..");
     if repository.is_empty() || empty_segment || !repository.chars().all(in_repository) {
-        return Err(fail("the repository", "write lower-case letters, digits, `.`, `-`, `_` and `/` between names"));
+        return Err(fail(
+            "the repository",
+            "write lower-case letters, digits, `.`, `-`, `_` and `/` between names",
+        ));
     }
     let in_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(in_tag)) {
         return Err(fail("the tag", "write up to 128 letters, digits, `.`, `-` and `_`"));
     }
     let sound = |digest: &str| {
-        digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+        digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
     };
     if digest.is_some_and(|digest| !sound(digest)) {
         return Err(fail("the digest", "write sha256: and 64 hex digits"));

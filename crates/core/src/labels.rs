@@ -84,7 +84,8 @@ fn check_key(key: &str) -> Result<(), LabelError> {
 impl FromStr for Labels {
     type Err = LabelError;
     fn from_str(text: &str) -> Result<Self, LabelError> {
-        let (key, value) = text.split_once('=').ok_or_else(|| LabelError::NoEquals { text: text.to_owned() })?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| LabelError::NoEquals { text: text.to_owned() })?;
         let mut labels = Labels::default();
         labels.set(key, value)?;
         Ok(labels)

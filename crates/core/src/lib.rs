@@ -15,7 +15,9 @@ mod link;
 mod state;
 mod subject;
 
-pub use contract::{Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known};
+pub use contract::{
+    Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known,
+};
 pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn v1_json_with_and_without_its_optional_fields() {
-        let short = link(r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"http","more":1}"#);
+        let short =
+            link(r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"http","more":1}"#);
         assert_eq!(short.name, LinkName::default());
         assert!(short.grants("anything"));
         insta::assert_json_snapshot!(short, @r#"
@@ -177,7 +178,9 @@ mod tests {
 
     #[test]
     fn links_that_would_pull_one_call_two_ways_conflict() {
-        let a = link(r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"keyvalue","interfaces":["store"]}"#);
+        let a = link(
+            r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"keyvalue","interfaces":["store"]}"#,
+        );
         let mut b = a.clone();
         assert!(!a.conflicts_with(&b), "the same link is an update");
         b.target = EntityId::new("c").unwrap();

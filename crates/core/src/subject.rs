@@ -113,8 +113,10 @@ impl CtlSubject {
     /// # Errors
     /// [`SubjectError`] for another prefix, an unknown operation, or a malformed id.
     pub fn parse(subject: &str) -> Result<Self, SubjectError> {
-        let fail = |why: &str| SubjectError { subject: subject.chars().take(512).collect(), why: why.to_owned() };
-        let rest = subject.strip_prefix("wasmbus.ctl.v1.").ok_or_else(|| fail("not of the v1 control protocol"))?;
+        let fail =
+            |why: &str| SubjectError { subject: subject.chars().take(512).collect(), why: why.to_owned() };
+        let rest =
+            subject.strip_prefix("wasmbus.ctl.v1.").ok_or_else(|| fail("not of the v1 control protocol"))?;
         let (lattice, rest) = rest.split_once('.').ok_or_else(|| fail("no operation"))?;
         let lattice = LatticeName::new(lattice).map_err(|e| fail(&e.to_string()))?;
         let (noun, rest) = rest.split_once('.').ok_or_else(|| fail("no operation"))?;

@@ -1,0 +1,147 @@
+//! `wasi:http`: requests to actors ([`Incoming`]) and from actors ([`Outgoing`]). Bodies stream in both directions.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use lattice_core::CallError;
+use tokio::time::Duration;
+
+use crate::CallContext;
+
+/// A streamed body. Whoever holds it pulls; nothing is buffered beyond a frame or two.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+/// A request with a streamed body.
+pub type Request = http::Request<Body>;
+/// A response with a streamed body.
+pub type Response = http::Response<Body>;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// It is longer than the receiver allows.
+    #[error("body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The other side of the connection went away.
+    #[error("the connection ended before the body did: {0}")]
+    Connection(String),
+    /// Whoever makes the body failed while making it.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// An empty body.
+#[must_use]
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is already complete.
+#[must_use]
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// What an HTTP server calls: an actor that answers requests.
+#[async_trait]
+pub trait Incoming: Send + Sync {
+    /// Hands `request` to the target and returns as soon as it has a response head; the body follows as it is pulled.
+    ///
+    /// The request's URI is absolute-form or has a `host` header. Dropping the response body before its end tells the
+    /// target that nobody reads on.
+    ///
+    /// # Errors
+    /// [`CallError`] of the hop that failed; nothing of a response has been made then.
+    async fn handle(&self, call: CallContext, request: Request) -> Result<Response, CallError>;
+}
+
+/// Time limits a guest asked for; each is also bounded by the call's deadline.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OutgoingLimits {
+    /// To connect.
+    pub connect: Option<Duration>,
+    /// Until the response head.
+    pub first_byte: Option<Duration>,
+    /// Between two pieces of the response body.
+    pub between_bytes: Option<Duration>,
+}
+
+/// Why an outgoing request got no response; near the error codes of `wasi:http`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutgoingError {
+    /// The link does not allow this destination.
+    #[error("request to {authority} denied: {why}")]
+    Denied {
+        /// Host and port.
+        authority: String,
+        /// Which rule refused.
+        why: String,
+    },
+    /// The name does not resolve.
+    #[error("{authority} cannot be resolved: {why}")]
+    Dns {
+        /// Host and port.
+        authority: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// Nobody listens there.
+    #[error("{authority} refused the connection")]
+    Refused {
+        /// Host and port.
+        authority: String,
+    },
+    /// A time limit passed.
+    #[error("{authority} gave no answer in time ({phase})")]
+    Timeout {
+        /// Host and port.
+        authority: String,
+        /// What was waited for: `connect`, `first byte`, `between bytes`.
+        phase: &'static str,
+    },
+    /// TLS failed.
+    #[error("TLS with {authority} failed: {why}")]
+    Tls {
+        /// Host and port.
+        authority: String,
+        /// What the TLS library said.
+        why: String,
+    },
+    /// The request cannot be sent as it is.
+    #[error("the request is malformed: {why}")]
+    Request {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The other side did not speak HTTP, or hung up.
+    #[error("{authority} broke off: {why}")]
+    Protocol {
+        /// Host and port.
+        authority: String,
+        /// What the HTTP library said.
+        why: String,
+    },
+    /// The call did not get as far as the provider.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What an actor calls to make requests of its own.
+#[async_trait]
+pub trait Outgoing: Send + Sync {
+    /// Sends `request`, whose URI has scheme and authority, and returns with the response head; the body follows as it
+    /// is pulled.
+    ///
+    /// # Errors
+    /// [`OutgoingError`]; the request may have been sent and acted on.
+    async fn request(
+        &self,
+        call: CallContext,
+        request: Request,
+        limits: OutgoingLimits,
+    ) -> Result<Response, OutgoingError>;
+}
