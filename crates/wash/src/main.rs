@@ -1,1 +1,19 @@
-fn main() {}
+//! `wash`, the command line of the lattice.
+//!
+//! It reads arguments, does one thing, says what it did and what to do next, and ends with an exit code that scripts can
+//! tell apart ([`exit::Exit`]). It links neither the host nor the runtime: where one is needed it starts `wasmcloud`.
+
+mod cli;
+mod cmd;
+mod exit;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // First of all: rustls panics at the first connection of a process that has not chosen its provider.
+    // An error would mean that one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    cli::run(std::env::args_os().collect())
+}

@@ -1,0 +1,34 @@
+//! The commands: one file or folder each, named as it is typed.
+//!
+//! A command's module has `Args` (what clap reads) and `async fn run(args: Args, out: &Output) -> Outcome`. A group, as
+//! `keys`, has one file per verb and an `Args` whose subcommand chooses. To add a command, write its module and add one line
+//! to `commands!`; its doc comment there is what `wash --help` shows.
+
+mod completions;
+
+use crate::{failure::Outcome, output::Output};
+
+macro_rules! commands {
+    ($($(#[$attribute:meta])* $variant:ident => $($module:ident)::+,)*) => {
+        #[derive(Debug, clap::Subcommand)]
+        #[allow(clippy::large_enum_variant, reason = "there is one of it in the whole process")]
+        pub(crate) enum Cmd {
+            $($(#[$attribute])* $variant($($module)::+::Args),)*
+        }
+
+        impl Cmd {
+            /// Does what was asked.
+            pub(crate) async fn run(self, out: &Output) -> Outcome {
+                match self {
+                    // Boxed, so that the largest command does not size the future of every other.
+                    $(Cmd::$variant(args) => Box::pin($($module)::+::run(args, out)).await,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Print completions for a shell.
+    Completions => completions,
+}
