@@ -21,11 +21,6 @@ const KEY_BYTES: usize = 32;
 pub(crate) struct Key([u8; KEY_BYTES]);
 
 impl Key {
-    #[cfg(test)]
-    pub(crate) fn from_bytes(bytes: [u8; KEY_BYTES]) -> Key {
-        Key(bytes)
-    }
-
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
