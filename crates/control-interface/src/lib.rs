@@ -1,1 +1,15 @@
-//! control-interface
+//! The control protocol of the lattice: its types and its client. What `wash`, tests and other people's tools use.
+//!
+//! The wire is wasmCloud 1.x's: JSON requests on `wasmbus.ctl.v1.{lattice}.…`, outcomes of what takes time as events.
+//! Ours are optional fields only.
+
+pub mod events;
+mod types;
+
+pub use types::{
+    Annotations, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, ConfigMap,
+    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LIMIT_EXECUTION_TIME_S,
+    LIMIT_MEMORY_BYTES, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
+    ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
+    UpdateComponentCommand,
+};

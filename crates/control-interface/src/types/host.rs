@@ -1,0 +1,104 @@
+//! Hosts and what runs on them.
+
+use lattice_core::{HostId, Labels, LatticeName};
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentDescription, LinkStatus, ProviderDescription};
+
+/// A host, as it answers `host.ping`. Everything but `id` has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Its public key.
+    pub id: HostId,
+    /// A name for people.
+    #[serde(default)]
+    pub friendly_name: String,
+    /// Labels, the host's own (`hostcore.*`) among them.
+    #[serde(default)]
+    pub labels: Labels,
+    /// The lattice it belongs to.
+    #[serde(default)]
+    pub lattice: LatticeName,
+    /// How long it has been running, in seconds.
+    #[serde(default)]
+    pub uptime_seconds: u64,
+    /// The same for people, as `1h 2m 3s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime_human: Option<String>,
+    /// Version of the host program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The JetStream domain it keeps state in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub js_domain: Option<String>,
+    /// `nats://host:port` that calls go over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpc_host: Option<String>,
+    /// `nats://host:port` that control goes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctl_host: Option<String>,
+    /// Ours: `ready`, `degraded` or `stopping`, see [`lattice_core::State`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Ours: one line each about what an operator should know, as `unsigned actors are allowed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+/// What runs on a host: the answer to `host.get` and the data of a heartbeat. Everything but `host_id` has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostInventory {
+    /// The host's public key.
+    pub host_id: HostId,
+    /// A name for people.
+    #[serde(default)]
+    pub friendly_name: String,
+    /// Labels, the host's own (`hostcore.*`) among them.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Version of the host program.
+    #[serde(default)]
+    pub version: String,
+    /// How long it has been running, for people.
+    #[serde(default)]
+    pub uptime_human: String,
+    /// How long it has been running, in seconds.
+    #[serde(default)]
+    pub uptime_seconds: u64,
+    /// Actors, v1's components.
+    #[serde(default, alias = "actors")]
+    pub components: Vec<ComponentDescription>,
+    /// Providers.
+    #[serde(default)]
+    pub providers: Vec<ProviderDescription>,
+    /// Ours: the links that concern this host, each with its state here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<LinkStatus>>,
+    /// Ours: one line each about what an operator should know, as `unsigned actors are allowed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<String>,
+    /// Ours: how the engine was set up on this machine (pool, memory budget), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Body of `host.stop.{host}`; an empty body reads as the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopHostCommand {
+    /// Empty, or the host's id again.
+    #[serde(default)]
+    pub host_id: String,
+    /// How long calls in flight may take to finish, in milliseconds; none leaves it to the host (10 s).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+}
+
+/// Body of `label.put.{host}` and, without the value, `label.del.{host}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLabel {
+    /// The label's key.
+    pub key: String,
+    /// Its value; missing reads as empty.
+    #[serde(default)]
+    pub value: String,
+}
