@@ -95,7 +95,8 @@ fn walk<'a>(wasm: &'a [u8], mut visit: impl FnMut(Piece<'a>)) -> Result<(), Sect
     }
     // What the next header must say: a nested component may not pass for a nested module.
     let mut expected: Option<Encoding> = None;
-    let mut depth = 0;
+    // Where each open part must end; the parser itself lets the end of the file end them all.
+    let mut ends = vec![wasm.len()];
     // Where the payload before this one ended, which is where the current section's header begins.
     let mut end = 0;
     for payload in Parser::new(0).parse_all(wasm) {
@@ -108,25 +109,32 @@ fn walk<'a>(wasm: &'a [u8], mut visit: impl FnMut(Piece<'a>)) -> Result<(), Sect
                 end = range.end;
                 visit(Piece::Header(*encoding));
             }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+            Payload::ModuleSection { unchecked_range: range, .. }
+            | Payload::ComponentSection { unchecked_range: range, .. } => {
                 let module = matches!(payload, Payload::ModuleSection { .. });
                 expected = Some(if module { Encoding::Module } else { Encoding::Component });
-                depth += 1;
-                if depth > DEPTH_MAX {
+                if ends.len() > DEPTH_MAX {
                     return Err(SectionError::TooDeep);
                 }
+                if ends.last().is_some_and(|outer| range.end > *outer) {
+                    return Err(damaged(range.start, "a nested part ends outside of what holds it"));
+                }
+                ends.push(range.end);
                 visit(Piece::Open);
             }
             Payload::End(offset) => {
                 end = *offset;
-                if depth == 0 {
-                    break;
+                if ends.pop() != Some(end) {
+                    return Err(damaged(end, "a part ends before or after its section does"));
                 }
-                depth -= 1;
+                if ends.is_empty() {
+                    return Ok(());
+                }
                 visit(Piece::Close);
             }
             Payload::CustomSection(custom) if matches!(custom.name(), SECTION | SECTION_2021) => {
                 let range = custom.range();
+                let depth = ends.len() - 1;
                 visit(Piece::Claims { depth, whole: end..range.end, data: custom.data() });
                 end = range.end;
             }
@@ -139,7 +147,7 @@ fn walk<'a>(wasm: &'a [u8], mut visit: impl FnMut(Piece<'a>)) -> Result<(), Sect
             }
         }
     }
-    Ok(())
+    Err(damaged(wasm.len(), "it does not end"))
 }
 
 /// The shortest LEB128 form of a length.
