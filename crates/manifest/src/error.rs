@@ -1,0 +1,248 @@
+//! What can be wrong with a manifest, and where.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use lattice_core::{ContractError, IdError, ImageRefError, LabelError, LinkRejection};
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+/// What is wrong at one place of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Not YAML, or a variable without a value, or over a limit of the reader.
+    #[error("{message}")]
+    Syntax {
+        /// What the YAML reader says, in one line.
+        message: String,
+    },
+    /// A variable in a form that is not read, or where it is not read.
+    #[error("{message}")]
+    Variable {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The file is a manifest of another program or time.
+    #[error("this is {what}, which is not read here")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A field that does not exist.
+    #[error("{place} has no field {field:?}")]
+    UnknownField {
+        /// Of what, as `an actor`.
+        place: &'static str,
+        /// The field as written.
+        field: String,
+    },
+    /// A field that must be there is not.
+    #[error("{place} needs the field {field:?}")]
+    MissingField {
+        /// Of what.
+        place: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// Two names of one field.
+    #[error("{first:?} and {second:?} mean the same; keep one")]
+    TwoNames {
+        /// The usual name.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// Another kind of value than wanted.
+    #[error("{field:?} wants {wanted}, not {found}")]
+    WrongType {
+        /// The field.
+        field: String,
+        /// What may stand there.
+        wanted: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// A number that is out of range, or a quantity that cannot be read.
+    #[error("{field:?}: {message}")]
+    Value {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A value with variables that is not legal once they are filled in. The value itself may be a secret and is not shown.
+    #[error("`{raw}`, once its variables are filled in, is not {wanted}")]
+    Interpolated {
+        /// The text as it stands in the file.
+        raw: String,
+        /// What may stand there.
+        wanted: &'static str,
+    },
+    /// A name that is not legal.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// A key where a name belongs.
+    #[error("{text:?} is a key; a manifest names its actors and providers")]
+    PastedKey {
+        /// The key.
+        text: String,
+    },
+    /// A contract that is not one.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// An image reference that is not one.
+    #[error(transparent)]
+    Image(#[from] ImageRefError),
+    /// A label that may not be set.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// A link that the lattice refuses.
+    #[error(transparent)]
+    Link(#[from] LinkRejection),
+    /// Something is there twice.
+    #[error("{what} stands here twice; it was first on line {first}")]
+    Twice {
+        /// What.
+        what: String,
+        /// Line of the first.
+        first: u32,
+    },
+    /// A part that cannot do what the manifest asks of it.
+    #[error("{message}")]
+    Misuse {
+        /// What was asked of what.
+        message: String,
+    },
+}
+
+/// One error of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManifestError {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, in characters from 1.
+    pub column: u32,
+    /// What to write instead, where that can be said.
+    pub help: Option<Box<str>>,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for ManifestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        None
+    }
+}
+
+impl Diagnostic for ManifestError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new(Some("here".to_owned()), self.span.start, self.span.len());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// Every error found in one manifest, with its text.
+///
+/// As text one line each, `file:line:column: message; help`. For a terminal: [`ManifestErrors::into_labelled`].
+#[derive(Debug, Clone)]
+pub struct ManifestErrors {
+    source: Arc<NamedSource<String>>,
+    errors: Vec<ManifestError>,
+}
+
+impl ManifestErrors {
+    pub(crate) fn new(file_name: &str, text: &str, mut errors: Vec<ManifestError>) -> Self {
+        errors.sort_by_key(|error| error.span.start);
+        Self { source: Arc::new(NamedSource::new(file_name, text.to_owned())), errors }
+    }
+
+    /// The errors, in the order of the text. At least one.
+    #[must_use]
+    pub fn errors(&self) -> &[ManifestError] {
+        &self.errors
+    }
+
+    /// The errors as a [`Diagnostic`], each labelled in the text.
+    #[must_use]
+    pub fn into_labelled(self) -> LabelledErrors {
+        LabelledErrors(self)
+    }
+
+    /// The file's name as it was given.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.source.name()
+    }
+}
+
+impl fmt::Display for ManifestErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, error) in self.errors.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}:{}:{}: {error}", self.file_name(), error.line, error.column)?;
+            if let Some(help) = &error.help {
+                write!(f, "; {}", help.replace('\n', " "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ManifestErrors {}
+
+/// The same errors for a terminal: as a [`Diagnostic`] that labels each in the text.
+#[derive(Debug, Clone)]
+pub struct LabelledErrors(ManifestErrors);
+
+impl fmt::Display for LabelledErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.errors.len() {
+            1 => write!(f, "{} has an error", self.0.file_name()),
+            count => write!(f, "{} has {count} errors", self.0.file_name()),
+        }
+    }
+}
+
+impl std::error::Error for LabelledErrors {}
+
+impl Diagnostic for LabelledErrors {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.0.source.as_ref())
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.0.errors.iter().map(|error| error as &dyn Diagnostic)))
+    }
+}
+
+/// Something that is not wrong but worth knowing, as a link end that this file does not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, in characters from 1.
+    pub column: u32,
+    /// What is worth knowing.
+    pub message: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
