@@ -45,6 +45,32 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// Removes what concerns one connection alone and must not travel on: `connection` and whatever it names, `keep-alive`,
+/// `proxy-connection`, `transfer-encoding`, `upgrade`, and `te` unless it only says that trailers are welcome.
+pub fn remove_hop_by_hop(headers: &mut http::HeaderMap) {
+    use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named.iter().filter(|name| **name != TE) {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    if headers.get(TE).is_some_and(|te| te != "trailers") {
+        headers.remove(TE);
+    }
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(UPGRADE);
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+}
+
 /// What an HTTP server calls: an actor that answers requests.
 #[async_trait]
 pub trait Incoming: Send + Sync {
@@ -144,4 +170,33 @@ pub trait Outgoing: Send + Sync {
         request: Request,
         limits: OutgoingLimits,
     ) -> Result<Response, OutgoingError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn what_concerns_one_connection_does_not_travel_on() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret"),
+            ("connection", "te, upgrade"),
+            ("x-secret", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "te"]);
+    }
 }

@@ -6,6 +6,7 @@
 //! Every method is cancelled by dropping its future; the callee may have acted all the same.
 
 mod call;
+pub mod config;
 pub mod http;
 pub mod keyvalue;
 pub mod logging;

@@ -1,0 +1,176 @@
+//! One connection: serves it until it ends, drains, falls silent, or overstays every deadline.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{net::TcpStream, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Limits,
+    serve::{Door, serve},
+};
+
+/// After a deadline, for an error to be written or a polite goodbye to be read, before the connection is cut.
+const GRACE: Duration = Duration::from_secs(1);
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Runs what hyper spawns for HTTP/2 streams under the listener's tracker, so that nothing outlives it.
+#[derive(Clone)]
+pub(crate) struct Tracked(pub(crate) TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Tracked
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+/// The protocol settings that all connections of a listener share.
+pub(crate) fn protocol(limits: &Limits, tasks: TaskTracker) -> Builder<Tracked> {
+    let mut builder = Builder::new(Tracked(tasks));
+    let header_bytes = usize::try_from(limits.header_bytes_max).unwrap_or(usize::MAX);
+    // No header timer of hyper's: it would be made anew for every request. `Pulse` bounds the wait for a whole head.
+    builder.http1().header_read_timeout(None).max_headers(limits.headers_max).max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(PING_EVERY))
+        .max_header_list_size(limits.header_bytes_max)
+        .max_concurrent_streams(limits.streams_max);
+    builder
+}
+
+/// How a connection is told to end.
+#[derive(Clone)]
+pub(crate) struct Ends {
+    /// Finish what is being served, take nothing new.
+    pub(crate) drain: CancellationToken,
+    /// End at once.
+    pub(crate) kill: CancellationToken,
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn drive(
+    stream: TcpStream,
+    door: Arc<Door>,
+    protocol: Arc<Builder<Tracked>>,
+    idle: Duration,
+    ends: Ends,
+) {
+    let pulse = Arc::new(Pulse::new());
+    let service = service_fn(|request| {
+        let (door, exchange) = (door.clone(), Exchange::begin(&pulse));
+        async move { Ok::<_, Infallible>(serve(door, exchange, request).await) }
+    });
+    let connection = protocol.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let check = tokio::time::sleep(idle);
+    tokio::pin!(check);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = ends.kill.cancelled() => return,
+            () = ends.drain.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = &mut check => match pulse.verdict(idle) {
+                Verdict::LookAgain(at) => check.as_mut().reset(at),
+                Verdict::Silent if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                    check.as_mut().reset(Instant::now() + GRACE);
+                }
+                Verdict::Silent | Verdict::Overdue => return,
+            },
+        }
+    }
+}
+
+/// What a connection is doing: how many exchanges it serves, since when none, and until when the last one may take.
+///
+/// One timer for a connection instead of one for each request and body.
+pub(crate) struct Pulse {
+    born: Instant,
+    serving: AtomicUsize,
+    quiet_since_ms: AtomicU64,
+    deadline_ms: AtomicU64,
+}
+
+enum Verdict {
+    LookAgain(Instant),
+    Silent,
+    Overdue,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            serving: AtomicUsize::new(0),
+            quiet_since_ms: AtomicU64::new(0),
+            deadline_ms: AtomicU64::new(0),
+        }
+    }
+
+    fn ms(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.born).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn verdict(&self, idle: Duration) -> Verdict {
+        let serving = self.serving.load(Ordering::Acquire) > 0;
+        let since = |ms: &AtomicU64| self.born + Duration::from_millis(ms.load(Ordering::Relaxed));
+        let (due, verdict) = match serving {
+            true => (since(&self.deadline_ms) + GRACE, Verdict::Overdue),
+            false => (since(&self.quiet_since_ms) + idle, Verdict::Silent),
+        };
+        if due > Instant::now() { Verdict::LookAgain(due) } else { verdict }
+    }
+}
+
+/// One request and its response, from the head of the one to the end of the other.
+pub(crate) struct Exchange {
+    pulse: Arc<Pulse>,
+}
+
+impl Exchange {
+    fn begin(pulse: &Arc<Pulse>) -> Self {
+        // Until the route says more, an exchange has a moment to be refused in.
+        pulse.deadline_ms.fetch_max(pulse.ms(Instant::now()), Ordering::Relaxed);
+        pulse.serving.fetch_add(1, Ordering::AcqRel);
+        Self { pulse: pulse.clone() }
+    }
+
+    /// Until when it may take; past it, the connection is cut.
+    pub(crate) fn may_take_until(&self, deadline: Instant) {
+        self.pulse.deadline_ms.fetch_max(self.pulse.ms(deadline), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.pulse.quiet_since_ms.store(self.pulse.ms(Instant::now()), Ordering::Relaxed);
+        self.pulse.serving.fetch_sub(1, Ordering::AcqRel);
+    }
+}

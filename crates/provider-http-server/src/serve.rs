@@ -1,0 +1,150 @@
+//! One request: finds its route, calls the actor, and turns what comes of it into a response.
+
+use std::sync::{Arc, PoisonError, RwLock, atomic::Ordering};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming as Received;
+use lattice_contracts::{
+    CallContext, InvocationIds,
+    http::{Body, Incoming, remove_hop_by_hop},
+};
+use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, InvocationId, LinkKey};
+use tokio::time::{Duration, Instant};
+
+use crate::{
+    answer::Refusal,
+    body::{Answer, Overrun, of_request},
+    config::LinkConfig,
+    connection::Exchange,
+    request::{host, prepare},
+    route::Routes,
+};
+
+/// The callee keeps to the deadline itself and can say more about it; only one that does not is cut off here.
+const CALLEE_GRACE: Duration = Duration::from_millis(500);
+
+/// Where a request may go: one link, with all a call needs.
+pub(crate) struct Route {
+    pub(crate) key: LinkKey,
+    pub(crate) actor: ActorId,
+    pub(crate) callee: Arc<dyn Incoming>,
+    pub(crate) config: LinkConfig,
+}
+
+/// What the connections of one listener share.
+pub(crate) struct Door {
+    routes: RwLock<Arc<Routes<Arc<Route>>>>,
+    ids: Arc<InvocationIds>,
+}
+
+impl Door {
+    pub(crate) fn new(ids: Arc<InvocationIds>) -> Self {
+        Self { routes: RwLock::default(), ids }
+    }
+
+    /// Puts other routes in place, in one step. Requests under way keep theirs.
+    pub(crate) fn swap(&self, routes: Routes<Arc<Route>>) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+    }
+
+    fn routes(&self) -> Arc<Routes<Arc<Route>>> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Serves one request. Dropping the future, as hyper does when the client goes away, drops the call.
+pub(crate) async fn serve(
+    door: Arc<Door>,
+    exchange: Exchange,
+    request: Request<Received>,
+) -> Response<Answer> {
+    let version = request.version();
+    let id = door.ids.next();
+    let response = match answer(&door, &exchange, id, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(id, version),
+    };
+    response.map(|body| Answer::new(body, exchange))
+}
+
+async fn answer(
+    door: &Door,
+    exchange: &Exchange,
+    id: InvocationId,
+    request: Request<Received>,
+) -> Result<Response<Body>, Refusal> {
+    let (mut parts, body) = request.into_parts();
+    let route = find(door, &parts)?;
+    let limit = route.config.body_bytes_max;
+    if body.size_hint().lower() > limit {
+        return Err(Refusal::too_large(limit));
+    }
+    let deadline = Instant::now() + route.config.request_timeout;
+    exchange.may_take_until(deadline);
+    prepare(&mut parts);
+    let (body, overrun) = of_request(body, limit);
+    let call = CallContext {
+        id,
+        source: route.key.source.clone(),
+        target: EntityId::from(route.actor.clone()),
+        link: route.key.name.clone(),
+        deadline,
+        depth: 0,
+    };
+    let handling = route.callee.handle(call, Request::from_parts(parts, body));
+    let handled = match tokio::time::timeout_at(deadline + CALLEE_GRACE, handling).await {
+        Ok(handled) => handled,
+        Err(_late) => Err(late(&route)),
+    };
+    match handled.and_then(|response| sound(&route, response)) {
+        Ok(response) => Ok(response),
+        Err(error) => Err(refuse(&route, id, error, overrun)),
+    }
+}
+
+fn find(door: &Door, parts: &http::request::Parts) -> Result<Arc<Route>, Refusal> {
+    let host = host(parts)?;
+    match door.routes().select(&host, parts.uri.path()) {
+        Some(route) => Ok(route.clone()),
+        None => {
+            tracing::debug!(%host, path = parts.uri.path(), "no route for a request");
+            Err(Refusal::no_route())
+        }
+    }
+}
+
+fn late(route: &Route) -> CallError {
+    let (actor, time) = (&route.actor, route.config.request_timeout);
+    let reason = format!("{actor} did not answer within {} ms", time.as_millis());
+    CallError::new(Hop::Actor(actor.clone()), ErrorCode::Deadline, reason)
+}
+
+/// A response that may be sent: no informational status, nothing that concerns a connection.
+fn sound(route: &Route, mut response: Response<Body>) -> Result<Response<Body>, CallError> {
+    if response.status().is_informational() {
+        let reason = format!("{} answered with status {}", route.actor, response.status().as_u16());
+        return Err(CallError::new(Hop::Actor(route.actor.clone()), ErrorCode::Protocol, reason));
+    }
+    remove_hop_by_hop(response.headers_mut());
+    Ok(response)
+}
+
+fn refuse(route: &Route, id: InvocationId, error: CallError, overrun: Option<Overrun>) -> Refusal {
+    // What an actor makes of a body that breaks off at the limit is the limit's doing.
+    if overrun.is_some_and(|overrun| overrun.load(Ordering::Relaxed)) {
+        return Refusal::too_large(route.config.body_bytes_max);
+    }
+    match error.code {
+        ErrorCode::Overloaded | ErrorCode::Cancelled | ErrorCode::TooLarge | ErrorCode::Denied => {
+            tracing::debug!(%id, actor = %route.actor, %error, "request refused");
+        }
+        _ => tracing::warn!(%id, actor = %route.actor, %error, "request failed"),
+    }
+    let refusal = Refusal::call(error);
+    if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+        Refusal { closes: true, ..refusal }
+    } else {
+        refusal
+    }
+}
