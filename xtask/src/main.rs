@@ -1,1 +1,64 @@
-fn main() {}
+//! The project's own commands: `cargo xtask quickstart` shows it working, `cargo xtask test` shows that it does.
+
+mod cargo;
+mod docs;
+mod quickstart;
+mod say;
+mod setup;
+mod suite;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Set up, try and test the lattice")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what is needed, start a lattice on this machine with three example actors, and show how to call them
+    Quickstart {
+        /// Use this nats-server (2.11 or newer) instead of the one on PATH or a fetched one
+        #[arg(long, value_name = "FILE")]
+        nats_server: Option<PathBuf>,
+        /// Compare what the actors answer, stop everything, and exit with 0 or 1
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run everything that shows that the project works, as continuous integration does
+    Test {
+        /// Leave a step out, and say so at the end; repeatable
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(suite::names()))]
+        without: Vec<String>,
+        /// Also run the tests that take minutes
+        #[arg(long)]
+        long: bool,
+    },
+    /// Fetch what quickstart and test need, without building anything
+    Setup {
+        /// Use this nats-server (2.11 or newer) instead of the one on PATH or a fetched one
+        #[arg(long, value_name = "FILE")]
+        nats_server: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Quickstart { nats_server, check } => quickstart::run(nats_server.as_deref(), check),
+        Command::Test { without, long } => suite::run(&without, long),
+        Command::Setup { nats_server } => setup::everything(nats_server.as_deref()).map(|()| true),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -19,7 +19,7 @@ pub struct Host {
 
 impl Host {
     /// What a host prints once it serves.
-    pub const READY: &str = "host ready";
+    pub const READY: &str = "wasmcloud ready";
 
     /// Starts a host on the NATS server at `nats_url`, with more arguments and environment, and waits until it is ready.
     ///

@@ -59,7 +59,7 @@ impl Launch {
         self
     }
 
-    /// Appends its output to this file instead of to a temporary one.
+    /// Puts its output into this file, emptied first, instead of into a temporary one.
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());

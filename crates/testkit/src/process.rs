@@ -37,8 +37,8 @@ impl Process {
         let name =
             launch.program.file_name().unwrap_or(launch.program.as_os_str()).to_string_lossy().into_owned();
         let (log, log_dir) = log_file(launch.log, &name)?;
-        let open = |file: &PathBuf| OpenOptions::new().create(true).append(true).open(file);
-        let output = open(&log).map_err(TestkitError::io("open", &log))?;
+        let append = |file: &PathBuf| OpenOptions::new().append(true).open(file);
+        let output = append(&log).map_err(TestkitError::io("open", &log))?;
         let errors = output.try_clone().map_err(TestkitError::io("open", &log))?;
 
         let mut command = Command::new(&launch.program);
@@ -201,16 +201,17 @@ impl Drop for Process {
     }
 }
 
+/// An empty file for the output, and the temporary folder it is in if it is in one.
 fn log_file(chosen: Option<PathBuf>, name: &str) -> Result<(PathBuf, Option<TempDir>), TestkitError> {
-    match chosen {
-        Some(file) => Ok((file, None)),
+    let (file, dir) = match chosen {
+        Some(file) => (file, None),
         None => {
             let dir = TempDir::new().map_err(TestkitError::io("make a folder in", std::env::temp_dir()))?;
-            let file = dir.path().join(format!("{name}.log"));
-            File::create(&file).map_err(TestkitError::io("create", &file))?;
-            Ok((file, Some(dir)))
+            (dir.path().join(format!("{name}.log")), Some(dir))
         }
-    }
+    };
+    File::create(&file).map_err(TestkitError::io("create", &file))?;
+    Ok((file, dir))
 }
 
 #[cfg(test)]

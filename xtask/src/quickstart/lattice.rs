@@ -1,0 +1,170 @@
+//! The running lattice: `wash up` as a child, until it is to stop.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use lattice_testkit::{Http, Launch, Process, free_port, workspace_root};
+use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::actors;
+use crate::say;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where the lattice keeps its data and on which ports it listens.
+pub(crate) struct Place {
+    data_dir: PathBuf,
+    nats_port: u16,
+    /// Each actor of the manifest with the variable that names its port there.
+    ports: Vec<(&'static str, &'static str, u16)>,
+    _temporary: Option<TempDir>,
+}
+
+impl Place {
+    /// For people: `.lattice/quickstart` and ports from 8080 on, each replaced by a free one when it is taken. For a check: all of
+    /// its own, so that a lattice that already runs here is neither met nor disturbed.
+    pub(crate) fn choose(check: bool) -> anyhow::Result<Self> {
+        let temporary = match check {
+            true => Some(tempfile::tempdir().context("cannot make a temporary folder")?),
+            false => None,
+        };
+        let data_dir = match &temporary {
+            Some(dir) => dir.path().to_owned(),
+            None => workspace_root().join(".lattice/quickstart"),
+        };
+        fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+        let port = |usual: u16| if check { Ok(free_port()?) } else { usual_or_free(usual) };
+        let ports = vec![
+            ("hello", "HELLO_PORT", port(8080)?),
+            ("echo", "ECHO_PORT", port(8081)?),
+            ("kvcounter", "KVCOUNTER_PORT", port(8082)?),
+        ];
+        let nats_port = if check { free_port()? } else { 4222 };
+        Ok(Self { data_dir, nats_port, ports, _temporary: temporary })
+    }
+
+    /// Each actor with the URL it answers at.
+    pub(crate) fn urls(&self) -> Vec<(&'static str, String)> {
+        self.ports.iter().map(|(actor, _, port)| (*actor, format!("http://127.0.0.1:{port}/"))).collect()
+    }
+
+    /// The URL of one actor.
+    pub(crate) fn url(&self, actor: &str) -> anyhow::Result<String> {
+        let found = self.urls().into_iter().find(|(name, _)| *name == actor);
+        found.map(|(_, url)| url).with_context(|| format!("the quickstart has no actor {actor}"))
+    }
+}
+
+fn usual_or_free(usual: u16) -> anyhow::Result<u16> {
+    if TcpListener::bind(("127.0.0.1", usual)).is_ok() {
+        return Ok(usual);
+    }
+    let free = free_port()?;
+    say::line(&format!("  port {usual} is taken, so {free} is used instead"));
+    Ok(free)
+}
+
+/// A lattice whose actors answer. Dropping it stops it.
+pub(crate) struct Lattice {
+    process: Process,
+}
+
+/// Starts it and waits until every actor answers.
+pub(crate) async fn start(place: &Place, nats_server: &Path, account: &str) -> anyhow::Result<Lattice> {
+    say::line("- starting the lattice (wash up) …");
+    let started = Instant::now();
+    let manifest = workspace_root().join("manifests/quickstart.yaml");
+    let mut launch = Launch::binary("wash")?.arg("up").arg("--nats-server").arg(nats_server);
+    launch = launch.arg("--data-dir").arg(&place.data_dir).arg("-m").arg(manifest);
+    launch = launch.args(["--nats-port", &place.nats_port.to_string()]);
+    launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
+    for (_, variable, port) in &place.ports {
+        launch = launch.env(variable, port.to_string());
+    }
+    let mut lattice = Lattice { process: launch.log(place.data_dir.join("wash-up.log")).start().await? };
+    for (actor, url) in place.urls() {
+        lattice.until_answered(actor, &url).await?;
+    }
+    say::line(&format!("  {} actors answer ({})", place.ports.len(), say::seconds(started.elapsed())));
+    Ok(lattice)
+}
+
+impl Lattice {
+    async fn until_answered(&mut self, actor: &str, url: &str) -> anyhow::Result<()> {
+        let (http, end) = (Http::new(), Instant::now() + ANSWER_WITHIN);
+        loop {
+            let last = match http.get(url).await {
+                Ok(answer) if answer.status == 200 => return Ok(()),
+                Ok(answer) => format!("{} {}", answer.status, answer.text().trim()),
+                Err(error) => error.to_string(),
+            };
+            if let Some(status) = self.process.exited() {
+                bail!("`wash up` ended ({status}) before {actor} answered:\n{}", self.process.output());
+            }
+            if Instant::now() >= end {
+                bail!("{actor} does not answer: {last}\n`wash up` said:\n{}", self.process.output());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Returns when the lattice has ended by itself, which is an error.
+    pub(crate) async fn until_ended(&mut self) -> anyhow::Result<()> {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            look.tick().await;
+            if let Some(status) = self.process.exited() {
+                bail!("`wash up` ended ({status}):\n{}", self.process.output());
+            }
+        }
+    }
+
+    /// Stops all of it, and waits.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        if self.process.exited().is_some() {
+            return Ok(());
+        }
+        say::line("- stopping …");
+        let started = Instant::now();
+        let stopped = self.process.stop(STOP_WITHIN).await;
+        // Whatever of its group is left ends with the guard.
+        drop(self);
+        stopped.context("`wash up` did not stop by itself, so it was killed")?;
+        say::line(&format!("  nothing is left running ({})", say::seconds(started.elapsed())));
+        Ok(())
+    }
+}
+
+/// The wishes that all of it stop: Ctrl-C, SIGTERM, a closed terminal.
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl StopSignals {
+    /// From now on these signals no longer end us at once.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot wait for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at the first of them. Cancel-safe.
+    pub(crate) async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}

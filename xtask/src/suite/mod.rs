@@ -1,0 +1,128 @@
+//! `cargo xtask test`: every step that shows that the project works, timed, counted, and none left out silently.
+
+mod rust_tests;
+mod tally;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use lattice_testkit::{Tools, workspace_root};
+
+use crate::{cargo, docs, say, setup};
+use tally::{Counts, Tally};
+
+/// What the steps need to know.
+struct Surroundings {
+    nats_server: PathBuf,
+    long: bool,
+}
+
+/// A step: its name for `--without`, what it does, and how.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Surroundings) -> anyhow::Result<Counts>,
+}
+
+/// In this order: what is quick and fails often comes first.
+const STEPS: [Step; 9] = [
+    Step { name: "format", about: "formatting of the workspace and the example actors", run: format },
+    Step { name: "spelling", about: "spelling of everything", run: spelling },
+    Step { name: "links", about: "links and anchors in the documents", run: links },
+    Step { name: "clippy", about: "clippy, warnings being errors", run: clippy },
+    Step { name: "doc", about: "API documentation, warnings being errors", run: api_docs },
+    Step { name: "actors", about: "build of the example actors", run: actors },
+    Step { name: "build", about: "build of the binaries", run: build },
+    Step { name: "rust", about: "unit and whole-lattice tests", run: rust },
+    Step { name: "commands", about: "command blocks of README and docs", run: commands },
+];
+
+/// The names that `--without` takes.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+/// Sets up, runs all steps but those in `without`, and sums up. True when nothing failed.
+pub(crate) fn run(without: &[String], long: bool) -> anyhow::Result<bool> {
+    setup::wasm_target()?;
+    let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long };
+    setup::test_programs()?;
+    let mut tally = Tally::default();
+    for step in &STEPS {
+        if without.iter().any(|name| name == step.name) {
+            tally.leave_out(step.name);
+            continue;
+        }
+        say::line(&format!("\n== {}: {}", step.name, step.about));
+        let started = Instant::now();
+        let outcome = (step.run)(&surroundings);
+        let verdict = match &outcome {
+            Ok(counts) if counts.failed == 0 => "passed".to_owned(),
+            Ok(counts) => format!("{} failed", counts.failed),
+            Err(error) => format!("failed: {error:#}"),
+        };
+        say::line(&format!("== {}: {verdict} ({})", step.name, say::seconds(started.elapsed())));
+        tally.add(step.name, outcome.unwrap_or(Counts::FAILED), started.elapsed());
+    }
+    tally.close();
+    Ok(tally.is_green())
+}
+
+fn format(_: &Surroundings) -> anyhow::Result<Counts> {
+    cargo::run(cargo::workspace(&["fmt", "--all", "--check"]))?;
+    cargo::run(cargo::actors(&["fmt", "--all", "--check"])).map(|()| Counts::PASSED)
+}
+
+fn spelling(_: &Surroundings) -> anyhow::Result<Counts> {
+    let program = Tools::of_workspace().typos(&mut |line| say::line(line))?;
+    let mut typos = Command::new(program);
+    typos.current_dir(workspace_root());
+    cargo::run(typos).map(|()| Counts::PASSED)
+}
+
+fn links(_: &Surroundings) -> anyhow::Result<Counts> {
+    let broken = docs::broken_links(&workspace_root())?;
+    broken.iter().for_each(|broken| say::line(broken));
+    ensure!(broken.is_empty(), "{} broken links", broken.len());
+    Ok(Counts::PASSED)
+}
+
+fn clippy(_: &Surroundings) -> anyhow::Result<Counts> {
+    let strict = ["--", "--deny", "warnings"];
+    cargo::run(cargo::workspace(&[&["clippy", "--workspace", "--all-targets"][..], &strict].concat()))?;
+    cargo::run(cargo::actors(&[&["clippy", "--release"][..], &strict].concat())).map(|()| Counts::PASSED)
+}
+
+fn api_docs(_: &Surroundings) -> anyhow::Result<Counts> {
+    let mut doc = cargo::workspace(&["doc", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "--deny warnings");
+    cargo::run(doc).map(|()| Counts::PASSED)
+}
+
+fn actors(_: &Surroundings) -> anyhow::Result<Counts> {
+    cargo::run(cargo::actors(&["build", "--release"])).map(|()| Counts::PASSED)
+}
+
+fn build(_: &Surroundings) -> anyhow::Result<Counts> {
+    cargo::run(cargo::workspace(&["build", "--workspace", "--bins"])).map(|()| Counts::PASSED)
+}
+
+fn rust(surroundings: &Surroundings) -> anyhow::Result<Counts> {
+    let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
+    if surroundings.long {
+        arguments.extend(["--", "--include-ignored"]);
+    }
+    let mut test = cargo::workspace(&arguments);
+    test.env("NATS_SERVER", &surroundings.nats_server);
+    rust_tests::run(test)
+}
+
+fn commands(surroundings: &Surroundings) -> anyhow::Result<Counts> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let root = workspace_root();
+    let checked = docs::run_commands(&root, &surroundings.nats_server);
+    let (passed, failed) = runtime.context("cannot make a runtime")?.block_on(checked)?;
+    Ok(Counts { passed, failed })
+}
