@@ -24,6 +24,8 @@ use crate::{
 
 /// After a deadline, for an error to be written or a polite goodbye to be read, before the connection is cut.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often at least a connection is looked at, so that an overdue exchange is cut not long after.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// Runs what hyper spawns for HTTP/2 streams under the listener's tracker, so that nothing outlives it.
@@ -79,7 +81,7 @@ pub(crate) async fn drive(
     });
     let connection = protocol.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let check = tokio::time::sleep(idle);
+    let check = tokio::time::sleep(idle.min(LOOK_EVERY));
     tokio::pin!(check);
     let mut draining = false;
     loop {
@@ -94,6 +96,8 @@ pub(crate) async fn drive(
             () = ends.drain.cancelled(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
+                // A head that is only half there is not waited for.
+                check.as_mut().reset(Instant::now() + GRACE);
             }
             () = &mut check => match pulse.verdict(idle) {
                 Verdict::LookAgain(at) => check.as_mut().reset(at),
@@ -145,7 +149,8 @@ impl Pulse {
             true => (since(&self.deadline_ms) + GRACE, Verdict::Overdue),
             false => (since(&self.quiet_since_ms) + idle, Verdict::Silent),
         };
-        if due > Instant::now() { Verdict::LookAgain(due) } else { verdict }
+        let now = Instant::now();
+        if due > now { Verdict::LookAgain(due.min(now + LOOK_EVERY)) } else { verdict }
     }
 }
 

@@ -1,4 +1,5 @@
 //! The provider on real sockets, with actors that the tests play.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod binding;
 mod limits;
