@@ -148,6 +148,9 @@ impl<'a> Session<'a> {
         if response.status() == StatusCode::UNAUTHORIZED {
             self.answer_challenge(response.headers()).await?;
             response = self.send(&url, Some(accept)).await?;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                return Err(self.unauthorized("the credentials are not accepted"));
+            }
         }
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
@@ -322,14 +325,14 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn tls_reason(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
-        let inside = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        let found = error
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()));
-        if let Some(tls) = found {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(tls.to_string());
         }
-        next = error.source();
+        let inside = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        next = match inside {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
     }
     None
 }
