@@ -1,1 +1,30 @@
-//! nats
+//! The NATS side of the lattice: connecting, asking, serving control requests, events, and the lattice's state.
+//!
+//! The only crate with async-nats in its signatures. What async-nats does not do by itself (see each module) is done
+//! here once: replies are routed without leaks, subscriptions are known to be in force, refusals of the server reach
+//! whoever caused them, and a watch that went blind is made anew.
+
+mod clock;
+mod connect;
+mod connection;
+mod control;
+mod events;
+mod jetstream_api;
+mod jitter;
+mod options;
+mod replies;
+mod request;
+mod state;
+mod subscribe;
+mod violation;
+
+pub use async_nats::{Message, jetstream};
+pub use connect::ConnectError;
+pub use connection::Connection;
+pub use control::{ControlRequest, ControlServer, RespondError};
+pub use events::{EventError, EventPublisher, EventStream};
+pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
+pub use request::{RequestError, SCATTER_ANSWERS_MAX};
+pub use state::{Fact, FactStore, Facts, StateError, Version};
+pub use subscribe::{SubscribeError, Subscription};
+pub use violation::{Refused, Violation};

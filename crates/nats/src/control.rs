@@ -1,0 +1,233 @@
+//! The serving side of the control protocol: subjects in, typed requests out, answers that always fit.
+
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_nats::{HeaderMap, Message, Subject};
+use bytes::Bytes;
+use futures::FutureExt;
+use lattice_core::{CtlSubject, HostId, LatticeName, ctl_all_subscriptions};
+use serde_json::json;
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{Connection, RequestError, SubscribeError, Subscription};
+
+/// Requests that one host serves at once; further ones are answered as busy.
+const CONCURRENT_MAX: usize = 256;
+/// How long an answer may take to leave.
+const RESPOND_WITHIN: Duration = Duration::from_secs(2);
+/// How long the subscriptions may take to come into force.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
+
+/// One control request.
+pub struct ControlRequest {
+    /// What is asked.
+    pub subject: CtlSubject,
+    /// The JSON body, as sent.
+    pub payload: Bytes,
+    reply_to: Option<Subject>,
+    conn: Connection,
+}
+
+/// Why an answer was not sent as given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// The answer is larger than the server takes; the asker was told so instead.
+    #[error("an answer of {bytes} bytes is too large: the NATS server takes {max} (its `max_payload`)")]
+    TooLarge {
+        /// Size of the answer in bytes.
+        bytes: usize,
+        /// What the server takes, in bytes.
+        max: usize,
+    },
+    /// It could not be sent.
+    #[error("the answer could not be sent: {0}")]
+    Send(#[from] RequestError),
+}
+
+impl ControlRequest {
+    /// Whether the asker waits for an answer.
+    #[must_use]
+    pub fn wants_answer(&self) -> bool {
+        self.reply_to.is_some()
+    }
+
+    /// Answers with `body`, a JSON envelope; does nothing when nobody waits for it. When the future is done the answer
+    /// has left this process.
+    ///
+    /// # Errors
+    /// [`RespondError::TooLarge`] after the asker was told the reason instead.
+    pub async fn respond(&self, body: impl Into<Bytes>) -> Result<(), RespondError> {
+        respond(&self.conn, self.reply_to.as_ref(), body.into()).await
+    }
+}
+
+async fn respond(conn: &Connection, reply_to: Option<&Subject>, body: Bytes) -> Result<(), RespondError> {
+    let Some(reply_to) = reply_to else { return Ok(()) };
+    let (bytes, max) = (body.len(), conn.max_payload());
+    if bytes > max {
+        let error = RespondError::TooLarge { bytes, max };
+        tracing::warn!(%error, "a control request got a refusal instead of its answer");
+        send(conn, reply_to, refusal(&error.to_string())).await?;
+        return Err(error);
+    }
+    send(conn, reply_to, body).await
+}
+
+async fn send(conn: &Connection, reply_to: &Subject, body: Bytes) -> Result<(), RespondError> {
+    let until = Instant::now() + RESPOND_WITHIN;
+    conn.send(reply_to, String::new(), HeaderMap::new(), body, until, RESPOND_WITHIN).await?;
+    // A stopping host answers and goes; an answer still in the queue would go with it.
+    let _ = tokio::time::timeout_at(until, conn.client().flush()).await;
+    Ok(())
+}
+
+fn refusal(message: &str) -> Bytes {
+    Bytes::from(json!({"success": false, "message": message}).to_string())
+}
+
+/// Serves the control subjects of one host until it is closed or dropped.
+pub struct ControlServer {
+    tasks: TaskTracker,
+    accept: CancellationToken,
+    abort: CancellationToken,
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.accept.cancel();
+        self.abort.cancel();
+    }
+}
+
+impl ControlServer {
+    /// Subscribes all control subjects of `host` and hands each request to `handler`, many at once and in no order. When
+    /// this returns the subscriptions are in force.
+    ///
+    /// A request that no host knows is refused here. A handler that panics is contained, and its asker told.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when a subject is refused or the server does not confirm.
+    pub async fn serve<H, F>(
+        conn: &Connection,
+        lattice: &LatticeName,
+        host: &HostId,
+        handler: H,
+    ) -> Result<Self, SubscribeError>
+    where
+        H: Fn(ControlRequest) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let subscription =
+            conn.subscribe_in_force(ctl_all_subscriptions(lattice, host), SUBSCRIBE_WITHIN).await?;
+        let server = Self {
+            tasks: TaskTracker::new(),
+            accept: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        };
+        let accepting = Accepting {
+            conn: conn.clone(),
+            handler: Arc::new(handler),
+            free: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            tasks: server.tasks.clone(),
+            abort: server.abort.clone(),
+        };
+        let accept = server.accept.clone();
+        server.tasks.spawn(accepting.run(subscription, accept));
+        Ok(server)
+    }
+
+    /// Takes no more requests, waits at most `grace` for those in hand, then gives them up.
+    pub async fn close(&self, grace: Duration) {
+        self.accept.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!("control requests were given up when the host stopped");
+            self.abort.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}
+
+struct Accepting<H> {
+    conn: Connection,
+    handler: Arc<H>,
+    free: Arc<Semaphore>,
+    tasks: TaskTracker,
+    abort: CancellationToken,
+}
+
+impl<H, F> Accepting<H>
+where
+    H: Fn(ControlRequest) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    async fn run(self, mut subscription: Subscription, accept: CancellationToken) {
+        loop {
+            let message = tokio::select! {
+                () = accept.cancelled() => return,
+                message = subscription.next() => message,
+            };
+            match message {
+                Some(message) => self.take(message),
+                None => {
+                    tracing::warn!("the control subscriptions ended with the connection");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Starts a task for the message and never waits.
+    fn take(&self, message: Message) {
+        let permit = Arc::clone(&self.free).try_acquire_owned();
+        let subject = CtlSubject::parse(&message.subject);
+        let (handler, abort, conn) = (Arc::clone(&self.handler), self.abort.clone(), self.conn.clone());
+        let work = async move {
+            let reply_to = message.reply;
+            let refused = match (permit, subject) {
+                (Ok(_permit), Ok(subject)) => {
+                    let asker = reply_to.clone();
+                    let request =
+                        ControlRequest { subject, payload: message.payload, reply_to, conn: conn.clone() };
+                    let served = AssertUnwindSafe(async { handler(request).await }).catch_unwind().await;
+                    match served {
+                        Ok(()) => return,
+                        Err(panic) => {
+                            tracing::error!(
+                                panic = panic_text(&*panic),
+                                "a control request broke its handler"
+                            );
+                            (
+                                asker,
+                                "internal error: the host could not handle this request; its log says more"
+                                    .into(),
+                            )
+                        }
+                    }
+                }
+                (Ok(_permit), Err(error)) => (reply_to, error.to_string()),
+                (Err(_), _) => (
+                    reply_to,
+                    format!("the host already serves {CONCURRENT_MAX} control requests; try again"),
+                ),
+            };
+            let (asker, why) = refused;
+            if let Err(error) = respond(&conn, asker.as_ref(), refusal(&why)).await {
+                tracing::debug!(%error, "a refusal was not sent");
+            }
+        };
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = abort.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,154 @@
+//! How to reach a lattice's NATS and who to be there.
+
+use std::{fmt, path::PathBuf};
+
+/// Where a NATS server listens when nobody says otherwise.
+pub const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
+
+/// A text that is not shown: its `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` from being shown.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+/// Who to be on the NATS server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// Nobody in particular, or whoever stands in the server's URL.
+    #[default]
+    None,
+    /// A `.creds` file: a user token and its seed. Read anew at each connect.
+    CredsFile(PathBuf),
+    /// A user token and the seed of its key.
+    JwtSeed {
+        /// The token.
+        jwt: String,
+        /// The `SU…` seed.
+        seed: Secret,
+    },
+    /// A name and a password.
+    UserPassword {
+        /// The name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A token.
+    Token(Secret),
+}
+
+impl Credentials {
+    /// What kind they are, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Credentials::None => "no credentials",
+            Credentials::CredsFile(_) => "a credentials file",
+            Credentials::JwtSeed { .. } => "a user token and seed",
+            Credentials::UserPassword { .. } => "a user name and password",
+            Credentials::Token(_) => "a token",
+        }
+    }
+}
+
+/// TLS, where the server's URL (`tls://`) or the server asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates (PEM) to trust besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Speak TLS from the first byte, before the server has introduced itself.
+    pub first: bool,
+}
+
+/// Everything that a connection needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Servers of one cluster, as `nats://host:port`; the first that answers is taken.
+    pub servers: Vec<String>,
+    /// Who to be there.
+    pub credentials: Credentials,
+    /// The name that the server's monitoring shows.
+    pub name: String,
+    /// The JetStream domain that holds the lattice's state; none is the server's own.
+    pub js_domain: Option<String>,
+    /// First part of the subjects that answers come back on; none is `_INBOX`.
+    pub inbox_prefix: Option<String>,
+    /// TLS.
+    pub tls: Tls,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self::to(DEFAULT_SERVER)
+    }
+}
+
+impl ConnectOptions {
+    /// One server, or several separated by commas; nothing else asked for.
+    #[must_use]
+    pub fn to(servers: &str) -> Self {
+        let servers =
+            servers.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        Self {
+            servers,
+            credentials: Credentials::None,
+            name: "lattice".to_owned(),
+            js_domain: None,
+            inbox_prefix: None,
+            tls: Tls::default(),
+        }
+    }
+
+    /// The same with another client name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The servers for messages: without user names and passwords.
+    pub(crate) fn shown(&self) -> String {
+        let shown: Vec<String> = self.servers.iter().map(|server| without_user(server)).collect();
+        shown.join(", ")
+    }
+}
+
+/// `nats://user:password@host` as `nats://host`.
+fn without_user(server: &str) -> String {
+    let (scheme, rest) = server.split_once("://").map_or(("", server), |(scheme, rest)| (scheme, rest));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let mut options = ConnectOptions::to("nats://anna:s3cret@one:4222, two:4222,");
+        assert_eq!(options.shown(), "nats://one:4222, two:4222");
+        options.servers.clear();
+        options.credentials =
+            Credentials::UserPassword { user: "anna".into(), password: Secret::new("s3cret") };
+        assert!(!format!("{options:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,199 @@
+//! Asking: one answer, or many.
+
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message, StatusCode};
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Connection, replies::Incoming};
+
+/// The most answers one scattered request takes; hosts beyond that are not heard.
+pub const SCATTER_ANSWERS_MAX: usize = 4096;
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Nobody listens on the subject; known at once.
+    #[error("nobody listens on {subject}")]
+    NoResponders {
+        /// The subject.
+        subject: String,
+    },
+    /// Somebody listens, and did not answer in time.
+    #[error("no answer on {subject} within {after:?}")]
+    Timeout {
+        /// The subject.
+        subject: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The server does not let this user ask there; known at once.
+    #[error("the NATS server does not allow this user to publish to {subject}")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The request is larger than the server takes.
+    #[error("{bytes} bytes for {subject} are too many: the NATS server takes {max} (its `max_payload`)")]
+    TooLarge {
+        /// The subject.
+        subject: String,
+        /// Size of the request in bytes.
+        bytes: usize,
+        /// What the server takes, in bytes.
+        max: usize,
+    },
+    /// There is no connection now; nothing was sent.
+    #[error("not connected to NATS at {servers}; nothing was sent")]
+    Disconnected {
+        /// The servers.
+        servers: String,
+    },
+    /// The client refused to send: a malformed subject, or a closed connection.
+    #[error("cannot publish to {subject}: {why}")]
+    Unsendable {
+        /// The subject.
+        subject: String,
+        /// What the client says.
+        why: String,
+    },
+}
+
+impl Connection {
+    /// Asks on `subject` and waits at most `timeout` for one answer.
+    ///
+    /// # Errors
+    /// [`RequestError`]; no responders and refusals are known at once.
+    ///
+    /// # Cancellation
+    /// Dropping the future gives the answer up; whoever was asked may still have acted.
+    pub async fn request(
+        &self,
+        subject: &str,
+        payload: Bytes,
+        timeout: Duration,
+    ) -> Result<Bytes, RequestError> {
+        self.ask(subject, HeaderMap::new(), payload, timeout).await.map(|message| message.payload)
+    }
+
+    /// Asks on `subject`, which many may answer, and collects until `enough` says so of what has come, or `window` is
+    /// over. At most [`SCATTER_ANSWERS_MAX`] answers are taken.
+    ///
+    /// # Errors
+    /// As [`Connection::request`], but no answer within the window is an empty list.
+    pub async fn scatter(
+        &self,
+        subject: &str,
+        payload: Bytes,
+        window: Duration,
+        mut enough: impl FnMut(&[Bytes]) -> bool,
+    ) -> Result<Vec<Bytes>, RequestError> {
+        let until = Instant::now() + window;
+        let mut waiter = self.replies().wait_for(subject, SCATTER_ANSWERS_MAX);
+        self.send(subject, waiter.reply_to(), HeaderMap::new(), payload, until, window).await?;
+        let mut answers = Vec::new();
+        while answers.len() < SCATTER_ANSWERS_MAX && !enough(&answers) {
+            match timeout_at(until, waiter.next()).await {
+                Ok(Some(incoming)) => answers.push(self.open(subject, incoming)?.payload),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(answers)
+    }
+
+    /// A request with headers, answered with the whole message.
+    pub(crate) async fn ask(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+        timeout: Duration,
+    ) -> Result<Message, RequestError> {
+        let until = Instant::now() + timeout;
+        let mut waiter = self.replies().wait_for(subject, 1);
+        self.send(subject, waiter.reply_to(), headers, payload, until, timeout).await?;
+        match timeout_at(until, waiter.next()).await {
+            Ok(Some(incoming)) => self.open(subject, incoming),
+            // The sender lives as long as the entry, so the end of the channel cannot come before the answer.
+            Ok(None) | Err(_) => Err(RequestError::Timeout { subject: subject.to_owned(), after: timeout }),
+        }
+    }
+
+    /// Goes to the server and back on a subject of this connection's own. All that was sent before has then been
+    /// taken in by the server: subscriptions, and what it refused.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn round_trip(&self, timeout: Duration) -> Result<(), RequestError> {
+        let until = Instant::now() + timeout;
+        let mut waiter = self.replies().wait_for("", 1);
+        let own = waiter.reply_to();
+        let mut violations = self.violations();
+        self.send(&own, String::new(), HeaderMap::new(), Bytes::new(), until, timeout).await?;
+        loop {
+            tokio::select! {
+                back = timeout_at(until, waiter.next()) => match back {
+                    Ok(Some(_)) => return Ok(()),
+                    Ok(None) | Err(_) => return Err(RequestError::Timeout { subject: own, after: timeout }),
+                },
+                Ok(violation) = violations.recv() => {
+                    if violation.subject == own {
+                        return Err(RequestError::Denied { subject: own });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Publishes while connected, and within the time given; an empty `reply_to` is none.
+    pub(crate) async fn send(
+        &self,
+        subject: &str,
+        reply_to: String,
+        headers: HeaderMap,
+        payload: Bytes,
+        until: Instant,
+        given: Duration,
+    ) -> Result<(), RequestError> {
+        let max = self.max_payload();
+        if payload.len() > max {
+            let bytes = payload.len();
+            return Err(RequestError::TooLarge { subject: subject.to_owned(), bytes, max });
+        }
+        if !self.is_connected() {
+            return Err(RequestError::Disconnected { servers: self.shown_servers() });
+        }
+        let client = self.client();
+        let subject_owned = subject.to_owned();
+        let sent = async {
+            match (reply_to.is_empty(), headers.is_empty()) {
+                (true, true) => client.publish(subject_owned, payload).await,
+                (true, false) => client.publish_with_headers(subject_owned, headers, payload).await,
+                (false, true) => client.publish_with_reply(subject_owned, reply_to, payload).await,
+                (false, false) => {
+                    client.publish_with_reply_and_headers(subject_owned, reply_to, headers, payload).await
+                }
+            }
+        };
+        match timeout_at(until, sent).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                Err(RequestError::Unsendable { subject: subject.to_owned(), why: error.to_string() })
+            }
+            Err(_) => Err(RequestError::Timeout { subject: subject.to_owned(), after: given }),
+        }
+    }
+
+    fn open(&self, subject: &str, incoming: Incoming) -> Result<Message, RequestError> {
+        let subject = || subject.to_owned();
+        match incoming {
+            Incoming::Denied => Err(RequestError::Denied { subject: subject() }),
+            Incoming::Message(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                Err(RequestError::NoResponders { subject: subject() })
+            }
+            Incoming::Message(message) => Ok(message),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The bucket itself: requests to JetStream over this crate's own reply routing, and the consumer behind a watch.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap, StatusCode,
+    header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE},
+    jetstream::{
+        consumer::{DeliverPolicy, ReplayPolicy, push},
+        kv,
+    },
+};
+use bytes::Bytes;
+use lattice_core::{FactKey, LatticeName};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::StateError;
+use crate::{Connection, RequestError, jetstream_api::ApiError};
+
+/// How long one request to JetStream may take.
+const REQUEST_WITHIN: Duration = Duration::from_secs(2);
+/// How long the server keeps the mark of an expired tombstone, so that no watch misses its end.
+const MARKER_KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// The bucket of one lattice.
+pub(super) struct Bucket {
+    pub(super) conn: Connection,
+    pub(super) name: String,
+}
+
+/// What the stream behind the bucket says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamState {
+    /// When it was made: another time is another stream.
+    pub(super) created: String,
+    /// The revision of the last message.
+    pub(super) last: u64,
+}
+
+/// Why a value was not written.
+pub(super) enum WriteError {
+    /// The key has another revision than the expected one.
+    Conflict,
+    /// Anything else.
+    Failed(StateError),
+}
+
+impl Bucket {
+    pub(super) fn new(conn: &Connection, lattice: &LatticeName) -> Self {
+        Self { conn: conn.clone(), name: FactKey::bucket(lattice) }
+    }
+
+    /// The stream's state, having made the bucket if there is none.
+    pub(super) async fn ensure(&self) -> Result<StreamState, StateError> {
+        if let Some(state) = self.state().await? {
+            return Ok(state);
+        }
+        let config = kv::Config {
+            bucket: self.name.clone(),
+            description: "Links, configurations and claims of the lattice".to_owned(),
+            history: 1,
+            num_replicas: 1,
+            limit_markers: Some(MARKER_KEPT),
+            ..kv::Config::default()
+        };
+        let made = self.conn.jetstream().create_key_value(config).await;
+        // Somebody else may have been faster, or have made it otherwise; then theirs is taken.
+        match (self.state().await?, made) {
+            (Some(state), _) => Ok(state),
+            (None, made) => {
+                let why = made.err().map_or_else(|| "it is gone again".to_owned(), |error| chain(&error));
+                Err(self.refused("the making", why))
+            }
+        }
+    }
+
+    /// The stream's state; none if there is no bucket.
+    pub(super) async fn state(&self) -> Result<Option<StreamState>, StateError> {
+        #[derive(Deserialize)]
+        struct Info {
+            created: Option<String>,
+            state: Option<State>,
+            error: Option<ApiError>,
+        }
+        #[derive(Deserialize)]
+        struct State {
+            last_seq: u64,
+        }
+        let subject = format!("{}.STREAM.INFO.KV_{}", self.conn.js_api(), self.name);
+        let info: Info = self.ask_json(&subject, "a description").await?;
+        match info {
+            Info { error: Some(error), .. } if error.err_code == ApiError::STREAM_NOT_FOUND => Ok(None),
+            Info { error: Some(error), .. } => Err(self.refused("a description", error.to_string())),
+            Info { created: Some(created), state: Some(state), .. } => {
+                Ok(Some(StreamState { created, last: state.last_seq }))
+            }
+            _ => Err(self.refused("a description", "the answer holds none".to_owned())),
+        }
+    }
+
+    /// The last value under `key` with its revision; a marker of deletion has a revision and an empty value.
+    pub(super) async fn read(&self, key: &str) -> Result<Option<(u64, Bytes)>, StateError> {
+        let subject = format!("{}.DIRECT.GET.KV_{}.$KV.{}.{key}", self.conn.js_api(), self.name, self.name);
+        let answer = self.conn.ask(&subject, HeaderMap::new(), Bytes::new(), REQUEST_WITHIN).await;
+        let message = answer.map_err(|source| self.unreachable(source))?;
+        if message.status == Some(StatusCode::NOT_FOUND) {
+            return Ok(None);
+        }
+        let sequence = message.headers.as_ref().and_then(|headers| headers.get(NATS_SEQUENCE));
+        let revision = sequence.and_then(|text| text.as_str().parse().ok());
+        match revision {
+            Some(revision) => Ok(Some((revision, message.payload))),
+            None => {
+                Err(self.refused("a read", format!("the answer has no revision: {:?}", message.description)))
+            }
+        }
+    }
+
+    /// Writes `value` if `expected` is the key's last revision (0: there is none), and answers with the new revision.
+    pub(super) async fn write(
+        &self,
+        key: &str,
+        value: Bytes,
+        expected: u64,
+        kept: Option<Duration>,
+    ) -> Result<u64, WriteError> {
+        #[derive(Deserialize)]
+        struct Ack {
+            seq: Option<u64>,
+            error: Option<ApiError>,
+        }
+        // In a domain, the server maps the subjects of its buckets under the prefix of its interface.
+        let prefix = self.conn.js_domain().map_or(String::new(), |_| format!("{}.", self.conn.js_api()));
+        let subject = format!("{prefix}$KV.{}.{key}", self.name);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
+        if let Some(kept) = kept {
+            headers.insert(NATS_MESSAGE_TTL, kept.as_secs().to_string());
+        }
+        let answer = self.conn.ask(&subject, headers, value, REQUEST_WITHIN).await;
+        let message = answer.map_err(|source| WriteError::Failed(self.unreachable(source)))?;
+        let ack: Ack = self.parse(&message.payload, "a write").map_err(WriteError::Failed)?;
+        match ack {
+            Ack { error: Some(error), .. } => match error.err_code {
+                ApiError::WRONG_LAST_SEQUENCE | ApiError::WRONG_LAST_SEQUENCE_CONSTANT => {
+                    Err(WriteError::Conflict)
+                }
+                _ => Err(WriteError::Failed(self.refused("a write", error.to_string()))),
+            },
+            Ack { seq: Some(seq), error: None } => Ok(seq),
+            Ack { .. } => Err(WriteError::Failed(self.refused("a write", "no revision came back".into()))),
+        }
+    }
+
+    /// A consumer of the last value of every key, and then of every change; and how many values it has to deliver first.
+    pub(super) async fn consume(&self) -> Result<(push::Ordered, u64), StateError> {
+        let refused = |why: String| self.refused("a watch", why);
+        let context = self.conn.jetstream();
+        let stream = context.get_stream_no_info(format!("KV_{}", self.name)).await;
+        let config = push::OrderedConfig {
+            deliver_subject: self.conn.client().new_inbox(),
+            description: Some("watch of a host".to_owned()),
+            filter_subject: format!("{}>", self.subject_prefix()),
+            replay_policy: ReplayPolicy::Instant,
+            deliver_policy: DeliverPolicy::LastPerSubject,
+            ..push::OrderedConfig::default()
+        };
+        let stream = stream.map_err(|error| refused(chain(&error)))?;
+        let consumer = stream.create_consumer(config).await.map_err(|error| refused(chain(&error)))?;
+        let pending = consumer.cached_info().num_pending;
+        let messages = consumer.messages().await.map_err(|error| refused(chain(&error)))?;
+        Ok((messages, pending))
+    }
+
+    /// What stands before the key in the subject of a message.
+    pub(super) fn subject_prefix(&self) -> String {
+        format!("$KV.{}.", self.name)
+    }
+
+    async fn ask_json<T: DeserializeOwned>(&self, subject: &str, what: &str) -> Result<T, StateError> {
+        let answer = self.conn.request(subject, Bytes::new(), REQUEST_WITHIN).await;
+        self.parse(&answer.map_err(|source| self.unreachable(source))?, what)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, answer: &[u8], what: &str) -> Result<T, StateError> {
+        serde_json::from_slice(answer)
+            .map_err(|error| self.refused(what, format!("unreadable answer: {error}")))
+    }
+
+    fn unreachable(&self, source: RequestError) -> StateError {
+        StateError::Unreachable { bucket: self.name.clone(), source }
+    }
+
+    fn refused(&self, what: &str, why: String) -> StateError {
+        StateError::Refused { bucket: self.name.clone(), what: what.to_owned(), why }
+    }
+}
+
+/// An error of async-nats with its sources, which hold what happened.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let source_text = source.to_string();
+        if !text.contains(&source_text) {
+            text = format!("{text}: {source_text}");
+        }
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,323 @@
+//! The store of facts: changes by compare-and-set, reads from memory.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use lattice_core::{ConfigName, FactKey, HostId, LatticeName, Link, LinkKey};
+use serde_json::{Map, Value};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Fact, Facts, StateError, Version,
+    bucket::{Bucket, WriteError},
+    fact, watcher,
+};
+use crate::{Connection, jitter};
+
+/// How long a tombstone stays: who was away for longer than this may bring a deleted fact back.
+const TOMBSTONE_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long one change may take, with all its attempts.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+/// Changes that are on their way at once; further ones wait.
+const WRITES_MAX: usize = 64;
+/// How long the first read may take.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// The facts of one lattice.
+///
+/// Reads ([`FactStore::snapshot`]) come from memory, which one watch keeps, and go on without NATS. Changes are
+/// acknowledged when the bucket has them; this view has them then, too.
+pub struct FactStore {
+    shared: Arc<Shared>,
+    writer: HostId,
+    writes: Semaphore,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the store and its watch share.
+pub(super) struct Shared {
+    pub(super) bucket: Bucket,
+    facts: watch::Sender<Arc<Facts>>,
+    generation: watch::Sender<u64>,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+/// How far the watch is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// The stream it reads, by the time of its making.
+    pub(super) created: String,
+    /// The revision up to which everything was delivered.
+    pub(super) delivered: u64,
+    /// Whether the first read is through.
+    pub(super) current: bool,
+}
+
+impl Shared {
+    /// Takes a fact into the view, and tells if that changed it.
+    pub(super) fn join(&self, key: FactKey, fact: Fact) {
+        let changed = self.facts.send_if_modified(|facts| Arc::make_mut(facts).join(key, fact));
+        if changed {
+            self.generation.send_modify(|generation| *generation += 1);
+        }
+    }
+
+    pub(super) fn known(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts.borrow())
+    }
+}
+
+impl Drop for FactStore {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl FactStore {
+    /// Opens the state of `lattice`, making its bucket if there is none, and reads all of it; changes are made in the
+    /// name of `writer`.
+    ///
+    /// # Errors
+    /// [`StateError`] when JetStream refuses or is not there, or the read takes too long.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the watch.
+    pub async fn open(conn: &Connection, lattice: &LatticeName, writer: HostId) -> Result<Self, StateError> {
+        let bucket = Bucket::new(conn, lattice);
+        bucket.ensure().await?;
+        let shared = Arc::new(Shared {
+            bucket,
+            facts: watch::Sender::new(Arc::default()),
+            generation: watch::Sender::new(0),
+            progress: watch::Sender::default(),
+        });
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(watcher::run(Arc::clone(&shared), stop.clone()));
+        let store = Self { shared, writer, writes: Semaphore::new(WRITES_MAX), tasks, stop };
+        let mut progress = store.shared.progress.subscribe();
+        let read = tokio::time::timeout(READ_WITHIN, progress.wait_for(|progress| progress.current)).await;
+        match read {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => {
+                return Err(StateError::Unread {
+                    bucket: store.shared.bucket.name.clone(),
+                    after: READ_WITHIN,
+                });
+            }
+        }
+        drop(read);
+        Ok(store)
+    }
+
+    /// What is known now. Cheap: the facts are shared, not copied.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Facts> {
+        self.shared.known()
+    }
+
+    /// Counts the changes of the view. Level-triggered: who looks late sees that there was a change, then takes the
+    /// [`FactStore::snapshot`] and misses nothing.
+    #[must_use]
+    pub fn subscribe_changes(&self) -> watch::Receiver<u64> {
+        self.shared.generation.subscribe()
+    }
+
+    /// Waits until the view holds all that the bucket held when this was called, at most `within`; true if it does.
+    /// Answers to queries come after this, so that they show what was just written through another host.
+    pub async fn wait_current(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let Ok(Ok(Some(state))) = timeout_at(until, self.shared.bucket.state()).await else { return false };
+        let mut progress = self.shared.progress.subscribe();
+        let there =
+            progress.wait_for(|p| p.current && p.created == state.created && p.delivered >= state.last);
+        matches!(timeout_at(until, there).await, Ok(Ok(_)))
+    }
+
+    /// Writes a fact; the version it now has. Writing what already stands there changes nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Unwritable`] if `data` does not fit the key, else why the bucket does not have it.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves open whether the fact was written.
+    pub async fn put(&self, key: &FactKey, data: Value) -> Result<Version, StateError> {
+        fact::check_data(key, &data).map_err(|why| StateError::Unwritable { key: key.to_string(), why })?;
+        self.write(key, Some(data)).await.map(|written| written.version)
+    }
+
+    /// Deletes a fact by writing a tombstone; what was there, if anything was.
+    ///
+    /// # Errors
+    /// Why the bucket does not have the tombstone.
+    ///
+    /// # Cancellation
+    /// As [`FactStore::put`].
+    pub async fn delete(&self, key: &FactKey) -> Result<Option<Fact>, StateError> {
+        let known = self.write(key, None).await?.before;
+        Ok(known.filter(|fact| !fact.deleted))
+    }
+
+    /// Writes a link.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_link(&self, link: &Link) -> Result<Version, StateError> {
+        let unwritable = |why: String| StateError::Unwritable { key: "link".to_owned(), why };
+        let key = link.check().map_err(|error| unwritable(error.to_string()))?;
+        let data = serde_json::to_value(link).map_err(|error| unwritable(error.to_string()))?;
+        self.put(&FactKey::Link(key), data).await
+    }
+
+    /// Deletes a link; the link that was there.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_link(&self, key: &LinkKey) -> Result<Option<Link>, StateError> {
+        let before = self.delete(&FactKey::Link(key.clone())).await?;
+        Ok(before.and_then(|fact| serde_json::from_value(fact.data).ok()))
+    }
+
+    /// Writes a configuration.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_config(
+        &self,
+        name: &ConfigName,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Version, StateError> {
+        let data = values.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
+        self.put(&FactKey::Config(name.clone()), Value::Object(data)).await
+    }
+
+    /// Deletes a configuration; true if there was one.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_config(&self, name: &ConfigName) -> Result<bool, StateError> {
+        self.delete(&FactKey::Config(name.clone())).await.map(|before| before.is_some())
+    }
+
+    /// Writes the claims of `subject`.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_claims(&self, subject: &str, claims: Map<String, Value>) -> Result<Version, StateError> {
+        self.put(&FactKey::Claims(subject.to_owned()), Value::Object(claims)).await
+    }
+
+    /// Stops the watch. The view stays as it is.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn write(&self, key: &FactKey, data: Option<Value>) -> Result<Written, StateError> {
+        let until = Instant::now() + WRITE_WITHIN;
+        let text = key.to_string();
+        let contended = |attempts| StateError::Contended { key: text.clone(), attempts };
+        let _slot = match timeout_at(until, self.writes.acquire()).await {
+            Ok(Ok(slot)) => slot,
+            Ok(Err(_)) | Err(_) => return Err(contended(0)),
+        };
+        let mut change = Change { key, text: &text, data, before: None };
+        let mut attempts = 0_u32;
+        loop {
+            attempts += 1;
+            let failed = match self.attempt(&mut change).await {
+                Ok(written) => return Ok(written),
+                Err(WriteError::Conflict) => contended(attempts),
+                Err(WriteError::Failed(error)) => error,
+            };
+            // A lost answer leaves open whether the change was made; the next attempt reads it and sees.
+            let pause = Duration::from_millis(u64::from(attempts.min(20)) * 2).mul_f64(jitter::fraction());
+            if Instant::now() + pause >= until || is_final(&failed) {
+                return Err(failed);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Reads, and writes on top of what was read.
+    async fn attempt(&self, change: &mut Change<'_>) -> Result<Written, WriteError> {
+        let bucket = &self.shared.bucket;
+        let read = bucket.read(change.text).await.map_err(WriteError::Failed)?;
+        let revision = read.as_ref().map_or(0, |(revision, _)| *revision);
+        // What cannot be read is overwritten: it is no fact.
+        let stored = read.and_then(|(_, value)| Fact::read(change.key, &value).ok());
+        let known = self.shared.known();
+        // The bucket may have lost what this host remembers; a new version has to win over that, too.
+        let best = newest(stored.as_ref(), known.fact(change.key));
+        if change.before.is_none() {
+            change.before = best.cloned();
+        }
+        let is_there = match &change.data {
+            Some(data) => {
+                stored.as_ref().is_some_and(|fact| !fact.deleted && fact.data == *data)
+                    && stored.as_ref() == best
+            }
+            None => best.is_none_or(|fact| fact.deleted),
+        };
+        if is_there {
+            let version = best.map_or_else(|| self.version(0), Fact::version);
+            if let Some(stored) = stored {
+                self.shared.join(change.key.clone(), stored);
+            }
+            return Ok(Written { version, before: change.before.take() });
+        }
+        let number = best.map_or(0, |fact| fact.version).saturating_add(1);
+        let fact = Fact::now(number, &self.writer, change.data.clone());
+        let value = serde_json::to_vec(&fact).map_err(|error| {
+            let why = error.to_string();
+            WriteError::Failed(StateError::Unwritable { key: change.text.to_owned(), why })
+        })?;
+        let kept = fact.deleted.then_some(TOMBSTONE_KEPT);
+        bucket.write(change.text, Bytes::from(value), revision, kept).await?;
+        let version = fact.version();
+        self.shared.join(change.key.clone(), fact);
+        Ok(Written { version, before: change.before.take() })
+    }
+
+    fn version(&self, number: u64) -> Version {
+        Version { number, writer: self.writer.to_string() }
+    }
+}
+
+/// A change on its way.
+struct Change<'a> {
+    key: &'a FactKey,
+    text: &'a str,
+    /// None deletes.
+    data: Option<Value>,
+    /// What was there before the first attempt.
+    before: Option<Fact>,
+}
+
+struct Written {
+    version: Version,
+    before: Option<Fact>,
+}
+
+fn newest<'a>(a: Option<&'a Fact>, b: Option<&'a Fact>) -> Option<&'a Fact> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.is_newer_than(a) { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// True if another attempt cannot help.
+fn is_final(error: &StateError) -> bool {
+    use crate::RequestError::{Denied, Disconnected, TooLarge, Unsendable};
+    match error {
+        StateError::Unreachable { source, .. } => {
+            matches!(source, Denied { .. } | Disconnected { .. } | TooLarge { .. } | Unsendable { .. })
+        }
+        error => !error.is_retryable(),
+    }
+}

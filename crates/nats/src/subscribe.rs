@@ -1,0 +1,92 @@
+//! Subscriptions that are known to be in force.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_nats::{Message, Subscriber};
+use futures::{StreamExt, future::try_join_all, stream::SelectAll};
+use tokio::sync::broadcast::error::TryRecvError;
+
+use crate::{Connection, Refused, RequestError};
+
+/// Why there is no subscription.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The server does not let this user listen there.
+    #[error("the NATS server does not allow this user to subscribe to {subject}")]
+    Denied {
+        /// The subject.
+        subject: String,
+    },
+    /// The client refused the subject.
+    #[error("cannot subscribe to {subject}: {why}")]
+    Subject {
+        /// The subject.
+        subject: String,
+        /// What the client says.
+        why: String,
+    },
+    /// The message that shows the subscription to be in force did not come back.
+    #[error("the subscription cannot be confirmed: {0}")]
+    Unconfirmed(#[from] RequestError),
+}
+
+/// Messages of one or several subjects. Dropping it ends the subscriptions. After a lost connection it goes on.
+pub struct Subscription {
+    messages: SelectAll<Subscriber>,
+}
+
+impl Subscription {
+    /// The next message; none when the connection was closed. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.messages.next().await
+    }
+}
+
+impl Connection {
+    /// Subscribes, each subject with the queue group beside it, and waits until all are in force: a message to oneself
+    /// has come back after them. Sending them off alone would not do, calls in the next milliseconds would be lost.
+    ///
+    /// # Errors
+    /// [`SubscribeError::Denied`] names the subject that the server refuses.
+    pub async fn subscribe_in_force(
+        &self,
+        subjects: impl IntoIterator<Item = (String, Option<String>)>,
+        timeout: Duration,
+    ) -> Result<Subscription, SubscribeError> {
+        let subjects: Vec<(String, Option<String>)> = subjects.into_iter().collect();
+        let mut violations = self.violations();
+        let made =
+            try_join_all(subjects.iter().map(|(subject, queue)| self.subscribe_one(subject, queue.as_ref())));
+        let messages = made.await?.into_iter().collect();
+        // The refusal reaches us before the first message back, but through another channel, whose reader may be a
+        // step behind; it is not by the second one.
+        self.round_trip(timeout).await?;
+        self.round_trip(timeout).await?;
+        let asked: BTreeSet<&str> = subjects.iter().map(|(subject, _)| subject.as_str()).collect();
+        loop {
+            match violations.try_recv() {
+                Ok(violation) => {
+                    if violation.refused == Refused::Subscribe && asked.contains(violation.subject.as_str()) {
+                        return Err(SubscribeError::Denied { subject: violation.subject });
+                    }
+                }
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(Subscription { messages }),
+            }
+        }
+    }
+
+    async fn subscribe_one(
+        &self,
+        subject: &str,
+        queue: Option<&String>,
+    ) -> Result<Subscriber, SubscribeError> {
+        let client = self.client();
+        let made = match queue {
+            Some(queue) => client.queue_subscribe(subject.to_owned(), queue.clone()).await,
+            None => client.subscribe(subject.to_owned()).await,
+        };
+        made.map_err(|error| SubscribeError::Subject { subject: subject.to_owned(), why: error.to_string() })
+    }
+}
