@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use lattice_testkit::{Launch, Process, binary};
+use lattice_testkit::{Launch, Process};
 
 use super::blocks::{Block, Command, Mode, blocks};
 use super::{documents, expected};
@@ -17,8 +17,15 @@ use crate::say;
 const COMMAND_WITHIN: Duration = Duration::from_secs(20 * 60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
+/// Programs of which the commands need to know.
+pub(crate) struct Programs {
+    /// The folder of the project's binaries.
+    pub(crate) binaries: PathBuf,
+    pub(crate) nats_server: PathBuf,
+}
+
 /// Runs the command blocks of `README.md` and of everything in `docs/`, in order. How many passed and how many failed.
-pub(crate) async fn run_commands(root: &Path, nats_server: &Path) -> anyhow::Result<(u64, u64)> {
+pub(crate) async fn run_commands(root: &Path, programs: &Programs) -> anyhow::Result<(u64, u64)> {
     let (mut passed, mut failed) = (0, 0);
     for document in documents(root)? {
         if document != Path::new("README.md") && !document.starts_with("docs") {
@@ -34,7 +41,7 @@ pub(crate) async fn run_commands(root: &Path, nats_server: &Path) -> anyhow::Res
                 continue;
             }
         };
-        let mut run = Run::new(root, nats_server)?;
+        let mut run = Run::new(root, programs)?;
         for block in found {
             let place = format!("{}:{}", document.display(), block.line);
             match run.block(&block, &place).await {
@@ -62,17 +69,17 @@ struct Run {
 }
 
 impl Run {
-    fn new(root: &Path, nats_server: &Path) -> anyhow::Result<Self> {
+    fn new(root: &Path, programs: &Programs) -> anyhow::Result<Self> {
         let home = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let wash = binary("wash")?;
-        let binaries = wash.parent().context("wash is in no folder")?.to_owned();
         let inherited = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(binaries).chain(std::env::split_paths(&inherited)));
+        let path = std::env::join_paths(
+            std::iter::once(programs.binaries.clone()).chain(std::env::split_paths(&inherited)),
+        );
         Ok(Self {
             root: root.to_owned(),
             home,
             path: path.context("a folder on PATH has a colon in its name")?,
-            nats_server: nats_server.to_owned(),
+            nats_server: programs.nats_server.clone(),
             before: changed_files(root),
             background: Vec::new(),
         })
@@ -167,4 +174,40 @@ fn changed_files(root: &Path) -> BTreeSet<String> {
     let output = git.args(["status", "--porcelain"]).current_dir(root).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(readme: &str) -> (u64, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("README.md"), readme).unwrap();
+        let programs = Programs { binaries: dir.path().to_owned(), nats_server: dir.path().join("none") };
+        run_commands(dir.path(), &programs).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn blocks_pass_fail_and_are_skipped() {
+        let cases = [
+            ("```sh\ntest -f README.md\n```", (1, 0)),
+            ("```sh\nfalse\necho not reached\n```", (0, 1)),
+            ("```console\n$ echo one\none\n$ echo two\n…\n```", (1, 0)),
+            ("```console\n$ echo one\ntwo\n```", (0, 1)),
+            ("```sh no-run reason=\"a reason\"\nfalse\n```", (0, 0)),
+            ("```sh\ncargo xtask test\n```", (0, 0)),
+            ("```sh later\n```", (0, 1)),
+            ("```rust\nfalse\n```", (0, 0)),
+        ];
+        for (readme, expected) in cases {
+            assert_eq!(outcome(&format!("{readme}\n")).await, expected, "{readme}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_runs_in_the_background_runs_for_the_blocks_after_it() {
+        let server = "```sh background until=\"up\"\ntrap 'rm -f \"$XDG_DATA_HOME\"' TERM; touch \"$XDG_DATA_HOME\"; echo up; sleep 60 & wait\n```\n";
+        assert_eq!(outcome(&format!("{server}```sh\ntest -f \"$XDG_DATA_HOME\"\n```\n")).await, (2, 0));
+        assert_eq!(outcome("```sh background until=\"up\"\necho down\n```\n").await, (0, 1));
+    }
 }

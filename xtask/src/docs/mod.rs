@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-pub(crate) use commands::run_commands;
+pub(crate) use commands::{Programs, run_commands};
 pub(crate) use links::broken_links;
 
 /// Folders that hold no documents of ours.

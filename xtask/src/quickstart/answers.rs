@@ -1,9 +1,10 @@
 //! What the actors answer: shown to people, or compared.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use lattice_testkit::Http;
+use lattice_testkit::{Http, binary};
 use serde_json::{Value, json};
 
 use super::lattice::Place;
@@ -18,13 +19,15 @@ pub(crate) fn show(place: &Place, took: Duration) {
     for (actor, url) in place.urls() {
         let what = match actor {
             "hello" => format!("curl {url}"),
-            "echo" => format!("curl -d 'some text' '{url}any/path?a=1'"),
-            _ => format!("curl {url}clicks"),
+            "echo" => format!("curl -d 'some text' '{url}/any/path?a=1'"),
+            _ => format!("curl {url}"),
         };
-        say::line(&format!("  {actor:<10} {url:<24} {what}"));
+        say::line(&format!("  {actor:<10} {url:<32} {what}"));
     }
     say::line("\nIn another terminal, look inside and change it:\n");
-    say::line("  export PATH=\"$PWD/target/debug:$PATH\"");
+    if let Some(folder) = binary("wash").ok().as_deref().and_then(Path::parent) {
+        say::line(&format!("  export PATH=\"{}:$PATH\"", folder.display()));
+    }
     say::line("  wash ctl get hosts                 what is there");
     say::line("  wash ctl get inventory             what runs where, and in which state");
     say::line("  wash ctl get links                 who may call whom");
@@ -57,7 +60,7 @@ async fn hello(http: &Http, url: &str) -> anyhow::Result<()> {
 }
 
 async fn echo(http: &Http, url: &str) -> anyhow::Result<()> {
-    let url = format!("{url}some/path?a=1&b=%20");
+    let url = format!("{url}/some/path?a=1&b=%20");
     let answer = http.send("POST", &url, &[("x-check", "yes")], "ping").await?;
     ensure!(answer.status == 200, "status {}", answer.status);
     let mut body: Value = serde_json::from_slice(&answer.body).context("the body is no JSON")?;
@@ -65,7 +68,7 @@ async fn echo(http: &Http, url: &str) -> anyhow::Result<()> {
     headers.retain(|name, _| !HEADERS_ON_THE_WAY.contains(&name.as_str()));
     let expected = json!({
         "method": "POST",
-        "path": "/some/path",
+        "path": "/echo/some/path",
         "query_string": "a=1&b=%20",
         "headers": { "x-check": "yes" },
         "body": b"ping".to_vec(),
@@ -75,7 +78,7 @@ async fn echo(http: &Http, url: &str) -> anyhow::Result<()> {
 }
 
 async fn kvcounter(http: &Http, url: &str) -> anyhow::Result<()> {
-    let url = format!("{url}check");
+    let url = format!("{url}/check");
     let (first, second) = (count(http, &url).await?, count(http, &url).await?);
     ensure!(second == first + 1, "{second} after {first}");
     Ok(())

@@ -17,41 +17,38 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// The actors of the manifest with the paths they answer at.
+const ROUTES: [(&str, &str); 3] = [("hello", "/hello"), ("echo", "/echo"), ("kvcounter", "/counter")];
+const USUAL_PORT: u16 = 8080;
+
 /// Where the lattice keeps its data and on which ports it listens.
 pub(crate) struct Place {
     data_dir: PathBuf,
-    nats_port: u16,
-    /// Each actor of the manifest with the variable that names its port there.
-    ports: Vec<(&'static str, &'static str, u16)>,
+    /// None: where NATS usually is.
+    nats_port: Option<u16>,
+    http_port: u16,
     _temporary: Option<TempDir>,
 }
 
 impl Place {
-    /// For people: `.lattice/quickstart` and ports from 8080 on, each replaced by a free one when it is taken. For a check: all of
-    /// its own, so that a lattice that already runs here is neither met nor disturbed.
+    /// For people: `.lattice/quickstart` and port 8080, or a free one when that is taken. For a check: all of its own, so that a
+    /// lattice that already runs here is neither met nor disturbed.
     pub(crate) fn choose(check: bool) -> anyhow::Result<Self> {
-        let temporary = match check {
-            true => Some(tempfile::tempdir().context("cannot make a temporary folder")?),
-            false => None,
-        };
-        let data_dir = match &temporary {
-            Some(dir) => dir.path().to_owned(),
-            None => workspace_root().join(".lattice/quickstart"),
-        };
+        if check {
+            let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+            let data_dir = temporary.path().to_owned();
+            let (nats_port, http_port) = (Some(free_port()?), free_port()?);
+            return Ok(Self { data_dir, nats_port, http_port, _temporary: Some(temporary) });
+        }
+        let data_dir = workspace_root().join(".lattice/quickstart");
         fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
-        let port = |usual: u16| if check { Ok(free_port()?) } else { usual_or_free(usual) };
-        let ports = vec![
-            ("hello", "HELLO_PORT", port(8080)?),
-            ("echo", "ECHO_PORT", port(8081)?),
-            ("kvcounter", "KVCOUNTER_PORT", port(8082)?),
-        ];
-        let nats_port = if check { free_port()? } else { 4222 };
-        Ok(Self { data_dir, nats_port, ports, _temporary: temporary })
+        Ok(Self { data_dir, nats_port: None, http_port: usual_or_free(USUAL_PORT)?, _temporary: None })
     }
 
     /// Each actor with the URL it answers at.
     pub(crate) fn urls(&self) -> Vec<(&'static str, String)> {
-        self.ports.iter().map(|(actor, _, port)| (*actor, format!("http://127.0.0.1:{port}/"))).collect()
+        let url = |path: &str| format!("http://127.0.0.1:{}{path}", self.http_port);
+        ROUTES.iter().map(|(actor, path)| (*actor, url(path))).collect()
     }
 
     /// The URL of one actor.
@@ -82,16 +79,16 @@ pub(crate) async fn start(place: &Place, nats_server: &Path, account: &str) -> a
     let manifest = workspace_root().join("manifests/quickstart.yaml");
     let mut launch = Launch::binary("wash")?.arg("up").arg("--nats-server").arg(nats_server);
     launch = launch.arg("--data-dir").arg(&place.data_dir).arg("-m").arg(manifest);
-    launch = launch.args(["--nats-port", &place.nats_port.to_string()]);
-    launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
-    for (_, variable, port) in &place.ports {
-        launch = launch.env(variable, port.to_string());
+    if let Some(port) = place.nats_port {
+        launch = launch.args(["--nats-port", &port.to_string()]);
     }
+    launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
+    launch = launch.env("QUICKSTART_ADDRESS", format!("127.0.0.1:{}", place.http_port));
     let mut lattice = Lattice { process: launch.log(place.data_dir.join("wash-up.log")).start().await? };
     for (actor, url) in place.urls() {
         lattice.until_answered(actor, &url).await?;
     }
-    say::line(&format!("  {} actors answer ({})", place.ports.len(), say::seconds(started.elapsed())));
+    say::line(&format!("  {} actors answer ({})", ROUTES.len(), say::seconds(started.elapsed())));
     Ok(lattice)
 }
 

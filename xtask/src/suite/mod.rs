@@ -8,8 +8,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use lattice_testkit::{Tools, workspace_root};
+use lattice_testkit::{Tools, binary, workspace_root};
 
+use crate::docs::Programs;
 use crate::{cargo, docs, say, setup};
 use tally::{Counts, Tally};
 
@@ -27,7 +28,7 @@ struct Step {
 }
 
 /// In this order: what is quick and fails often comes first.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "format", about: "formatting of the workspace and the example actors", run: format },
     Step { name: "spelling", about: "spelling of everything", run: spelling },
     Step { name: "links", about: "links and anchors in the documents", run: links },
@@ -35,6 +36,7 @@ const STEPS: [Step; 9] = [
     Step { name: "doc", about: "API documentation, warnings being errors", run: api_docs },
     Step { name: "actors", about: "build of the example actors", run: actors },
     Step { name: "build", about: "build of the binaries", run: build },
+    Step { name: "quickstart", about: "cargo xtask quickstart --check", run: quickstart },
     Step { name: "rust", about: "unit and whole-lattice tests", run: rust },
     Step { name: "commands", about: "command blocks of README and docs", run: commands },
 ];
@@ -119,10 +121,20 @@ fn rust(surroundings: &Surroundings) -> anyhow::Result<Counts> {
     rust_tests::run(test)
 }
 
+fn quickstart(surroundings: &Surroundings) -> anyhow::Result<Counts> {
+    ensure!(
+        crate::quickstart::run(Some(&surroundings.nats_server), true)?,
+        "an actor does not answer as it should"
+    );
+    Ok(Counts::PASSED)
+}
+
 fn commands(surroundings: &Surroundings) -> anyhow::Result<Counts> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let root = workspace_root();
-    let checked = docs::run_commands(&root, &surroundings.nats_server);
+    let binaries = binary("wash")?.parent().context("wash is in no folder")?.to_owned();
+    let programs = Programs { binaries, nats_server: surroundings.nats_server.clone() };
+    let (root, runtime) =
+        (workspace_root(), tokio::runtime::Builder::new_current_thread().enable_all().build());
+    let checked = docs::run_commands(&root, &programs);
     let (passed, failed) = runtime.context("cannot make a runtime")?.block_on(checked)?;
     Ok(Counts { passed, failed })
 }

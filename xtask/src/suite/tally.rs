@@ -50,7 +50,7 @@ impl Tally {
         for (name, counts, took) in &self.steps {
             let mark = if counts.failed == 0 { "ok" } else { "FAILED" };
             say::line(&format!(
-                "{name:<9} {mark:<7} {:>6} passed {:>4} failed  {}",
+                "{name:<10} {mark:<7} {:>6} passed {:>4} failed  {}",
                 counts.passed,
                 counts.failed,
                 say::seconds(*took)
