@@ -1,5 +1,7 @@
 //! The fetcher against a real registry, and against servers that lie, stall, ask for tokens or do not speak TLS.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests, which may panic")]
+
 mod fake;
 mod lies;
 mod logins;
