@@ -16,7 +16,8 @@ const WASM_TARGET: &str = "wasm32-wasip2";
 pub(crate) fn everything(nats_server: Option<&Path>) -> anyhow::Result<()> {
     wasm_target()?;
     self::nats_server(nats_server)?;
-    test_programs()
+    registry()?;
+    spelling()
 }
 
 /// Adds the wasm target to the toolchain when it is missing.
@@ -40,13 +41,23 @@ pub(crate) fn nats_server(chosen: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(found.0)
 }
 
-/// What only tests need: an OCI registry and a spelling checker.
-pub(crate) fn test_programs() -> anyhow::Result<()> {
-    let tools = Tools::of_workspace();
-    let path = |program: &PathBuf| program.display().to_string();
-    say::step("docker-registry", || Ok(tools.docker_registry(&mut noted)?), path)?;
-    say::step("typos", || Ok(tools.typos(&mut noted)?), path)?;
-    Ok(())
+/// The OCI registry that tests push to.
+pub(crate) fn registry() -> anyhow::Result<()> {
+    say::step(
+        "docker-registry",
+        || Ok(Tools::of_workspace().docker_registry(&mut noted)?),
+        |program| path(program),
+    )
+    .map(drop)
+}
+
+/// The spelling checker.
+pub(crate) fn spelling() -> anyhow::Result<()> {
+    say::step("typos", || Ok(Tools::of_workspace().typos(&mut noted)?), |program| path(program)).map(drop)
+}
+
+fn path(program: &Path) -> String {
+    program.display().to_string()
 }
 
 fn noted(text: &str) {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::shown;
 
 /// The actors that the quickstart runs.
-const ACTORS: [&str; 3] = ["hello", "echo", "kvcounter"];
+pub(super) const ACTORS: [&str; 3] = ["hello", "echo", "kvcounter"];
 
 /// Where the keys are.
 pub(crate) fn keys_dir() -> PathBuf {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use lattice_testkit::{Http, Launch, Process, free_port, workspace_root};
+use lattice_testkit::{Http, Launch, Process, free_port, until, workspace_root};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::actors;
@@ -15,6 +16,7 @@ use crate::say;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+const CLOSED_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The actors of the manifest with the paths they answer at.
@@ -45,6 +47,11 @@ impl Place {
         Ok(Self { data_dir, nats_port: None, http_port: usual_or_free(USUAL_PORT)?, _temporary: None })
     }
 
+    /// The ports that nobody else can be listening on.
+    fn own_ports(&self) -> impl Iterator<Item = u16> {
+        self.nats_port.into_iter().chain([self.http_port])
+    }
+
     /// Each actor with the URL it answers at.
     pub(crate) fn urls(&self) -> Vec<(&'static str, String)> {
         let url = |path: &str| format!("http://127.0.0.1:{}{path}", self.http_port);
@@ -56,6 +63,10 @@ impl Place {
         let found = self.urls().into_iter().find(|(name, _)| *name == actor);
         found.map(|(_, url)| url).with_context(|| format!("the quickstart has no actor {actor}"))
     }
+}
+
+async fn is_closed(port: u16) -> Option<()> {
+    TcpStream::connect(("127.0.0.1", port)).await.is_err().then_some(())
 }
 
 fn usual_or_free(usual: u16) -> anyhow::Result<u16> {
@@ -122,8 +133,8 @@ impl Lattice {
         }
     }
 
-    /// Stops all of it, and waits.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+    /// Stops all of it, and waits until nothing listens any more.
+    pub(crate) async fn stop(mut self, place: &Place) -> anyhow::Result<()> {
         if self.process.exited().is_some() {
             return Ok(());
         }
@@ -133,6 +144,9 @@ impl Lattice {
         // Whatever of its group is left ends with the guard.
         drop(self);
         stopped.context("`wash up` did not stop by itself, so it was killed")?;
+        for port in place.own_ports() {
+            until(&format!("port {port} closed"), CLOSED_WITHIN, || is_closed(port)).await?;
+        }
         say::line(&format!("  nothing is left running ({})", say::seconds(started.elapsed())));
         Ok(())
     }

