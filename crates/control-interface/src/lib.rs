@@ -3,9 +3,13 @@
 //! The wire is wasmCloud 1.x's: JSON requests on `wasmbus.ctl.v1.{lattice}.…`, outcomes of what takes time as events.
 //! Ours are optional fields only.
 
+mod client;
+mod error;
 pub mod events;
 mod types;
 
+pub use client::{Client, Collect, Scaled, Started};
+pub use error::ControlError;
 pub use types::{
     Annotations, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, ConfigMap,
     CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LIMIT_EXECUTION_TIME_S,

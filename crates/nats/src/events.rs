@@ -18,6 +18,8 @@ use crate::{Connection, SubscribeError, Subscription, clock};
 const QUEUE_MAX: usize = 256;
 /// How long one event may take to leave.
 const SEND_WITHIN: Duration = Duration::from_secs(2);
+/// How long a subscription may take to come into force.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Publishes the events of one host, in order. Events are hints: none is sent twice, and some may be lost.
 pub struct EventPublisher {
@@ -146,17 +148,21 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Listens to the events named `name`, or to all. When this returns the subscription is in force.
+    /// Listens to the events of these names, or to all when there are none. When this returns the subscription is in force.
     ///
     /// # Errors
     /// [`SubscribeError`].
     pub async fn subscribe(
         conn: &Connection,
         lattice: &LatticeName,
-        name: Option<EventName>,
+        names: &[EventName],
     ) -> Result<Self, SubscribeError> {
-        let subject = event_subject(lattice, name);
-        let messages = conn.subscribe_in_force([(subject, None)], Duration::from_secs(5)).await?;
+        let mut subjects: Vec<(String, Option<String>)> =
+            names.iter().map(|name| (event_subject(lattice, Some(*name)), None)).collect();
+        if subjects.is_empty() {
+            subjects.push((event_subject(lattice, None), None));
+        }
+        let messages = conn.subscribe_in_force(subjects, SUBSCRIBE_WITHIN).await?;
         Ok(Self { messages })
     }
 

@@ -24,7 +24,7 @@ pub use connection::Connection;
 pub use control::{ControlRequest, ControlServer, RespondError};
 pub use events::{EventError, EventPublisher, EventStream};
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
-pub use request::{RequestError, SCATTER_ANSWERS_MAX};
+pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{Fact, FactStore, Facts, StateError, Version};
 pub use subscribe::{SubscribeError, Subscription};
 pub use violation::{Refused, Violation};

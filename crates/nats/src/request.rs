@@ -11,6 +11,15 @@ use crate::{Connection, replies::Incoming};
 /// The most answers one scattered request takes; hosts beyond that are not heard.
 pub const SCATTER_ANSWERS_MAX: usize = 4096;
 
+/// How long answers of many are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    /// The longest.
+    pub window: Duration,
+    /// Ends it earlier when after an answer no other one has come for so long; none waits for the whole window.
+    pub quiet: Option<Duration>,
+}
+
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -78,8 +87,8 @@ impl Connection {
         self.ask(subject, HeaderMap::new(), payload, timeout).await.map(|message| message.payload)
     }
 
-    /// Asks on `subject`, which many may answer, and collects until `enough` says so of what has come, or `window` is
-    /// over. At most [`SCATTER_ANSWERS_MAX`] answers are taken.
+    /// Asks on `subject`, which many may answer, and collects until `enough` says so of what has come, or until
+    /// `gather` ends it. At most [`SCATTER_ANSWERS_MAX`] answers are taken.
     ///
     /// # Errors
     /// As [`Connection::request`], but no answer within the window is an empty list.
@@ -87,15 +96,20 @@ impl Connection {
         &self,
         subject: &str,
         payload: Bytes,
-        window: Duration,
+        gather: Gather,
         mut enough: impl FnMut(&[Bytes]) -> bool,
     ) -> Result<Vec<Bytes>, RequestError> {
+        let Gather { window, quiet } = gather;
         let until = Instant::now() + window;
         let mut waiter = self.replies().wait_for(subject, SCATTER_ANSWERS_MAX);
         self.send(subject, waiter.reply_to(), HeaderMap::new(), payload, until, window).await?;
         let mut answers = Vec::new();
         while answers.len() < SCATTER_ANSWERS_MAX && !enough(&answers) {
-            match timeout_at(until, waiter.next()).await {
+            let patience = match quiet {
+                Some(quiet) if !answers.is_empty() => until.min(Instant::now() + quiet),
+                _ => until,
+            };
+            match timeout_at(patience, waiter.next()).await {
                 Ok(Some(incoming)) => answers.push(self.open(subject, incoming)?.payload),
                 Ok(None) | Err(_) => break,
             }

@@ -1,0 +1,165 @@
+//! The client of the control protocol.
+
+mod actors;
+mod configs;
+mod hosts;
+mod links;
+mod providers;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lattice_core::{CtlSubject, CtlVerb, HostId, LatticeName};
+use lattice_nats::{Connection, Gather};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+
+use crate::{ControlError, CtlResponse};
+
+pub use actors::Scaled;
+pub use providers::Started;
+
+/// How long answers of many hosts are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collect {
+    /// The longest.
+    pub window: Duration,
+    /// Ends it when, after an answer, no other has come for so long; none waits for the whole window, as v1 does.
+    pub quiet: Option<Duration>,
+    /// Ends it when so many have answered.
+    pub expected: Option<usize>,
+}
+
+impl Default for Collect {
+    /// At most 2 s, and 250 ms after the last answer.
+    fn default() -> Self {
+        Self { window: Duration::from_secs(2), quiet: Some(Duration::from_millis(250)), expected: None }
+    }
+}
+
+/// Asks the hosts of one lattice.
+///
+/// Requests whose outcome comes as an event return what the host said when it took them on; the methods that end in
+/// `_and_wait` listen first, then ask, and return the outcome.
+#[derive(Debug, Clone)]
+pub struct Client {
+    conn: Connection,
+    lattice: LatticeName,
+    timeout: Duration,
+}
+
+/// Nothing to say.
+const EMPTY: Option<&()> = None;
+
+impl Client {
+    /// Asks the hosts of `lattice`, each time waiting at most `timeout` for an answer.
+    #[must_use]
+    pub fn new(conn: Connection, lattice: LatticeName, timeout: Duration) -> Self {
+        Self { conn, lattice, timeout }
+    }
+
+    /// The same with another time limit.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
+    /// The lattice.
+    #[must_use]
+    pub fn lattice(&self) -> &LatticeName {
+        &self.lattice
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// One request, one answer; a refusal is an error.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        verb: CtlVerb,
+        host: Option<&HostId>,
+        body: Option<&impl Serialize>,
+    ) -> Result<CtlResponse<T>, ControlError> {
+        let (subject, what) = self.subject(verb);
+        let body = encode(&what, body)?;
+        let answer = self.conn.request(&subject, body, self.timeout).await;
+        let answer = answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?;
+        let answer: CtlResponse<T> = decode(&what, &answer)?;
+        if answer.success { Ok(answer) } else { Err(refused(&what, answer.message)) }
+    }
+
+    /// As [`Client::ask`], for requests that are answered with a message alone.
+    async fn order(
+        &self,
+        verb: CtlVerb,
+        host: Option<&HostId>,
+        body: Option<&impl Serialize>,
+    ) -> Result<String, ControlError> {
+        Ok(self.ask::<IgnoredAny>(verb, host, body).await?.message)
+    }
+
+    /// As [`Client::ask`], for requests that are answered with data.
+    async fn fetch<T: DeserializeOwned>(
+        &self,
+        verb: CtlVerb,
+        host: Option<&HostId>,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ControlError> {
+        let what = self.subject(verb.clone()).1;
+        let answer = self.ask(verb, host, body).await?;
+        answer.response.ok_or_else(|| ControlError::Decode { what, why: "it holds no data".to_owned() })
+    }
+
+    /// One request, answers of many; nobody's answer is an empty list.
+    async fn collect<T: DeserializeOwned>(
+        &self,
+        verb: CtlVerb,
+        body: Option<&impl Serialize>,
+        collect: Collect,
+    ) -> Result<Vec<T>, ControlError> {
+        let (subject, what) = self.subject(verb);
+        let body = encode(&what, body)?;
+        let gather = Gather { window: collect.window, quiet: collect.quiet };
+        let enough = |answers: &[Bytes]| collect.expected.is_some_and(|expected| answers.len() >= expected);
+        let answers = match self.conn.scatter(&subject, body, gather, enough).await {
+            Ok(answers) => answers,
+            Err(lattice_nats::RequestError::NoResponders { .. }) => Vec::new(),
+            Err(error) => return Err(ControlError::of_request(error, &what, None, &self.lattice)),
+        };
+        // One host that speaks otherwise must not hide the others.
+        Ok(answers
+            .iter()
+            .filter_map(|answer| decode::<CtlResponse<T>>(&what, answer).ok()?.response)
+            .collect())
+    }
+
+    /// The subject, and its part that says what is asked.
+    fn subject(&self, verb: CtlVerb) -> (String, String) {
+        let subject = CtlSubject { lattice: self.lattice.clone(), verb }.to_string();
+        let prefix = lattice_core::ctl_prefix(&self.lattice);
+        let what =
+            subject.strip_prefix(prefix.as_str()).unwrap_or(&subject).trim_start_matches('.').to_owned();
+        (subject, what)
+    }
+}
+
+fn encode(what: &str, body: Option<&impl Serialize>) -> Result<Bytes, ControlError> {
+    let Some(body) = body else { return Ok(Bytes::new()) };
+    let encoded = serde_json::to_vec(body).map(Bytes::from);
+    encoded.map_err(|error| ControlError::Unsendable { what: what.to_owned(), why: error.to_string() })
+}
+
+fn decode<T: DeserializeOwned>(what: &str, answer: &[u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(answer)
+        .map_err(|error| ControlError::Decode { what: what.to_owned(), why: error.to_string() })
+}
+
+fn refused(what: &str, message: String) -> ControlError {
+    let message = if message.is_empty() { format!("{what} was refused without a reason") } else { message };
+    ControlError::Refused { message }
+}
