@@ -41,7 +41,8 @@ pub fn check_keys(config: &Config, known: &[&'static str]) -> Result<(), ConfigE
     let near = known.iter().map(|name| (distance(&key.to_ascii_lowercase(), name), *name)).min();
     let hint = match near {
         Some((far, name)) if far <= 1 + name.len() / 4 => format!("did you mean {name}?"),
-        _ => format!("there are {}", known.join(", ")),
+        None => "none is taken here".to_owned(),
+        Some(_) => format!("there are {}", known.join(", ")),
     };
     Err(ConfigError::UnknownKey { key, hint })
 }
