@@ -7,7 +7,10 @@ mod cli;
 mod cmd;
 mod exit;
 mod failure;
+mod local;
+mod manifest;
 mod output;
+mod signals;
 
 use std::process::ExitCode;
 

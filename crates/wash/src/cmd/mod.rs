@@ -5,6 +5,8 @@
 //! to `commands!`; its doc comment there is what `wash --help` shows.
 
 mod completions;
+mod down;
+mod up;
 
 use crate::{failure::Outcome, output::Output};
 
@@ -29,6 +31,10 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Start a lattice on this machine: a NATS server, where none runs, and a host.
+    Up => up,
+    /// Stop what `wash up` started on this machine.
+    Down => down,
     /// Print completions for a shell.
     Completions => completions,
 }

@@ -1,0 +1,85 @@
+//! What `wash up` says when all is ready.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Args, nats::Nats};
+use crate::{
+    local::{HostProcess, HostProgram},
+    output::Reply,
+};
+
+/// The first three fields are v1's.
+#[derive(Debug, Serialize)]
+pub(super) struct Up {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wasmcloud_log: Option<PathBuf>,
+    kill_cmd: String,
+    nats_url: String,
+    nats_started: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nats_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nats_log: Option<PathBuf>,
+    host_id: String,
+    lattice: String,
+    wasmcloud_version: String,
+    wasmcloud_pid: u32,
+    trusted: Vec<String>,
+    #[serde(skip)]
+    detached: bool,
+}
+
+impl Up {
+    pub(super) fn new(
+        args: &Args,
+        program: &HostProgram,
+        nats: &Nats,
+        host: &HostProcess,
+        trusted: Vec<String>,
+    ) -> Up {
+        let mut kill_cmd = "wash down".to_owned();
+        if args.lattice.as_str() != "default" {
+            kill_cmd += &format!(" -x {}", args.lattice);
+        }
+        if let Some(folder) = &args.host.data_dir {
+            kill_cmd += &format!(" --data-dir {}", folder.display());
+        }
+        Up {
+            wasmcloud_log: host.child.log().map(Path::to_owned),
+            kill_cmd,
+            nats_url: without_user(nats.url()),
+            nats_started: nats.ours().is_some(),
+            nats_version: nats.version().map(str::to_owned),
+            nats_log: nats.ours().and_then(|server| server.child.log()).map(Path::to_owned),
+            host_id: host.host_id.clone(),
+            lattice: args.lattice.to_string(),
+            wasmcloud_version: program.version.clone(),
+            wasmcloud_pid: host.child.pid(),
+            trusted,
+            detached: args.detached,
+        }
+    }
+}
+
+/// The URL without a password in it.
+fn without_user(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, address))) => format!("{scheme}://{address}"),
+        _ => url.to_owned(),
+    }
+}
+
+impl Reply for Up {
+    fn text(&self) -> String {
+        let nats = self.nats_url.trim_start_matches("nats://");
+        let line = format!("lattice {} up: host {}, NATS {nats}", self.lattice, self.host_id);
+        if !self.detached {
+            return format!("{line}; press Ctrl-C to stop");
+        }
+        let log =
+            self.wasmcloud_log.as_ref().map(|log| format!("\nlog: {}", log.display())).unwrap_or_default();
+        format!("{line}{log}\nstop with: {}", self.kill_cmd)
+    }
+}
