@@ -9,21 +9,24 @@ use lattice_testkit::{Tools, nats_server_version, workspace_root};
 
 use crate::say;
 
-/// The target that the example actors are built for.
-const WASM_TARGET: &str = "wasm32-wasip2";
+/// What WebAssembly is built for: components (the example actors), WASI preview 1 commands, and bare modules.
+const WASM_TARGETS: [&str; 3] = ["wasm32-wasip2", "wasm32-wasip1", "wasm32-unknown-unknown"];
 
 /// Everything that any command of ours needs.
 pub(crate) fn everything(nats_server: Option<&Path>) -> anyhow::Result<()> {
-    wasm_target()?;
+    wasm_targets()?;
     self::nats_server(nats_server)?;
     registry()?;
     spelling()
 }
 
-/// Adds the wasm target to the toolchain when it is missing.
-pub(crate) fn wasm_target() -> anyhow::Result<()> {
-    let what = format!("the {WASM_TARGET} standard library");
-    say::step(&what, add_wasm_target, |added| if *added { "added" } else { "there" }.to_owned()).map(drop)
+/// Adds the wasm targets to the toolchain where they are missing.
+pub(crate) fn wasm_targets() -> anyhow::Result<()> {
+    let told = |added: &Vec<&str>| match added.as_slice() {
+        [] => "there".to_owned(),
+        added => format!("added {}", added.join(", ")),
+    };
+    say::step("the wasm targets of the toolchain", add_wasm_targets, told).map(drop)
 }
 
 /// The nats-server to use.
@@ -64,30 +67,36 @@ fn noted(text: &str) {
     say::line(&format!("  {text}"));
 }
 
-/// True when it had to be added.
-fn add_wasm_target() -> anyhow::Result<bool> {
-    if has_wasm_target()? {
-        return Ok(false);
+/// Those that had to be added.
+fn add_wasm_targets() -> anyhow::Result<Vec<&'static str>> {
+    let missing = missing_wasm_targets()?;
+    if missing.is_empty() {
+        return Ok(missing);
     }
+    let line = format!("rustup target add {}", missing.join(" "));
+    let remedy = format!("add them to your Rust toolchain, as `{line}` does");
     let mut rustup = Command::new("rustup");
-    let status = rustup.args(["target", "add", WASM_TARGET]).current_dir(workspace_root()).status();
-    let remedy = format!(
-        "add the target {WASM_TARGET} to your Rust toolchain, as `rustup target add {WASM_TARGET}` does"
-    );
+    let status = rustup.args(["target", "add"]).args(&missing).current_dir(workspace_root()).status();
     match status {
         Ok(status) if status.success() => {}
-        Ok(status) => bail!("rustup could not add it ({status}); {remedy}"),
+        Ok(status) => bail!("rustup could not add {} ({status}); {remedy}", missing.join(", ")),
         Err(error) => bail!("cannot start rustup: {error}; {remedy}"),
     }
-    match has_wasm_target()? {
-        true => Ok(true),
-        false => bail!("rustup added it, and rustc still does not find it; {remedy}"),
+    match missing_wasm_targets()?.as_slice() {
+        [] => Ok(missing),
+        still => bail!("rustup added them, and rustc still does not find {}; {remedy}", still.join(", ")),
     }
 }
 
-fn has_wasm_target() -> anyhow::Result<bool> {
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", WASM_TARGET]).current_dir(workspace_root());
-    let output = rustc.stderr(Stdio::inherit()).output().context("cannot start rustc")?;
-    Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+fn missing_wasm_targets() -> anyhow::Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for target in WASM_TARGETS {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", target]).current_dir(workspace_root());
+        let output = rustc.stderr(Stdio::inherit()).output().context("cannot start rustc")?;
+        if !Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() {
+            missing.push(target);
+        }
+    }
+    Ok(missing)
 }

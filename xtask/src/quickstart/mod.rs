@@ -17,7 +17,7 @@ use crate::{cargo, say, setup};
 pub(crate) fn run(nats_server: Option<&Path>, check: bool) -> anyhow::Result<bool> {
     let started = Instant::now();
     say::line(&estimate::announcement());
-    setup::wasm_target()?;
+    setup::wasm_targets()?;
     let nats_server = setup::nats_server(nats_server)?;
     say::step("building the host and wash", build_binaries, |()| "built".to_owned())?;
     say::step("building the example actors", build_actors, |()| "built".to_owned())?;

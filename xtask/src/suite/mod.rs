@@ -48,7 +48,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// Sets up, runs all steps but those in `without`, and sums up. True when nothing failed.
 pub(crate) fn run(without: &[String], long: bool) -> anyhow::Result<bool> {
-    setup::wasm_target()?;
+    setup::wasm_targets()?;
     let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long };
     let is_left_out = |name: &str| without.iter().any(|left_out| left_out == name);
     if !is_left_out("rust") {
