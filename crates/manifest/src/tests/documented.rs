@@ -23,3 +23,20 @@ fn examples_of_the_documentation_are_as_they_say() {
     }
     assert!(good >= 5 && bad.is_empty(), "{good} good examples, without their errors: {bad:?}");
 }
+
+#[test]
+fn manifests_of_the_project_are_sound() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    let mut read = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        // A variable without a default is the user's; any number will do.
+        let vars = |_: &str| Some("8080".to_owned());
+        if let Err(errors) = crate::parse(&text, &file.display().to_string(), &folder, &vars) {
+            panic!("{errors}");
+        }
+        read += 1;
+    }
+    assert!(read > 0);
+}
