@@ -176,8 +176,9 @@ impl Connection {
         &self.inner.replies
     }
 
-    /// The prefix of JetStream's own subjects.
-    pub(crate) fn js_api(&self) -> String {
+    /// The prefix of JetStream's own subjects, of the domain in the options.
+    #[must_use]
+    pub fn js_api(&self) -> String {
         match self.js_domain() {
             Some(domain) => format!("$JS.{domain}.API"),
             None => "$JS.API".to_owned(),

@@ -18,7 +18,7 @@ mod state;
 mod subscribe;
 mod violation;
 
-pub use async_nats::{Message, jetstream};
+pub use async_nats::{HeaderMap, Message, jetstream};
 pub use connect::ConnectError;
 pub use connection::Connection;
 pub use control::{ControlRequest, ControlServer, RespondError};

@@ -117,8 +117,14 @@ impl Connection {
         Ok(answers)
     }
 
-    /// A request with headers, answered with the whole message.
-    pub(crate) async fn ask(
+    /// As [`Connection::request`], with headers, and answered with the whole message.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    ///
+    /// # Cancellation
+    /// As [`Connection::request`].
+    pub async fn ask(
         &self,
         subject: &str,
         headers: HeaderMap,
