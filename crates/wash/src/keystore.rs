@@ -119,8 +119,11 @@ impl KeyStore {
         let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let what = format!("there is a key at {} already, and keys are never overwritten", path.display());
-                return Err(Failure::say(Exit::Refused, what).help("Choose another name, or move the old key away."));
+                let what =
+                    format!("there is a key at {} already, and keys are never overwritten", path.display());
+                return Err(
+                    Failure::say(Exit::Refused, what).help("Choose another name, or move the old key away.")
+                );
             }
             Err(error) => return Err(failed(error)),
         };
@@ -140,20 +143,30 @@ impl KeyStore {
         out: &Output,
     ) -> Outcome<KeyPair> {
         if let Some(key) = self.load(name, out)? {
-            if key.kind() != kind {
-                let error = KeyError::WrongKind { key: key.public_key().to_string(), expected: kind, actual: key.kind() };
-                return Err(Failure::refused(error).context(format!("the key {name} is no {kind} key")));
-            }
-            return Ok(key);
+            return match PublicKey::of_kind(key.public_key().as_str(), kind) {
+                Ok(_) => Ok(key),
+                Err(error) => {
+                    Err(Failure::refused(error).context(format!("the key {name} is not usable here")))
+                }
+            };
         }
         if make == Make::Never {
-            let what = format!("there is no key {name} in {}, and --disable-keygen forbids making one", self.dir.display());
-            return Err(Failure::say(Exit::Refused, what)
-                .help(format!("Make it: wash keys gen {kind} --name {}", name.trim_end_matches(&format!("_{kind}")))));
+            let what = format!(
+                "there is no key {name} in {}, and --disable-keygen forbids making one",
+                self.dir.display()
+            );
+            return Err(Failure::say(Exit::Refused, what).help(format!(
+                "Make it: wash keys gen {kind} --name {}",
+                name.trim_end_matches(&format!("_{kind}"))
+            )));
         }
         let key = KeyPair::generate(kind);
         let path = self.save(name, &key)?;
-        out.note(format!("No {kind} key was there, so a new one was made: {} ({})", path.display(), key.public_key()));
+        out.note(format!(
+            "No {kind} key was there, so a new one was made: {} ({})",
+            path.display(),
+            key.public_key()
+        ));
         Ok(key)
     }
 
@@ -230,9 +243,9 @@ impl LoadError {
         let doing = format!("cannot read a key from {}", path.display());
         match self {
             LoadError::Io(error) => Failure::refused(error).context(doing),
-            LoadError::Key(error) => {
-                Failure::refused(error).context(doing).help("The file should hold one seed, 58 characters: S…")
-            }
+            LoadError::Key(error) => Failure::refused(error)
+                .context(doing)
+                .help("The file should hold one seed, 58 characters: S…"),
         }
     }
 }
@@ -255,8 +268,13 @@ fn read(path: &Path) -> io::Result<(String, bool)> {
     Ok((text, exposed))
 }
 
+/// A name for people as a part of a file's name.
+pub(crate) fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect()
+}
+
 /// Who this is on this machine, as the first part of the account key's name.
 pub(crate) fn user() -> String {
     let named = ["USER", "LOGNAME"].iter().filter_map(std::env::var_os).find(|name| !name.is_empty());
-    named.map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
+    named.map_or_else(|| "default".to_owned(), |name| file_name(&name.to_string_lossy()))
 }

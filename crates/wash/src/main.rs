@@ -4,13 +4,19 @@
 //! tell apart ([`exit::Exit`]). It links neither the host nor the runtime: where one is needed it starts `wasmcloud`.
 
 mod cli;
+mod clock;
 mod cmd;
 mod exit;
 mod failure;
+mod files;
+mod images;
+mod keystore;
 mod local;
 mod manifest;
 mod output;
 mod signals;
+mod signed;
+mod wit;
 
 use std::process::ExitCode;
 

@@ -4,8 +4,13 @@
 //! `keys`, has one file per verb and an `Args` whose subcommand chooses. To add a command, write its module and add one line
 //! to `commands!`; its doc comment there is what `wash --help` shows.
 
+mod claims;
 mod completions;
 mod down;
+mod drain;
+mod inspect;
+mod keys;
+mod reg;
 mod up;
 
 use crate::{failure::Outcome, output::Output};
@@ -31,6 +36,22 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Make and show the keys that sign.
+    Keys => keys,
+    /// Sign actors, and read what signatures say.
+    Claims => claims,
+    /// Push to and pull from registries.
+    Reg => reg,
+    /// The same as reg push.
+    #[command(hide = true)]
+    Push => reg::push,
+    /// The same as reg pull.
+    #[command(hide = true)]
+    Pull => reg::pull,
+    /// Show what a file or image is: claims, issuer, interfaces, size, digest.
+    Inspect => inspect,
+    /// Empty the caches of this machine.
+    Drain => drain,
     /// Start a lattice on this machine: a NATS server, where none runs, and a host.
     Up => up,
     /// Stop what `wash up` started on this machine.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use progress::Progress;
-pub(crate) use table::{Align, pairs, table};
+pub(crate) use table::{Align, centred, pairs, table};
 
 /// How to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

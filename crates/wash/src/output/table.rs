@@ -41,6 +41,12 @@ pub(crate) fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> St
     finish(table)
 }
 
+/// A title in the middle of `width` characters.
+pub(crate) fn centred(title: &str, width: usize) -> String {
+    let before = width.saturating_sub(title.chars().count()) / 2;
+    format!("{}{title}", " ".repeat(before))
+}
+
 fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

@@ -49,9 +49,7 @@ impl Key {
                 public_key: Some(key.public_key().to_string()),
                 problem: exposed,
             },
-            Err(problem) => {
-                Key { name: stored.name, kind: None, public_key: None, problem: Some(problem) }
-            }
+            Err(problem) => Key { name: stored.name, kind: None, public_key: None, problem: Some(problem) },
         }
     }
 }
@@ -69,7 +67,12 @@ impl Reply for Listed {
         let row = |key: &Key| {
             let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
             let kind = or_dash(key.kind);
-            [key.name.clone(), kind, or_dash(key.public_key.as_deref()), key.problem.clone().unwrap_or_default()]
+            [
+                key.name.clone(),
+                kind,
+                or_dash(key.public_key.as_deref()),
+                key.problem.clone().unwrap_or_default(),
+            ]
         };
         format!("Keys in {}\n{}", self.directory.display(), table(&columns, self.keys.iter().map(row)))
     }

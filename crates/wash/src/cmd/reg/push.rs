@@ -1,0 +1,90 @@
+//! `wash reg push REFERENCE FILE`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use lattice_registry::PushOptions;
+use serde::Serialize;
+
+use crate::{
+    failure::{Failure, Outcome},
+    images::{self, CacheArgs, RegistryArgs},
+    output::{Output, Reply},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to: host[:port]/repository:tag
+    #[arg(value_name = "REFERENCE")]
+    image: String,
+    /// The .wasm or .par.gz file
+    file: PathBuf,
+    /// An annotation of the image, NAME=VALUE; may be repeated
+    #[arg(short, long = "annotation", value_name = "NAME=VALUE", value_parser = annotation)]
+    annotations: Vec<(String, String)>,
+    /// The author in the image's config; actors only
+    #[arg(long)]
+    author: Option<String>,
+    /// File with the config of a provider, in place of an empty one
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
+    cache: CacheArgs,
+}
+
+#[derive(Serialize)]
+struct Done {
+    #[serde(rename = "ref")]
+    image: String,
+    digest: String,
+    kind: String,
+    bytes: u64,
+    resolved: String,
+}
+
+pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
+    let image = images::parse(&args.image)?;
+    let artifact = images::read_file(&args.file).await?;
+    let provider_config =
+        match &args.config {
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                Failure::refused(error).context(format!("cannot read {}", path.display()))
+            })?),
+            None => None,
+        };
+    let options = PushOptions {
+        annotations: args.annotations.into_iter().collect::<BTreeMap<_, _>>(),
+        author: args.author,
+        provider_config: provider_config.map(Into::into),
+        created: None,
+    };
+    let bytes = artifact.bytes.len() as u64;
+    let fetcher = args.registry.fetcher(&image, &args.cache)?;
+    let progress = out.progress(format!("Pushing {image}"));
+    let pushed = fetcher.push(&image, artifact.bytes, options).await.map_err(images::failure)?;
+    drop(progress);
+    out.reply(&Done {
+        image: image.to_string(),
+        digest: pushed.digest,
+        kind: pushed.kind.to_string(),
+        bytes,
+        resolved: pushed.resolved.to_string(),
+    })
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+impl Reply for Done {
+    fn text(&self) -> String {
+        format!(
+            "Pushed {} {} ({} bytes)\n  digest  {}\nNext: wash start {0} {1}",
+            self.kind, self.image, self.bytes, self.digest
+        )
+    }
+}

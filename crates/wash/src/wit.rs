@@ -1,0 +1,79 @@
+//! What a component asks for and offers.
+
+use serde::Serialize;
+use wasmparser::{Parser, Payload};
+use wit_component::{DecodedWasm, WitPrinter};
+
+/// The outside of an actor.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Surface {
+    /// `component` or `module`.
+    pub(crate) format: &'static str,
+    /// Interfaces by name; functions of a module as `module.function`.
+    pub(crate) imports: Vec<String>,
+    /// The same for what it offers.
+    pub(crate) exports: Vec<String>,
+    /// The component's world in WIT; none for a module.
+    #[serde(skip)]
+    pub(crate) wit: Option<String>,
+}
+
+/// Reads the outside of a component or module.
+///
+/// # Errors
+/// A sentence: the file is damaged, or uses what this version does not know.
+pub(crate) fn surface(wasm: &[u8]) -> Result<Surface, String> {
+    if Parser::is_core_wasm(wasm) { module(wasm).map_err(|error| error.to_string()) } else { component(wasm) }
+}
+
+fn component(wasm: &[u8]) -> Result<Surface, String> {
+    let decoded = wit_component::decode(wasm).map_err(|error| format!("{error:#}"))?;
+    let DecodedWasm::Component(resolve, world) = &decoded else {
+        return Err("it is a WIT package, which holds no code".to_owned());
+    };
+    let names = |items: &[&wit_parser::WorldKey]| {
+        items.iter().map(|key| resolve.name_world_key(key)).collect::<Vec<_>>()
+    };
+    let world = &resolve.worlds[*world];
+    let imports = names(&world.imports.keys().collect::<Vec<_>>());
+    let exports = names(&world.exports.keys().collect::<Vec<_>>());
+    let mut printer = WitPrinter::default();
+    printer.print(resolve, decoded.package(), &[]).map_err(|error| format!("{error:#}"))?;
+    Ok(Surface { format: "component", imports, exports, wit: Some(printer.output.to_string()) })
+}
+
+fn module(wasm: &[u8]) -> wasmparser::Result<Surface> {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    imports.push(format!("{}.{}", import.module, import.name));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    exports.push(export?.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(Surface { format: "module", imports, exports, wit: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_empty_component_and_a_module_show() {
+        let component = surface(b"\0asm\x0d\0\x01\0").unwrap();
+        assert_eq!((component.format, component.imports.len()), ("component", 0));
+        assert!(component.wit.unwrap().contains("world"));
+        let module = surface(b"\0asm\x01\0\0\0").unwrap();
+        assert_eq!(module.format, "module");
+        assert!(surface(b"\0asm\x0d\0\x01\0\x07\xff").is_err());
+    }
+}
