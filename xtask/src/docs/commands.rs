@@ -1,5 +1,5 @@
-//! The commands of README and docs, run as they stand, from the workspace, with the project's binaries on `PATH`. Keys, caches and
-//! data of `wash` go to a temporary folder, so that the user's own are neither seen nor changed.
+//! The commands of README and docs, run as they stand, from the workspace, with the project's binaries on `PATH`. The home folder is a
+//! temporary one for each document, so that the user's own keys, caches and files are neither seen nor changed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,6 +22,8 @@ pub(crate) struct Programs {
     /// The folder of the project's binaries.
     pub(crate) binaries: PathBuf,
     pub(crate) nats_server: PathBuf,
+    /// An OCI registry, on `PATH` for those documents that start one.
+    pub(crate) registry: PathBuf,
 }
 
 /// Runs the command blocks of `README.md` and of everything in `docs/`, in order. How many passed and how many failed.
@@ -72,9 +74,11 @@ impl Run {
     fn new(root: &Path, programs: &Programs) -> anyhow::Result<Self> {
         let home = tempfile::tempdir().context("cannot make a temporary folder")?;
         let inherited = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(
-            std::iter::once(programs.binaries.clone()).chain(std::env::split_paths(&inherited)),
+        let folder_of = |program: &Path| program.parent().map(Path::to_owned);
+        let ours = std::iter::once(programs.binaries.clone()).chain(
+            [&programs.nats_server, &programs.registry].into_iter().filter_map(|file| folder_of(file)),
         );
+        let path = std::env::join_paths(ours.chain(std::env::split_paths(&inherited)));
         Ok(Self {
             root: root.to_owned(),
             home,
@@ -138,8 +142,10 @@ impl Run {
         };
         let launch = Launch::program("bash").args(["-euo", "pipefail", "-c"]).arg(script).dir(&self.root);
         let launch = launch.env("PATH", &self.path).env("NATS_SERVER", &self.nats_server);
+        let launch = launch.env("HOME", self.home.path());
         let launch = launch.env("XDG_DATA_HOME", home("data")).env("XDG_CACHE_HOME", home("cache"));
         let launch = launch.env("XDG_CONFIG_HOME", home("config")).env("WASH_KEYS", home("keys"));
+        let launch = toolchain().into_iter().fold(launch, |launch, (name, folder)| launch.env(name, folder));
         Ok(Process::spawn(launch)?)
     }
 
@@ -159,6 +165,16 @@ impl Run {
         }
         failed
     }
+}
+
+/// Where the toolchain is, which it looks for in the home folder unless told.
+fn toolchain() -> Vec<(&'static str, PathBuf)> {
+    let home = std::env::home_dir().unwrap_or_default();
+    let folder = |name: &'static str, usual: &str| {
+        let folder = std::env::var_os(name).map_or_else(|| home.join(usual), PathBuf::from);
+        (name, folder)
+    };
+    vec![folder("CARGO_HOME", ".cargo"), folder("RUSTUP_HOME", ".rustup")]
 }
 
 fn differs(command: &Command, shown: &str, output: &str) -> anyhow::Error {
@@ -183,7 +199,9 @@ mod tests {
     async fn outcome(readme: &str) -> (u64, u64) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("README.md"), readme).unwrap();
-        let programs = Programs { binaries: dir.path().to_owned(), nats_server: dir.path().join("none") };
+        let none = dir.path().join("none");
+        let programs =
+            Programs { binaries: dir.path().to_owned(), nats_server: none.clone(), registry: none };
         run_commands(dir.path(), &programs).await.unwrap()
     }
 
@@ -192,6 +210,7 @@ mod tests {
         let cases = [
             ("```sh\ntest -f README.md\n```", (1, 0)),
             ("```sh\nfalse\necho not reached\n```", (0, 1)),
+            ("```sh\necho kept > ~/file\n```\n```sh\ntest -f ~/file\n```", (2, 0)),
             ("```console\n$ echo one\none\n$ echo two\n…\n```", (1, 0)),
             ("```console\n$ echo one\ntwo\n```", (0, 1)),
             ("```sh no-run reason=\"a reason\"\nfalse\n```", (0, 0)),

@@ -137,7 +137,8 @@ fn quickstart(surroundings: &Surroundings) -> anyhow::Result<Counts> {
 
 fn commands(surroundings: &Surroundings) -> anyhow::Result<Counts> {
     let binaries = binary("wash")?.parent().context("wash is in no folder")?.to_owned();
-    let programs = Programs { binaries, nats_server: surroundings.nats_server.clone() };
+    let registry = Tools::of_workspace().docker_registry(&mut |line| say::line(line))?;
+    let programs = Programs { binaries, nats_server: surroundings.nats_server.clone(), registry };
     let (root, runtime) =
         (workspace_root(), tokio::runtime::Builder::new_current_thread().enable_all().build());
     let checked = docs::run_commands(&root, &programs);
