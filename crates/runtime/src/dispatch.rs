@@ -34,7 +34,8 @@ pub trait Dispatch: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Dispatch::keyvalue`].
-    fn http_outgoing(&self, current: &CallContext, link: &LinkName) -> Result<Bound<dyn Outgoing>, CallError>;
+    fn http_outgoing(&self, current: &CallContext, link: &LinkName)
+    -> Result<Bound<dyn Outgoing>, CallError>;
 
     /// The actor's configuration as it is now.
     fn config(&self) -> Arc<BTreeMap<String, String>>;

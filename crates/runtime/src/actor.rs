@@ -1,0 +1,193 @@
+//! A running actor: code, limits, permits and instances, serving HTTP requests.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use async_trait::async_trait;
+use lattice_contracts::{
+    CallContext,
+    http::{Incoming, Request, Response},
+};
+use lattice_core::{ActorId, CallError, ErrorCode, Hop};
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::{
+    call::Running,
+    component::Interface,
+    engine::LinkedEngine,
+    error::StartError,
+    failure::Failure,
+    guest::{Guest, GuestKit},
+    imports::incoming_body,
+    permits::{NoPermit, Permits},
+    pool::Pool,
+    prepare::Prepared,
+    stats::{ActorStats, Counters, Outcome},
+};
+
+/// How long guests that were told to end may take to do so: they only have to be dropped.
+const KILL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A running actor. It holds no thread and no task while nobody calls it.
+pub struct Actor {
+    inner: Arc<Inner>,
+}
+
+/// What calls share.
+pub(crate) struct Inner {
+    pub(crate) kit: GuestKit,
+    pub(crate) engine: Arc<LinkedEngine>,
+    /// `None` where the actor answers no HTTP requests.
+    handler: Option<ProxyPre<Guest>>,
+    pub(crate) permits: Permits,
+    pub(crate) pool: Pool,
+    pub(crate) counters: Counters,
+    /// Every call holds a token of it, and guests with their head out are its tasks.
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when calls shall be broken off.
+    pub(crate) kill: CancellationToken,
+}
+
+impl Inner {
+    pub(crate) fn id(&self) -> &ActorId {
+        &self.kit.spec.id
+    }
+
+    pub(crate) fn handler(&self) -> wasmtime::Result<&ProxyPre<Guest>> {
+        self.handler.as_ref().ok_or_else(|| wasmtime::Error::msg("the actor exports no HTTP handler"))
+    }
+}
+
+impl Actor {
+    /// Links the code, once for all calls.
+    pub(crate) fn start(prepared: &Prepared, kit: GuestKit) -> Result<Self, StartError> {
+        let engine = prepared.engine().clone();
+        let names = unknown_imports(prepared);
+        if !names.is_empty() {
+            return Err(StartError::UnknownImport { actor: kit.spec.id, names });
+        }
+        let link = |error: wasmtime::Error| StartError::Link {
+            actor: kit.spec.id.clone(),
+            reason: format!("{error:#}"),
+        };
+        let linked = engine.linker.instantiate_pre(prepared.component()).map_err(link)?;
+        let handler = match prepared.outside().serves_http() {
+            true => Some(ProxyPre::new(linked).map_err(link)?),
+            false => None,
+        };
+        let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
+        let pool = Pool::new(kit.spec.reuse);
+        let inner = Inner {
+            kit,
+            engine,
+            handler,
+            permits,
+            pool,
+            counters: Counters::default(),
+            tasks: TaskTracker::new(),
+            kill: CancellationToken::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &ActorId {
+        self.inner.id()
+    }
+
+    /// True if it answers HTTP requests.
+    #[must_use]
+    pub fn exports_http(&self) -> bool {
+        self.inner.handler.is_some()
+    }
+
+    /// Counts and present load.
+    #[must_use]
+    pub fn stats(&self) -> ActorStats {
+        self.inner.counters.read(self.inner.permits.size(), self.inner.permits.waiting())
+    }
+
+    /// Changes how many calls it serves at once. Calls being served go on.
+    pub fn set_concurrency(&self, concurrency: NonZeroU32) {
+        self.inner.permits.resize(concurrency);
+        self.inner.pool.trim(concurrency.get());
+    }
+
+    /// Takes no more calls, lets those being served end until `deadline`, and breaks off the rest. Calls that wait for a
+    /// permit are refused as unreachable. Returns when nothing of the actor runs any more; true if nothing was broken
+    /// off.
+    pub async fn drain(&self, deadline: Instant) -> bool {
+        let inner = &self.inner;
+        inner.permits.close();
+        inner.tasks.close();
+        let clean = tokio::time::timeout_at(deadline, inner.tasks.wait()).await.is_ok();
+        if !clean {
+            inner.kill.cancel();
+            if tokio::time::timeout(KILL_GRACE, inner.tasks.wait()).await.is_err() {
+                tracing::error!(actor = %inner.id(), "calls are still running after they were broken off");
+            }
+        }
+        inner.pool.trim(0);
+        clean
+    }
+
+    fn refuse(&self, why: NoPermit, call: &CallContext) -> CallError {
+        let inner = &self.inner;
+        let (outcome, code, reason) = match why {
+            NoPermit::Full => {
+                let (size, queue) = (inner.permits.size(), inner.kit.spec.queue);
+                let reason = format!("all {size} permits are taken and {queue} calls wait; try again later");
+                (Outcome::Overloaded, ErrorCode::Overloaded, reason)
+            }
+            NoPermit::Deadline => {
+                let reason = format!("invocation {} was still waiting for a permit at its deadline", call.id);
+                (Outcome::Deadline, ErrorCode::Deadline, reason)
+            }
+            NoPermit::Closed => {
+                (Outcome::Failed, ErrorCode::Unreachable, "the actor is being stopped".to_owned())
+            }
+        };
+        inner.counters.count(outcome);
+        Failure::new(inner.id(), outcome, code, reason).error
+    }
+}
+
+#[async_trait]
+impl Incoming for Actor {
+    async fn handle(&self, call: CallContext, request: Request) -> Result<Response, CallError> {
+        let inner = &self.inner;
+        if inner.handler.is_none() {
+            let reason = "the actor exports no wasi:http/incoming-handler, so it answers no HTTP requests";
+            return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
+        }
+        let permit = match inner.permits.acquire(call.deadline).await {
+            Ok(permit) => permit,
+            Err(why) => return Err(self.refuse(why, &call)),
+        };
+        let method = request.method().clone();
+        let (sender, head) = oneshot::channel();
+        let token = inner.tasks.token();
+        let running = Running::new(inner, permit, token, call, request.map(incoming_body), sender);
+        running.answer(&method, head).await.map_err(|failure| failure.error)
+    }
+}
+
+/// Imports that no engine serves. Interfaces with nothing but types need nobody to serve them.
+fn unknown_imports(prepared: &Prepared) -> Vec<String> {
+    let outside = prepared.outside();
+    let (engine, component) = (prepared.engine(), prepared.component().component_type());
+    let needs_somebody = |interface: &&Interface| {
+        use wasmtime::component::types::ComponentItem;
+        match component.get_import(&engine.engine, &interface.to_string()).map(|import| import.ty) {
+            Some(ComponentItem::ComponentInstance(instance)) => {
+                instance.exports(&engine.engine).any(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
+            }
+            _ => true,
+        }
+    };
+    let unserved = outside.imports.iter().filter(|import| !import.is_served(engine.kind));
+    let named = unserved.filter(needs_somebody).map(ToString::to_string);
+    named.chain(outside.bare_imports.iter().cloned()).collect()
+}

@@ -1,0 +1,269 @@
+//! One call of a guest, from permit to end.
+//!
+//! Until the head is there, the guest runs inside its caller's future: who drops that ends the guest. A guest that is
+//! still running then goes on in a task of the actor's, until it ends, fails, runs out of time, or nobody reads on.
+
+use std::sync::Arc;
+
+use http::Method;
+use lattice_contracts::{CallContext, http::Response};
+use lattice_core::ErrorCode;
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use wasmtime_wasi_http::{
+    WasiBody, WasiHttpView,
+    p2::{
+        bindings::http::types::{ErrorCode as WasiErrorCode, Scheme},
+        body::HyperOutgoingBody,
+    },
+};
+
+use crate::{
+    actor::Inner,
+    body::{self, GuestSide},
+    failure::Failure,
+    meter::Metered,
+    permits::Permit,
+    pool::Live,
+    stats::Outcome,
+};
+
+type Head = Result<http::Response<HyperOutgoingBody>, WasiErrorCode>;
+
+/// What a guest's future comes to.
+struct Ended {
+    /// The instance, if its call ended well and it may be used again.
+    live: Option<Live>,
+    /// The failure otherwise. The store is still there then, in `doomed`: the body must learn of the failure first.
+    failure: Option<Failure>,
+    doomed: Option<wasmtime::Store<crate::guest::Guest>>,
+}
+
+/// A call's place in the actor: permit, count, and what is said at its end, whatever the end.
+struct Seat {
+    actor: Arc<Inner>,
+    output: Arc<crate::output::Output>,
+    outcome: Outcome,
+    // Dropped last, in this order: who takes the permit over finds the call counted.
+    _permit: Permit,
+    _token: TaskTrackerToken,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.output.finish();
+        self.actor.counters.count(self.outcome);
+        self.actor.counters.left();
+    }
+}
+
+/// A guest at work.
+pub(crate) struct Running {
+    guest: Metered<Ended>,
+    seat: Seat,
+    call: CallContext,
+    deadline: Instant,
+}
+
+impl Running {
+    /// Sets a guest up to serve `request`, in an idle instance or a fresh one.
+    pub(crate) fn new(
+        actor: &Arc<Inner>,
+        permit: Permit,
+        token: TaskTrackerToken,
+        call: CallContext,
+        request: http::Request<WasiBody>,
+        head: oneshot::Sender<Head>,
+    ) -> Self {
+        let deadline = call.deadline.min(Instant::now() + actor.kit.limits.wall);
+        actor.counters.entered();
+        let (watch, guest) = actor.guest(&call, request, head);
+        let guest = Metered::new(watch.meter, guest);
+        // Until it is known better: whoever drops this has broken the call off.
+        let outcome = Outcome::Cancelled;
+        let seat =
+            Seat { actor: actor.clone(), output: watch.output, outcome, _permit: permit, _token: token };
+        Self { guest, seat, call, deadline }
+    }
+
+    /// Runs the guest until it has answered.
+    pub(crate) async fn answer(
+        mut self,
+        method: &Method,
+        mut head: oneshot::Receiver<Head>,
+    ) -> Result<Response, Failure> {
+        let actor = self.seat.actor.clone();
+        let step = tokio::select! {
+            biased;
+            ended = &mut self.guest => Step::Ended(ended),
+            head = &mut head => Step::Head(head.ok()),
+            () = tokio::time::sleep_until(self.deadline) => Step::Late,
+            () = actor.kill.cancelled() => Step::Killed,
+        };
+        match step {
+            Step::Ended(ended) => {
+                let head = head.try_recv().ok();
+                self.finish(ended, None).map_or(Ok(()), Err)?;
+                let response = actor.response(head)?;
+                Ok(response.map(|inner| body::finished(actor.id(), inner)))
+            }
+            Step::Head(answer) => {
+                let (parts, inner) = match actor.response(answer) {
+                    Ok(response) => response.into_parts(),
+                    Err(failure) => {
+                        self.seat.outcome = failure.outcome;
+                        return Err(failure);
+                    }
+                };
+                let (body, side) = body::streamed(actor.id(), method, parts.status, &parts.headers, inner);
+                actor.tasks.spawn(self.stream(side));
+                Ok(http::Response::from_parts(parts, body))
+            }
+            Step::Late => {
+                let late = actor.late(self.deadline, &self.call);
+                Err(self.end(late, None))
+            }
+            Step::Killed => Err(self.end(actor.stopped(), None)),
+        }
+    }
+
+    /// Runs the rest of a guest whose head is out.
+    async fn stream(mut self, side: GuestSide) {
+        let actor = self.seat.actor.clone();
+        let GuestSide { failure, mut client } = side;
+        let mut watching = true;
+        let late = tokio::time::sleep_until(self.deadline);
+        tokio::pin!(late);
+        let failed = loop {
+            tokio::select! {
+                biased;
+                ended = &mut self.guest => {
+                    self.finish(ended, Some(failure));
+                    return;
+                }
+                said = &mut client, if watching => match said {
+                    Ok(body::Satisfied) => watching = false,
+                    Err(_gone) => {
+                        break Failure::new(actor.id(), Outcome::Cancelled, ErrorCode::Cancelled, "the client went away");
+                    }
+                },
+                () = &mut late => break actor.late(self.deadline, &self.call),
+                () = actor.kill.cancelled() => break actor.stopped(),
+            }
+        };
+        self.end(failed, Some(failure));
+    }
+
+    /// The guest's future is done.
+    fn finish(
+        mut self,
+        ended: Ended,
+        tell: Option<oneshot::Sender<lattice_core::CallError>>,
+    ) -> Option<Failure> {
+        let Some(failure) = ended.failure else {
+            self.seat.outcome = Outcome::Ok;
+            if let Some(live) = ended.live {
+                self.seat.actor.give_back(live);
+            }
+            return None;
+        };
+        let failure = self.end(failure, tell);
+        // Only now: the body of a dropped store looks complete.
+        drop(ended.doomed);
+        Some(failure)
+    }
+
+    /// Ends the call with `failure`; the guest and its store go, if they are not gone yet.
+    fn end(mut self, failure: Failure, tell: Option<oneshot::Sender<lattice_core::CallError>>) -> Failure {
+        self.seat.outcome = failure.outcome;
+        if let Some(tell) = tell {
+            // Nobody may be reading any more.
+            let _ = tell.send(failure.error.clone());
+        }
+        failure
+    }
+}
+
+enum Step {
+    Ended(Ended),
+    Head(Option<Head>),
+    Late,
+    Killed,
+}
+
+impl Inner {
+    /// The future of a guest that serves `request`; nothing of it has run yet.
+    fn guest(
+        self: &Arc<Self>,
+        call: &CallContext,
+        request: http::Request<WasiBody>,
+        head: oneshot::Sender<Head>,
+    ) -> (crate::guest::Watch, impl Future<Output = Ended> + Send + 'static) {
+        let (store, proxy, watch, served) = match self.pool.take() {
+            Some(Live { mut store, proxy, watch, served }) => {
+                store.data_mut().way.begin(call.clone());
+                watch.meter.reset();
+                store.set_epoch_deadline(1);
+                (store, Some(proxy), watch, served)
+            }
+            None => {
+                let (store, watch) = self.kit.store(&self.engine.engine, call.clone());
+                (store, None, watch, 0)
+            }
+        };
+        let (actor, call, ours) = (self.clone(), call.clone(), watch.clone());
+        let guest = async move {
+            let mut store = store;
+            let ran: wasmtime::Result<_> = async {
+                let proxy = match proxy {
+                    Some(proxy) => proxy,
+                    None => actor.handler()?.instantiate_async(&mut store).await?,
+                };
+                let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+                let out = store.data_mut().http().new_response_outparam(head)?;
+                proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await?;
+                Ok(proxy)
+            }
+            .await;
+            match ran {
+                Ok(proxy) => {
+                    let live = Some(Live { store, proxy, watch: ours, served: served + 1 });
+                    Ended { live, failure: None, doomed: None }
+                }
+                Err(error) => {
+                    let refused = store.data().limiter.refused();
+                    let failure = Failure::of_guest(actor.id(), &call, &actor.kit.limits, refused, &error);
+                    Ended { live: None, failure: Some(failure), doomed: Some(store) }
+                }
+            }
+        };
+        (watch, guest)
+    }
+
+    fn give_back(&self, live: Live) {
+        self.pool.give(live, self.permits.size());
+    }
+
+    /// What the guest answered.
+    fn response(&self, head: Option<Head>) -> Result<http::Response<HyperOutgoingBody>, Failure> {
+        let reason = match head {
+            Some(Ok(response)) => return Ok(response),
+            Some(Err(code)) => format!("it answered with the error {code:?}"),
+            None => "it ended without a response".to_owned(),
+        };
+        Err(Failure::new(self.id(), Outcome::Failed, ErrorCode::Protocol, reason))
+    }
+
+    fn late(&self, deadline: Instant, call: &CallContext) -> Failure {
+        let reason = if deadline < call.deadline {
+            format!("invocation {} took more than {:?} and was stopped", call.id, self.kit.limits.wall)
+        } else {
+            format!("invocation {} was not done when its caller's time ran out", call.id)
+        };
+        Failure::new(self.id(), Outcome::Deadline, ErrorCode::Deadline, reason)
+    }
+
+    fn stopped(&self) -> Failure {
+        Failure::new(self.id(), Outcome::Cancelled, ErrorCode::Cancelled, "the actor was stopped")
+    }
+}

@@ -1,0 +1,158 @@
+//! A component's outside: what it imports and exports, read from its bytes before anything is compiled.
+
+use std::{fmt, str::FromStr};
+
+use lattice_core::{Contract, Direction, known};
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::{engine::EngineKind, error::PrepareError, imports};
+
+/// An interface with its package and version, as `wasi:http/incoming-handler@0.2.6`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interface {
+    /// Namespace, as `wasi`.
+    pub namespace: String,
+    /// Package, as `http`.
+    pub package: String,
+    /// Interface, as `incoming-handler`.
+    pub interface: String,
+    /// Version, as `0.2.6`, where it has one.
+    pub version: Option<String>,
+}
+
+impl Interface {
+    /// The contract it belongs to; `None` where its parts are no WIT names.
+    #[must_use]
+    pub fn contract(&self) -> Option<Contract> {
+        Contract::new(&self.namespace, &self.package).ok()
+    }
+
+    fn is(&self, namespace: &str, package: &str, interface: &str) -> bool {
+        self.namespace == namespace && self.package == package && self.interface == interface
+    }
+
+    fn is_wasip3(&self) -> bool {
+        self.namespace == "wasi" && self.version.as_deref().is_some_and(|version| version.starts_with("0.3."))
+    }
+
+    /// True where every engine, or the one for WASI 0.3, has the interface.
+    pub(crate) fn is_served(&self, kind: EngineKind) -> bool {
+        const STANDARD: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+        let version = self.version.as_deref().unwrap_or_default();
+        let standard = self.namespace == "wasi" && STANDARD.contains(&self.package.as_str());
+        (standard && version.starts_with("0.2."))
+            || (standard && version.starts_with("0.3.") && kind == EngineKind::Wasip3)
+            || imports::is_contract(&self.to_string())
+    }
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.namespace, self.package, self.interface)?;
+        match &self.version {
+            Some(version) => write!(f, "@{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Interface {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => (name, Some(version.to_owned())),
+            None => (text, None),
+        };
+        let (namespace, rest) = name.split_once(':').ok_or(())?;
+        let (package, interface) = rest.split_once('/').ok_or(())?;
+        let (namespace, package, interface) = (namespace.into(), package.into(), interface.into());
+        Ok(Self { namespace, package, interface, version })
+    }
+}
+
+/// A component's imports and exports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Imported interfaces, in the component's order.
+    pub imports: Vec<Interface>,
+    /// Exported interfaces, in the component's order.
+    pub exports: Vec<Interface>,
+    /// Imports that are no interfaces of a package: bare functions and the like. No host serves them.
+    pub bare_imports: Vec<String>,
+}
+
+impl Outside {
+    /// Reads the names at the outermost level of a component.
+    pub(crate) fn read(wasm: &[u8]) -> Result<Self, PrepareError> {
+        if !wasm.starts_with(b"\0asm") {
+            let start = wasm.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+            return Err(PrepareError::NotWasm {
+                start: if start.is_empty() { "nothing".into() } else { start },
+            });
+        }
+        let invalid =
+            |error: wasmparser::BinaryReaderError| PrepareError::Invalid { reason: error.to_string() };
+        let mut outside = Self::default();
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.map_err(invalid)? {
+                Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                    return Err(PrepareError::CoreModule);
+                }
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        let name = import.map_err(invalid)?.name.name;
+                        match name.parse() {
+                            Ok(interface) => outside.imports.push(interface),
+                            Err(()) => outside.bare_imports.push(name.to_owned()),
+                        }
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        outside.exports.extend(export.map_err(invalid)?.name.name.parse().ok());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(outside)
+    }
+
+    /// The first interface of WASI 0.3, if there is one.
+    pub(crate) fn wasip3(&self) -> Option<&Interface> {
+        self.imports.iter().chain(&self.exports).find(|interface| interface.is_wasip3())
+    }
+
+    /// The interfaces for which the actor needs a link as its source: contract and interface, each once.
+    #[must_use]
+    pub fn needs_links(&self) -> Vec<(Contract, String)> {
+        let mut needs = Vec::new();
+        for import in &self.imports {
+            let Some(contract) = import.contract() else { continue };
+            let linked = known(&contract).filter(|row| row.linked).is_some_and(|row| {
+                row.interfaces.contains(&(import.interface.as_str(), Direction::ToProvider))
+            });
+            // WASI 0.3 calls it `client`; the link grants it under the one name.
+            let client = import.is("wasi", "http", "client");
+            let interface = if client { "outgoing-handler".to_owned() } else { import.interface.clone() };
+            if (linked || client) && !needs.contains(&(contract.clone(), interface.clone())) {
+                needs.push((contract, interface));
+            }
+        }
+        needs
+    }
+
+    /// True if it answers HTTP requests.
+    #[must_use]
+    pub fn serves_http(&self) -> bool {
+        self.exports.iter().any(|export| {
+            (export.is("wasi", "http", "incoming-handler")
+                && export.version.as_deref().is_some_and(|version| version.starts_with("0.2.")))
+                || (export.is("wasi", "http", "handler") && export.is_wasip3())
+        })
+    }
+}

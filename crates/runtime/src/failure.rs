@@ -1,0 +1,69 @@
+//! What becomes of a guest that did not answer: one typed error, and the backtrace in the host's log.
+
+use lattice_contracts::CallContext;
+use lattice_core::{ActorId, CallError, ErrorCode, Hop};
+use wasmtime::{PoolConcurrencyLimitError, Trap, component::ResourceTableError};
+use wasmtime_wasi::I32Exit;
+
+use crate::{budget::Refused, config::Limits, meter::CpuSpent, stats::Outcome};
+
+/// A call that failed: what its caller is told, and how it is counted.
+pub(crate) struct Failure {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: CallError,
+}
+
+impl Failure {
+    pub(crate) fn new(actor: &ActorId, outcome: Outcome, code: ErrorCode, reason: impl Into<String>) -> Self {
+        Self { outcome, error: CallError::new(Hop::Actor(actor.clone()), code, reason) }
+    }
+
+    /// The guest ended with `error`; `refused` says if, and by what, it was refused memory before.
+    pub(crate) fn of_guest(
+        actor: &ActorId,
+        call: &CallContext,
+        limits: &Limits,
+        refused: Option<Refused>,
+        error: &wasmtime::Error,
+    ) -> Self {
+        if error.downcast_ref::<CpuSpent>().is_some() {
+            let reason = format!(
+                "invocation {} used more than {:?} of processor time and was stopped",
+                call.id, limits.cpu
+            );
+            return Self::new(actor, Outcome::Deadline, ErrorCode::Deadline, reason);
+        }
+        if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+            let reason = "the host has no instance slot left; try again, or on another host";
+            return Self::new(actor, Outcome::Overloaded, ErrorCode::Overloaded, reason);
+        }
+        let mut kind = kind(error, limits);
+        match refused {
+            Some(Refused::Actor) => {
+                kind.push_str(&format!(" (it was refused memory beyond its {} bytes)", limits.memory_bytes));
+            }
+            Some(Refused::Host) => {
+                kind.push_str(" (it was refused memory: the host's budget for all guests is used up)");
+            }
+            None => {}
+        }
+        tracing::error!(%actor, invocation = %call.id, %kind, backtrace = ?error, "guest trapped");
+        let reason = format!("invocation {} trapped: {kind}", call.id);
+        Self::new(actor, Outcome::Trap, ErrorCode::Trap, reason)
+    }
+}
+
+/// The trap in a few words.
+fn kind(error: &wasmtime::Error, limits: &Limits) -> String {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        let text = trap.to_string();
+        return text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned();
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return format!("it held more than {} host handles at once", limits.handles);
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+        return format!("it exited with status {status} instead of answering");
+    }
+    error.root_cause().to_string()
+}

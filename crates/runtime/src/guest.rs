@@ -1,0 +1,105 @@
+//! What a store holds for its guest: WASI with nothing in it, the tables of handles, the limits, and the current call.
+
+use std::sync::Arc;
+
+use lattice_contracts::{CallContext, logging::Stream};
+use wasmtime::{Engine, Store, UpdateDeadline, component::ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::{
+    Dispatch,
+    budget::{Budget, Limiter},
+    config::{ActorSpec, Limits},
+    imports::Way,
+    meter::{CpuSpent, Meter},
+    output::{Output, Pipe},
+    ticker::{Ticks, ticks_in},
+};
+
+/// The largest piece of random bytes a guest gets at once.
+const RANDOM_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A store's data.
+pub(crate) struct Guest {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    /// The way out, with the call that is being served.
+    pub(crate) way: Way,
+    pub(crate) limiter: Limiter,
+}
+
+/// What is the same for every store of an actor.
+pub(crate) struct GuestKit {
+    pub(crate) spec: ActorSpec,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) dispatch: Arc<dyn Dispatch>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) ticks: Ticks,
+}
+
+/// What outlives the guest's future while a call runs, to look at it from outside.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) output: Arc<Output>,
+}
+
+impl GuestKit {
+    /// A store for a guest that is to serve `call` first.
+    pub(crate) fn store(&self, engine: &Engine, call: CallContext) -> (Store<Guest>, Watch) {
+        let meter = Arc::new(Meter::new(self.ticks.clone(), ticks_in(self.limits.cpu)));
+        let output = Arc::new(Output::new(self.dispatch.clone(), self.spec.id.clone(), call.id));
+        let outside = Watch { meter: meter.clone(), output: output.clone() };
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(self.limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(self.limits.header_bytes);
+        let guest = Guest {
+            table,
+            wasi: empty_wasi(&output),
+            http,
+            way: Way::new(self.dispatch.clone(), call, output),
+            limiter: Limiter::new(self.budget.clone(), self.limits.clone()),
+        };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_epoch_deadline(1);
+        // A busy guest yields at each tick, so that it holds no thread; what is spent ends it.
+        store.epoch_deadline_callback(move |_| {
+            if meter.is_spent() { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+        });
+        (store, outside)
+    }
+}
+
+/// Standard WASI with nothing in it: no preopens, sockets, names, environment or arguments; standard input has ended.
+fn empty_wasi(output: &Arc<Output>) -> WasiCtx {
+    WasiCtx::builder()
+        .stdout(Pipe::new(output.clone(), Stream::Stdout))
+        .stderr(Pipe::new(output.clone(), Stream::Stderr))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .max_random_size(RANDOM_BYTES_MAX)
+        .build()
+}
+
+impl Guest {
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.way }
+    }
+}

@@ -1,0 +1,187 @@
+//! `wasi:keyvalue@0.2.0-draft`: numeric cursors, unsigned increments.
+
+use lattice_contracts::keyvalue::KeyvalueError;
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use self::generated::wasi::keyvalue::{
+    atomics, batch,
+    store::{self, Error, KeyResponse},
+};
+use super::{Bucket, Failure, bound};
+use crate::guest::Guest;
+
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "wit/keyvalue-draft",
+        world: "imports",
+        imports: { default: async | trappable },
+        require_store_data_send: true,
+        with: { "wasi:keyvalue/store.bucket": crate::imports::keyvalue::Bucket },
+    });
+}
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<KeyvalueError> for Error {
+    fn from(error: KeyvalueError) -> Self {
+        match Failure::from(error) {
+            Failure::NoSuchStore => Error::NoSuchStore,
+            Failure::AccessDenied => Error::AccessDenied,
+            Failure::Other(reason) => Error::Other(reason),
+        }
+    }
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
+    atomics::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
+    batch::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
+}
+
+impl store::Host for Guest {
+    async fn open(&mut self, identifier: String) -> wasmtime::Result<Result<Resource<Bucket>>> {
+        let bound = match bound(self, "store") {
+            Ok(bound) => bound,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Err(error) = bound.implementation.open(&bound.call, &identifier).await {
+            return Ok(Err(error.into()));
+        }
+        Ok(Ok(self.table().push(Bucket { name: identifier })?))
+    }
+}
+
+impl store::HostBucket for Guest {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "store");
+        Ok(async {
+            let bound = bound?;
+            Ok(bound.implementation.get(&bound.call, &bucket, &key).await?.map(Vec::from))
+        }
+        .await)
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<()>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "store");
+        Ok(async {
+            let bound = bound?;
+            Ok(bound.implementation.set(&bound.call, &bucket, &key, value.into()).await?)
+        }
+        .await)
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<()>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "store");
+        Ok(async {
+            let bound = bound?;
+            Ok(bound.implementation.delete(&bound.call, &bucket, &key).await?)
+        }
+        .await)
+    }
+
+    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<bool>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "store");
+        Ok(async {
+            let bound = bound?;
+            Ok(bound.implementation.exists(&bound.call, &bucket, &key).await?)
+        }
+        .await)
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> wasmtime::Result<Result<KeyResponse>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "store");
+        Ok(async {
+            let bound = bound?;
+            let page = bound.implementation.list_keys(&bound.call, &bucket, cursor).await?;
+            Ok(KeyResponse { keys: page.keys, cursor: page.cursor })
+        }
+        .await)
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table().delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for Guest {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: u64,
+    ) -> wasmtime::Result<Result<u64>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "atomics");
+        Ok(async {
+            let Ok(delta) = i64::try_from(delta) else {
+                return Err(Error::Other(format!(
+                    "a counter cannot be incremented by {delta}: that overflows"
+                )));
+            };
+            let bound = bound?;
+            let sum = bound.implementation.increment(&bound.call, &bucket, &key, delta).await?;
+            u64::try_from(sum).map_err(|_| Error::Other(format!("the counter is negative: {sum}")))
+        }
+        .await)
+    }
+}
+
+impl batch::Host for Guest {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<Option<(String, Vec<u8>)>>>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "batch");
+        Ok(async {
+            let found = super::get_many(&bound?, &bucket, keys).await?;
+            Ok(found.into_iter().map(|(key, value)| Some((key, value?))).collect())
+        }
+        .await)
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<()>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "batch");
+        Ok(async { Ok(super::set_many(&bound?, &bucket, pairs).await?) }.await)
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<()>> {
+        let bucket = name(self, &bucket)?;
+        let bound = bound(self, "batch");
+        Ok(async { Ok(super::delete_many(&bound?, &bucket, keys).await?) }.await)
+    }
+}
+
+fn name(guest: &mut Guest, bucket: &Resource<Bucket>) -> wasmtime::Result<String> {
+    Ok(guest.table().get(bucket)?.name.clone())
+}

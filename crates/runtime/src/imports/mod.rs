@@ -1,0 +1,35 @@
+//! What guests may import, and how each import leaves through [`Dispatch`].
+
+mod config;
+mod http_outgoing;
+mod keyvalue;
+mod logging;
+mod way;
+
+use wasmtime::{Engine, component::Linker};
+
+pub(crate) use http_outgoing::incoming_body;
+pub(crate) use way::Way;
+
+use crate::{engine::EngineKind, guest::Guest};
+
+/// A linker with everything any guest of this engine may import.
+pub(crate) fn linker(kind: EngineKind, engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    if kind == EngineKind::Wasip3 {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
+    keyvalue::add_to_linker(&mut linker)?;
+    config::add_to_linker(&mut linker)?;
+    logging::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// True for the contracts beyond standard WASI that guests may import, by interface and exact version.
+pub(crate) fn is_contract(interface: &str) -> bool {
+    let plain = config::INTERFACES.iter().chain(&logging::INTERFACES).chain(&keyvalue::INTERFACES);
+    plain.into_iter().any(|served| *served == interface)
+}

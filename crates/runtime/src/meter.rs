@@ -1,0 +1,83 @@
+//! Processor time: the ticks that pass while a guest is being polled.
+//!
+//! Only polling counts, so a guest that waits an hour for a backend has used nothing; a tick that falls into a poll counts
+//! whole, which over many short polls comes out right.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use crate::ticker::Ticks;
+
+/// The reason a guest was stopped: it used up its processor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("processor time used up")]
+pub(crate) struct CpuSpent;
+
+/// One store's account of processor time. Written by the task that polls the guest alone.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    ticks: Ticks,
+    limit: u64,
+    /// Ticks used in polls that are over.
+    used: AtomicU64,
+    /// The tick at which the current poll began.
+    began: AtomicU64,
+}
+
+impl Meter {
+    /// An account that allows `limit` ticks for each call.
+    pub(crate) fn new(ticks: Ticks, limit: u64) -> Self {
+        Self { ticks, limit, used: AtomicU64::new(0), began: AtomicU64::new(0) }
+    }
+
+    /// Begins a new call.
+    pub(crate) fn reset(&self) {
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// True when the current call, in the middle of a poll, has used all it may.
+    pub(crate) fn is_spent(&self) -> bool {
+        let current = self.ticks.now().saturating_sub(self.began.load(Ordering::Relaxed));
+        self.used.load(Ordering::Relaxed).saturating_add(current) > self.limit
+    }
+
+    fn enter(&self) {
+        self.began.store(self.ticks.now(), Ordering::Relaxed);
+    }
+
+    fn leave(&self) {
+        let current = self.ticks.now().saturating_sub(self.began.load(Ordering::Relaxed));
+        if current > 0 {
+            self.used.fetch_add(current, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A future whose polls are metered.
+pub(crate) struct Metered<T> {
+    future: Pin<Box<dyn Future<Output = T> + Send>>,
+    meter: Arc<Meter>,
+}
+
+impl<T> Metered<T> {
+    pub(crate) fn new(meter: Arc<Meter>, future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { future: Box::pin(future), meter }
+    }
+}
+
+impl<T> Future for Metered<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.meter.enter();
+        let polled = self.future.as_mut().poll(cx);
+        self.meter.leave();
+        polled
+    }
+}

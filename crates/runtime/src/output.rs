@@ -1,0 +1,215 @@
+//! What a guest prints and logs, as lines with actor and invocation, bounded.
+
+use std::{
+    fmt::Write,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use lattice_contracts::logging::{Level, LogRecord, Stream};
+use lattice_core::{ActorId, InvocationId};
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+use crate::Dispatch;
+
+/// The longest line, in bytes; longer ones are cut into several.
+pub(crate) const LINE_BYTES_MAX: usize = 8 * 1024;
+/// What one invocation may print and log, in bytes; the rest is counted and dropped.
+pub(crate) const INVOCATION_BYTES_MAX: usize = 256 * 1024;
+/// What a guest may write to its output at once, in bytes.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// A store's output; its streams share it.
+pub(crate) struct Output(Mutex<Lines>);
+
+struct Lines {
+    dispatch: Arc<dyn Dispatch>,
+    actor: ActorId,
+    invocation: InvocationId,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    left: usize,
+    dropped: u64,
+}
+
+impl Output {
+    pub(crate) fn new(dispatch: Arc<dyn Dispatch>, actor: ActorId, invocation: InvocationId) -> Self {
+        let (stdout, stderr, left) = (Vec::new(), Vec::new(), INVOCATION_BYTES_MAX);
+        Self(Mutex::new(Lines { dispatch, actor, invocation, stdout, stderr, left, dropped: 0 }))
+    }
+
+    /// Says what is left of the last invocation, and begins `invocation`.
+    pub(crate) fn begin(&self, invocation: InvocationId) {
+        let mut lines = self.lock();
+        lines.finish();
+        lines.invocation = invocation;
+    }
+
+    /// Says unfinished lines, and how much was dropped.
+    pub(crate) fn finish(&self) {
+        self.lock().finish();
+    }
+
+    /// Takes a record of `wasi:logging`, or of the runtime's own.
+    pub(crate) fn log(&self, level: Level, context: &str, message: &str) {
+        let mut lines = self.lock();
+        let size = context.len().saturating_add(message.len());
+        if size > lines.left {
+            lines.dropped += size as u64;
+            return;
+        }
+        lines.left -= size;
+        lines.say(Stream::Logging, level, &escape(context), escape(message));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn say(&self, stream: Stream, level: Level, context: &str, message: String) {
+        let (actor, context) = (self.actor.clone(), context.to_owned());
+        self.dispatch.log(LogRecord { actor, invocation: self.invocation, stream, level, context, message });
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        let taken = bytes.len().min(self.left);
+        self.left -= taken;
+        self.dropped += (bytes.len() - taken) as u64;
+        for piece in bytes[..taken].split_inclusive(|byte| *byte == b'\n') {
+            let mut piece = piece;
+            while !piece.is_empty() {
+                let line = self.line(stream);
+                let (head, rest) = piece.split_at(piece.len().min(LINE_BYTES_MAX - line.len()));
+                line.extend_from_slice(head);
+                if line.ends_with(b"\n") || line.len() == LINE_BYTES_MAX {
+                    self.end_line(stream);
+                }
+                piece = rest;
+            }
+        }
+    }
+
+    fn line(&mut self, stream: Stream) -> &mut Vec<u8> {
+        if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout }
+    }
+
+    fn end_line(&mut self, stream: Stream) {
+        let line = std::mem::take(self.line(stream));
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        self.say(stream, Level::Info, "", escape(&String::from_utf8_lossy(line)));
+    }
+
+    fn finish(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !self.line(stream).is_empty() {
+                self.end_line(stream);
+            }
+        }
+        if self.dropped > 0 {
+            let dropped = std::mem::take(&mut self.dropped);
+            let message = format!(
+                "dropped {dropped} bytes of output: one invocation may print and log {INVOCATION_BYTES_MAX} bytes"
+            );
+            self.say(Stream::Stderr, Level::Warn, "", message);
+        }
+        self.left = INVOCATION_BYTES_MAX;
+    }
+}
+
+/// Escapes control characters, which a log or a terminal might obey, and cuts at the line limit.
+fn escape(text: &str) -> String {
+    if text.len() <= LINE_BYTES_MAX && !text.chars().any(|c| c.is_control() && c != '\t') {
+        return text.to_owned();
+    }
+    let mut escaped = String::with_capacity(text.len().min(LINE_BYTES_MAX));
+    for c in text.chars() {
+        if escaped.len() + 8 > LINE_BYTES_MAX {
+            escaped.push('…');
+            break;
+        }
+        if c.is_control() && c != '\t' {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "{}", c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// Standard output or standard error of one store.
+#[derive(Clone)]
+pub(crate) struct Pipe {
+    output: Arc<Output>,
+    stream: Stream,
+}
+
+impl Pipe {
+    pub(crate) fn new(output: Arc<Output>, stream: Stream) -> Self {
+        Self { output, stream }
+    }
+
+    fn print(&self, bytes: &[u8]) {
+        self.output.lock().print(self.stream, bytes);
+    }
+}
+
+impl IsTerminal for Pipe {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Pipe {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Pipe {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Pipe {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.print(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES_MAX)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.print(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,4 @@
+//! The runtime with the example actors in it.
+
+mod serve;
+mod support;
