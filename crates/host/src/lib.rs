@@ -1,1 +1,31 @@
-//! host
+//! The host: composes and supervises everything that runs in one `wasmcloud` process.
+//!
+//! A folder per subsystem. [`Host::start`] wires them in order; nothing here is done by halves, so whoever gets a
+//! [`Host`] gets one that answers its control subjects.
+
+mod about;
+mod actors;
+mod cli;
+mod config;
+mod ctl;
+mod events;
+mod guest_log;
+mod heartbeat;
+mod identity;
+mod inventory;
+mod lattice;
+mod links;
+mod manifest;
+mod providers;
+mod shutdown;
+mod signal;
+mod startup;
+mod states;
+mod supervisor;
+mod telemetry;
+
+pub use cli::{Cli, Command};
+pub use config::{ConfigError, HostConfig};
+pub use identity::{Identity, IdentityError};
+pub use startup::{Host, StopReason};
+pub use telemetry::init as init_telemetry;

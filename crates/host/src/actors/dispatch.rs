@@ -1,0 +1,99 @@
+//! An actor's way out: which link carries a call, and to whom.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lattice_contracts::{CallContext, InvocationIds, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
+use lattice_core::{ActorId, CallError, ConfigName, ErrorCode, Hop, HostId, LinkName};
+use lattice_runtime::{Bound, Dispatch};
+
+use crate::{
+    guest_log,
+    lattice::Lattice,
+    links::{Route, Router, merge},
+};
+
+/// What one actor may reach; made when the actor starts, and always looks at the newest links.
+pub(crate) struct HostDispatch {
+    pub(crate) actor: ActorId,
+    pub(crate) host: HostId,
+    pub(crate) config: Vec<ConfigName>,
+    pub(crate) router: Router,
+    pub(crate) lattice: Lattice,
+    pub(crate) ids: Arc<InvocationIds>,
+}
+
+impl HostDispatch {
+    fn fail(&self, code: ErrorCode, reason: String) -> CallError {
+        CallError::new(Hop::Host(self.host.clone()), code, reason)
+    }
+
+    /// The side `pick` of the link's target, and the context to call it under.
+    fn bind<T: ?Sized>(
+        &self,
+        current: &CallContext,
+        (namespace, package, interface): (&str, &str, &str),
+        link: &LinkName,
+        pick: impl Fn(&Route) -> Option<Arc<T>>,
+    ) -> Result<Bound<T>, CallError> {
+        let (actor, contract) = (&self.actor, format_args!("{namespace}:{package}"));
+        let routes = self.router.routes();
+        let found = routes.find(actor.as_str(), namespace, package, link);
+        let Some(route) = found.iter().find(|route| route.grants(interface)).or(found.first()) else {
+            let named = if *link == LinkName::default() { String::new() } else { format!(" -l {link}") };
+            let reason = format!(
+                "actor {actor} has no link for {contract}; make one: wash link put {actor} PROVIDER {contract}{named}"
+            );
+            return Err(self.fail(ErrorCode::NoLink, reason));
+        };
+        if !route.grants(interface) {
+            let reason = format!(
+                "the link of actor {actor} to {} does not grant {contract}/{interface}, only {}",
+                route.target,
+                route.interfaces.join(", ")
+            );
+            return Err(self.fail(ErrorCode::Denied, reason));
+        }
+        let Some(implementation) = pick(route) else {
+            let target = &route.target;
+            let reason = format!(
+                "{target}, linked to actor {actor} for {contract}, does not run on this host or does not serve it; \
+                 start it: wash start provider IMAGE {target}"
+            );
+            return Err(self.fail(ErrorCode::Unreachable, reason));
+        };
+        let hop = Hop::Host(self.host.clone());
+        let call = current.nested(self.ids.next(), route.target.clone(), link.clone(), hop)?;
+        Ok(Bound { call, implementation })
+    }
+}
+
+impl Dispatch for HostDispatch {
+    fn keyvalue(
+        &self,
+        current: &CallContext,
+        link: &LinkName,
+        interface: &'static str,
+    ) -> Result<Bound<dyn Keyvalue>, CallError> {
+        self.bind(current, ("wasi", "keyvalue", interface), link, |route| route.keyvalue.clone())
+    }
+
+    fn http_outgoing(
+        &self,
+        current: &CallContext,
+        link: &LinkName,
+    ) -> Result<Bound<dyn Outgoing>, CallError> {
+        self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| route.http.clone())
+    }
+
+    fn config(&self) -> Arc<BTreeMap<String, String>> {
+        // A configuration deleted while the actor runs reads as empty, as in v1.
+        let known = self.lattice.view();
+        let present: Vec<ConfigName> =
+            self.config.iter().filter(|name| known.configs.contains_key(*name)).cloned().collect();
+        Arc::new(merge(&present, &known.configs).unwrap_or_default())
+    }
+
+    fn log(&self, record: LogRecord) {
+        guest_log::write(&record);
+    }
+}

@@ -1,0 +1,14 @@
+//! Actors on this host: fetching, checking, starting, scaling, calling, stopping.
+
+mod callee;
+mod dispatch;
+mod needs;
+mod start;
+mod table;
+mod worker;
+
+pub(crate) use callee::Callees;
+pub(crate) use needs::{Needs, state_with_links};
+pub(crate) use start::{DefaultLimits, StartError, Starter};
+pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Signature};
+pub(crate) use worker::Crew;

@@ -1,0 +1,152 @@
+//! Starting one actor: its bytes, whose signature they carry, compiled code, limits.
+
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use lattice_claims::{Trust, VerifyError, verify_actor};
+use lattice_contracts::InvocationIds;
+use lattice_core::{ConfigName, HostId, ImageRef};
+use lattice_registry::{Artifact, FetchError, Fetcher, Offline};
+use lattice_runtime::{
+    ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Runtime, StartError as LinkError,
+};
+
+use super::{ActorSpec, Needs, Signature, dispatch::HostDispatch, table::Running};
+use crate::{lattice::Lattice, links::Router};
+
+/// Why an actor does not start. Each text says what mends it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StartError {
+    #[error("image {image}: {source}; {}", source.remedy())]
+    Fetch { image: String, source: Box<FetchError> },
+    #[error("image {image} is refused: {source}; {}", source.remedy())]
+    Refused { image: String, source: Box<VerifyError> },
+    #[error("config {name} does not exist; make it: wash config put {name} KEY=VALUE")]
+    NoConfig { name: ConfigName },
+    #[error(
+        "{image} is a provider that is part of the host, not an actor; start it: wash start provider {image} NAME"
+    )]
+    Builtin { image: String },
+    #[error("image {image}: {source}")]
+    Prepare { image: String, source: PrepareError },
+    #[error("image {image}: {source}")]
+    Link { image: String, source: LinkError },
+    #[error("the check of {image} was cut short: {why}")]
+    Broken { image: String, why: String },
+}
+
+impl StartError {
+    /// True if trying again later may help without anybody changing anything.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, StartError::Fetch { source, .. } if source.is_retryable())
+    }
+}
+
+/// Limits where the actor asks for nothing else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DefaultLimits {
+    pub(crate) memory_bytes: u64,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+/// What starting takes.
+pub(crate) struct Starter {
+    pub(crate) host: HostId,
+    pub(crate) runtime: Runtime,
+    pub(crate) fetcher: Arc<Fetcher>,
+    pub(crate) trust: Arc<Trust>,
+    pub(crate) allow_unsigned: bool,
+    pub(crate) limits: DefaultLimits,
+    pub(crate) router: Router,
+    pub(crate) lattice: Lattice,
+    pub(crate) ids: Arc<InvocationIds>,
+}
+
+impl Starter {
+    /// Fetches, checks, compiles and starts. Cancelled by dropping: nothing of the actor is left then.
+    pub(super) async fn start(&self, spec: &ActorSpec) -> Result<Running, StartError> {
+        let image = spec.image_text.clone();
+        if let ImageRef::Builtin(_) = spec.image {
+            return Err(StartError::Builtin { image });
+        }
+        let known = self.lattice.view();
+        if let Some(name) = spec.config.iter().find(|name| !known.configs.contains_key(*name)) {
+            return Err(StartError::NoConfig { name: name.clone() });
+        }
+        let artifact = self
+            .fetcher
+            .fetch(&spec.image, Offline::UseCache)
+            .await
+            .map_err(|source| StartError::Fetch { image: image.clone(), source: Box::new(source) })?;
+        let signature = self.check(&image, &artifact).await?;
+        let prepared = self
+            .runtime
+            .prepare(artifact.bytes.clone())
+            .await
+            .map_err(|source| StartError::Prepare { image: image.clone(), source })?;
+        let needs: Needs =
+            prepared.outside().needs_links().into_iter().map(|(contract, _)| contract).collect();
+        let dispatch = HostDispatch {
+            actor: spec.id.clone(),
+            host: self.host.clone(),
+            config: spec.config.clone(),
+            router: self.router.clone(),
+            lattice: self.lattice.clone(),
+            ids: self.ids.clone(),
+        };
+        let actor = self
+            .runtime
+            .start(&prepared, self.runtime_spec(spec), Arc::new(dispatch))
+            .map_err(|source| StartError::Link { image, source })?;
+        if let Some(claims) = signature.claims() {
+            self.lattice.put_claims(claims).await;
+        }
+        Ok(Running { actor, signature, needs })
+    }
+
+    /// Hashing megabytes is no work for the threads that serve calls.
+    async fn check(&self, image: &str, artifact: &Artifact) -> Result<Signature, StartError> {
+        let (bytes, trust) = (artifact.bytes.clone(), self.trust.clone());
+        let now = unix_now();
+        let verified = tokio::task::spawn_blocking(move || verify_actor(&bytes, &trust, now))
+            .await
+            .map_err(|error| StartError::Broken { image: image.to_owned(), why: error.to_string() })?;
+        match verified {
+            Ok(verified) => Ok(Signature::Trusted(Box::new(verified.claims))),
+            Err(VerifyError::Unsigned) if self.allow_unsigned => Ok(Signature::Unsigned),
+            Err(source) => Err(StartError::Refused { image: image.to_owned(), source: Box::new(source) }),
+        }
+    }
+
+    /// The host's defaults, with what the operator set for this actor.
+    fn runtime_spec(&self, spec: &ActorSpec) -> RuntimeSpec {
+        let set = &spec.limits;
+        let concurrency = NonZeroU32::new(spec.concurrency).unwrap_or(NonZeroU32::MIN);
+        RuntimeSpec {
+            id: spec.id.clone(),
+            concurrency,
+            queue: queue_of(concurrency),
+            limits: RuntimeLimits {
+                memory_bytes: set.memory_bytes.unwrap_or(self.limits.memory_bytes),
+                cpu: set.cpu_ms.map_or(self.limits.cpu, Duration::from_millis),
+                wall: set.wall_ms.map_or(self.limits.wall, Duration::from_millis),
+                ..RuntimeLimits::default()
+            },
+            reuse: NonZeroU32::new(spec.reuse).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
+/// Calls that may wait for a permit: enough for a burst, few enough that the last one is still served in time.
+fn queue_of(concurrency: NonZeroU32) -> u32 {
+    concurrency.get().saturating_mul(4).clamp(64, 4_096)
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,238 @@
+//! The crew: one worker for each actor id, which carries out commands in their order. So nothing about one actor ever
+//! happens twice at once, and a slow start holds up no other actor.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lattice_claims::{ActorMetadata, Claims};
+use lattice_control_interface::events::{ComponentScaleFailed, ComponentScaled, EventClaims};
+use lattice_core::{ActorId, State};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tracing::{info, warn};
+
+use super::{ActorSpec, Actors, StartError, Starter, table::Running};
+use crate::{events::Events, supervisor::Tasks};
+
+/// Commands that may wait for one actor.
+const QUEUE: usize = 32;
+
+/// Too many commands wait for this actor already.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+/// A command, and where its outcome goes.
+struct Command {
+    spec: ActorSpec,
+    replace: bool,
+    done: oneshot::Sender<Result<(), Arc<StartError>>>,
+}
+
+/// Gives commands to workers; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Crew {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    table: Actors,
+    starter: Starter,
+    events: Events,
+    tasks: Tasks,
+    drain: Duration,
+    workers: Mutex<HashMap<ActorId, mpsc::Sender<Command>>>,
+}
+
+impl Crew {
+    pub(crate) fn new(
+        table: Actors,
+        starter: Starter,
+        events: Events,
+        tasks: Tasks,
+        drain: Duration,
+    ) -> Self {
+        let workers = Mutex::default();
+        Self { shared: Arc::new(Shared { table, starter, events, tasks, drain, workers }) }
+    }
+
+    /// Queues a command: run `spec`, or with concurrency 0 stop it. `replace` allows another image. The receiver gets
+    /// the outcome; who does not wait for it hears of it by event.
+    pub(crate) fn scale(
+        &self,
+        spec: ActorSpec,
+        replace: bool,
+    ) -> Result<oneshot::Receiver<Result<(), Arc<StartError>>>, Busy> {
+        let (done, outcome) = oneshot::channel();
+        let mut workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = workers.entry(spec.id.clone()).or_insert_with(|| {
+            let (sender, commands) = mpsc::channel(QUEUE);
+            let shared = self.shared.clone();
+            self.shared.tasks.spawn("actor", async move { shared.work(commands).await });
+            sender
+        });
+        queue.try_send(Command { spec, replace, done }).map_err(|_| Busy)?;
+        Ok(outcome)
+    }
+
+    /// Stops every actor that runs: new calls are refused, those in flight may end until `deadline`.
+    pub(crate) async fn stop_all(&self, deadline: Instant) {
+        let running = self.shared.table.list().into_iter().filter_map(|view| view.running);
+        let drains = running.map(|running| async move { running.actor.drain(deadline).await });
+        // Each has its deadline; who was cut off is counted by the runtime.
+        let _clean = futures::future::join_all(drains).await;
+    }
+}
+
+impl Shared {
+    async fn work(&self, mut commands: mpsc::Receiver<Command>) {
+        let stop = self.tasks.stop_token();
+        loop {
+            let command = tokio::select! {
+                () = stop.cancelled() => return,
+                command = commands.recv() => command,
+            };
+            let Some(Command { spec, replace, done }) = command else { return };
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = self.carry_out(spec, replace) => outcome,
+            };
+            // Nobody may be waiting; the event has told everyone else.
+            let _unheard = done.send(outcome);
+        }
+    }
+
+    async fn carry_out(&self, spec: ActorSpec, replace: bool) -> Result<(), Arc<StartError>> {
+        let now = self.table.view(spec.id.as_str());
+        let running = now.as_ref().and_then(|view| view.running.clone().map(|running| (view, running)));
+        match running {
+            None if spec.concurrency == 0 => {
+                self.table.remove(&spec.id);
+                self.told_scaled(&spec, None);
+                Ok(())
+            }
+            None => self.start(spec, None).await,
+            Some((view, running)) if spec.concurrency == 0 => {
+                self.stop(&view.spec, running).await;
+                Ok(())
+            }
+            Some((view, running)) if view.spec.image_text == spec.image_text || !replace => {
+                self.resize(&view.spec, running, spec).await
+            }
+            Some((view, _)) => self.start(spec, Some(view.spec.clone())).await,
+        }
+    }
+
+    /// Starts an actor; where another image ran under the same id, calls go over to the new one and the old one drains.
+    async fn start(&self, spec: ActorSpec, before: Option<ActorSpec>) -> Result<(), Arc<StartError>> {
+        if before.is_none() {
+            self.table.show(spec.clone(), State::Starting);
+        }
+        match self.starter.start(&spec).await {
+            Ok(running) => {
+                let claims = running.signature.claims().cloned();
+                let old = self.table.install(spec.clone(), running);
+                info!(actor = %spec.id, image = %spec.image_text, concurrency = spec.concurrency, "actor started");
+                self.told_scaled(&spec, claims.as_ref());
+                if let Some(old) = old {
+                    old.actor.drain(Instant::now() + self.drain).await;
+                }
+                if let Some(before) = before {
+                    self.told_scaled(&ActorSpec { concurrency: 0, ..before }, None);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                warn!(actor = %spec.id, image = %spec.image_text, reason, "actor did not start");
+                if before.is_none() {
+                    self.table.show(spec.clone(), State::Failed(reason.clone()));
+                }
+                self.told_failed(&spec, reason);
+                Err(Arc::new(error))
+            }
+        }
+    }
+
+    /// The same image again: another concurrency takes effect at once; other limits or configuration need new
+    /// instances, which is a start of the same image.
+    async fn resize(
+        &self,
+        now: &ActorSpec,
+        running: Running,
+        asked: ActorSpec,
+    ) -> Result<(), Arc<StartError>> {
+        let mut after = ActorSpec { concurrency: asked.concurrency, ..now.clone() };
+        if now.limits != asked.limits || now.config != asked.config || now.reuse != asked.reuse {
+            (after.limits, after.config, after.reuse) = (asked.limits, asked.config, asked.reuse);
+            match self.starter.start(&after).await {
+                Ok(fresh) => {
+                    if let Some(old) = self.table.install(after.clone(), fresh) {
+                        old.actor.drain(Instant::now() + self.drain).await;
+                    }
+                }
+                Err(error) => {
+                    self.told_failed(&after, error.to_string());
+                    return Err(Arc::new(error));
+                }
+            }
+        } else {
+            running.actor.set_concurrency(NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN));
+            self.table.set_concurrency(&after.id, after.concurrency);
+        }
+        self.told_scaled(&after, running.signature.claims());
+        Ok(())
+    }
+
+    async fn stop(&self, spec: &ActorSpec, running: Running) {
+        self.table.set_state(&spec.id, State::Stopping);
+        running.actor.drain(Instant::now() + self.drain).await;
+        self.table.remove(&spec.id);
+        info!(actor = %spec.id, "actor stopped");
+        self.told_scaled(&ActorSpec { concurrency: 0, ..spec.clone() }, running.signature.claims());
+    }
+
+    fn told_scaled(&self, spec: &ActorSpec, claims: Option<&Claims<ActorMetadata>>) {
+        self.events.publish(&ComponentScaled {
+            public_key: claims.map(|claims| claims.subject.clone()),
+            claims: claims.map(event_claims),
+            annotations: spec.annotations.clone(),
+            host_id: self.starter.host.clone(),
+            image_ref: spec.image_text.clone(),
+            max_instances: spec.concurrency,
+            component_id: spec.id.clone(),
+        });
+    }
+
+    fn told_failed(&self, spec: &ActorSpec, error: String) {
+        self.events.publish(&ComponentScaleFailed {
+            public_key: None,
+            annotations: spec.annotations.clone(),
+            host_id: self.starter.host.clone(),
+            image_ref: spec.image_text.clone(),
+            component_id: spec.id.clone(),
+            max_instances: spec.concurrency,
+            error,
+        });
+    }
+}
+
+fn event_claims(claims: &Claims<ActorMetadata>) -> EventClaims {
+    let human = |time: Option<u64>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    let metadata = claims.metadata.as_ref();
+    EventClaims {
+        call_alias: metadata.and_then(|m| m.call_alias.clone()),
+        issuer: claims.issuer.clone(),
+        tags: Some(metadata.and_then(|m| m.tags.clone()).unwrap_or_default()),
+        name: metadata.and_then(|m| m.name.clone()),
+        version: metadata.and_then(|m| m.version.clone()),
+        revision: metadata.and_then(|m| m.revision),
+        not_before_human: human(claims.not_before),
+        expires_human: human(claims.expires),
+    }
+}

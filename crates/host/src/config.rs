@@ -1,0 +1,258 @@
+//! Flags of the host, and the configuration they resolve to. Names and variables are v1's where v1 has them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use lattice_claims::Trust;
+use lattice_core::{Labels, LatticeName};
+
+/// Flags of the host, a group a subsystem.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) images: ImageArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) logging: LoggingArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NATS")]
+pub(crate) struct NatsArgs {
+    /// Server to join, as nats://HOST:PORT; several joined by commas
+    #[arg(long, env = "WASMCLOUD_NATS_URL", value_name = "URL", conflicts_with_all = ["nats_host", "nats_port"])]
+    pub(crate) nats_url: Option<String>,
+    /// Host name of the server
+    #[arg(long, env = "WASMCLOUD_NATS_HOST", value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) nats_host: String,
+    /// Port of the server
+    #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222)]
+    pub(crate) nats_port: u16,
+    /// Credentials file (.creds)
+    #[arg(long, env = "WASMCLOUD_NATS_CREDS", value_name = "FILE", conflicts_with_all = ["nats_jwt", "nats_seed"])]
+    pub(crate) nats_creds: Option<PathBuf>,
+    /// User token, together with --nats-seed
+    #[arg(
+        long,
+        env = "WASMCLOUD_NATS_JWT",
+        value_name = "JWT",
+        requires = "nats_seed",
+        hide_env_values = true
+    )]
+    pub(crate) nats_jwt: Option<String>,
+    /// Seed that signs the server's challenge, together with --nats-jwt
+    #[arg(
+        long,
+        env = "WASMCLOUD_NATS_SEED",
+        value_name = "SEED",
+        requires = "nats_jwt",
+        hide_env_values = true
+    )]
+    pub(crate) nats_seed: Option<String>,
+    /// JetStream domain that keeps the lattice's state
+    #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
+    pub(crate) js_domain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Place in the lattice")]
+pub(crate) struct PlaceArgs {
+    /// Lattice to join
+    #[arg(short = 'x', long, env = "WASMCLOUD_LATTICE", default_value = "default")]
+    pub(crate) lattice: LatticeName,
+    /// Label for placement, KEY=VALUE; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<Labels>,
+    /// Seed of the host's key (SN…) instead of the one in the data folder
+    #[arg(long, env = "WASMCLOUD_HOST_SEED", value_name = "SEED", hide_env_values = true)]
+    pub(crate) host_seed: Option<String>,
+    /// Folder for the host's key and state [default: $XDG_DATA_HOME/wasmcloud or ~/.local/share/wasmcloud]
+    #[arg(long, env = "WASMCLOUD_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Manifest to run on this host
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustArgs {
+    /// Account key (A…) whose signature counts; may be repeated
+    #[arg(long, env = "WASMCLOUD_TRUST", value_name = "ACCOUNT", value_delimiter = ',')]
+    pub(crate) trust: Vec<String>,
+    /// For development: start actors that nobody signed. Shown in the host's status
+    #[arg(long, env = "WASMCLOUD_ALLOW_UNSIGNED")]
+    pub(crate) allow_unsigned: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Images")]
+pub(crate) struct ImageArgs {
+    /// Registries to be spoken to in plain HTTP, HOST[:PORT], joined by commas; localhost always is
+    #[arg(long, env = "WASMCLOUD_OCI_ALLOWED_INSECURE", value_name = "REGISTRY", value_delimiter = ',')]
+    pub(crate) allowed_insecure: Vec<String>,
+    /// Take images by the tag `latest` or by none
+    #[arg(long, env = "WASMCLOUD_OCI_ALLOW_LATEST")]
+    pub(crate) allow_latest: bool,
+    /// Registry that --oci-user and --oci-password are for
+    #[arg(long, env = "WASMCLOUD_OCI_REGISTRY", value_name = "REGISTRY", requires = "oci_user")]
+    pub(crate) oci_registry: Option<String>,
+    /// User name for --oci-registry
+    #[arg(long, env = "WASMCLOUD_OCI_USER", value_name = "USER", requires_all = ["oci_registry", "oci_password"])]
+    pub(crate) oci_user: Option<String>,
+    /// Password for --oci-registry
+    #[arg(
+        long,
+        env = "WASMCLOUD_OCI_PASSWORD",
+        value_name = "PASSWORD",
+        requires = "oci_user",
+        hide_env_values = true
+    )]
+    pub(crate) oci_password: Option<String>,
+    /// Folder for fetched images and compiled code [default: $XDG_CACHE_HOME/wasmcloud or ~/.cache/wasmcloud]
+    #[arg(long, env = "WASMCLOUD_CACHE_DIR", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Largest image, in bytes
+    #[arg(long, env = "WASMCLOUD_MAX_COMPONENT_SIZE", value_name = "BYTES", default_value_t = 50 << 20)]
+    pub(crate) max_component_size_bytes: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Most memory of one instance, in bytes, where the actor asks for nothing else
+    #[arg(long, env = "WASMCLOUD_MAX_LINEAR_MEMORY", value_name = "BYTES", default_value_t = 256 << 20)]
+    pub(crate) max_linear_memory_bytes: u64,
+    /// Longest invocation, in milliseconds, where the actor asks for nothing else
+    #[arg(long, env = "WASMCLOUD_MAX_EXECUTION_TIME_MS", value_name = "MS", default_value_t = 600_000)]
+    pub(crate) max_execution_time_ms: u64,
+    /// Most processor time of one invocation, in milliseconds
+    #[arg(long, env = "WASMCLOUD_MAX_CPU_TIME_MS", value_name = "MS", default_value_t = 10_000)]
+    pub(crate) max_cpu_time_ms: u64,
+    /// Memory of all instances together, in bytes [default: half of this machine's]
+    #[arg(long, env = "WASMCLOUD_MAX_HOST_MEMORY", value_name = "BYTES")]
+    pub(crate) max_host_memory_bytes: Option<u64>,
+    /// Run components of WASI 0.3, which the engine calls experimental
+    #[arg(long, env = "WASMCLOUD_WASIP3")]
+    pub(crate) wasip3: bool,
+    /// Longest wait for calls in flight when the host stops, in seconds
+    #[arg(long, env = "WASMCLOUD_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) drain_timeout: u64,
+    /// Time between heartbeats, in seconds
+    #[arg(long, env = "WASMCLOUD_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) heartbeat_interval_seconds: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logging")]
+pub(crate) struct LoggingArgs {
+    /// What to log: a level, or directives as in info,lattice_runtime=debug
+    #[arg(long, env = "WASMCLOUD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: String,
+    /// Log in JSON
+    #[arg(long, env = "WASMCLOUD_STRUCTURED_LOGGING_ENABLED")]
+    pub(crate) enable_structured_logging: bool,
+}
+
+/// Why flags do not make a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// An issuer is not an account key.
+    #[error("--trust: {0}; `wash keys list` shows yours")]
+    Trust(#[from] lattice_claims::KeyError),
+    /// Neither flag nor environment says where to keep things.
+    #[error("no folder for {what}: HOME is not set; name one with {flag}")]
+    NoFolder {
+        /// What it is for.
+        what: &'static str,
+        /// The flag that names one.
+        flag: &'static str,
+    },
+}
+
+/// What a host is to do, resolved once.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HostConfig {
+    pub(crate) nats: NatsArgs,
+    pub(crate) lattice: LatticeName,
+    pub(crate) labels: Labels,
+    pub(crate) host_seed: Option<String>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) cache_dir: PathBuf,
+    pub(crate) manifest: Option<PathBuf>,
+    pub(crate) trust: Trust,
+    pub(crate) allow_unsigned: bool,
+    pub(crate) images: ImageArgs,
+    pub(crate) limits: LimitArgs,
+    pub(crate) drain: Duration,
+    pub(crate) heartbeat: Duration,
+}
+
+impl HostArgs {
+    /// What to log, and whether in JSON: needed before anything else, since resolving already logs.
+    #[must_use]
+    pub fn logging(&self) -> (&str, bool) {
+        (&self.logging.log_level, self.logging.enable_structured_logging)
+    }
+
+    /// Resolves flags to a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the flag that is wrong.
+    pub fn resolve(self) -> Result<HostConfig, ConfigError> {
+        let mut labels = Labels::hostcore();
+        for given in self.place.labels {
+            labels.0.extend(given.0);
+        }
+        let data_dir =
+            folder(self.place.data_dir, "XDG_DATA_HOME", ".local/share", "the host's key", "--data-dir")?;
+        let cache_dir = folder(
+            self.images.cache_dir.clone(),
+            "XDG_CACHE_HOME",
+            ".cache",
+            "fetched images",
+            "--cache-dir",
+        )?;
+        Ok(HostConfig {
+            nats: self.nats,
+            lattice: self.place.lattice,
+            labels,
+            host_seed: self.place.host_seed,
+            data_dir,
+            cache_dir,
+            manifest: self.place.manifest,
+            trust: Trust::accounts(&self.trust.trust)?,
+            allow_unsigned: self.trust.allow_unsigned,
+            images: self.images,
+            drain: Duration::from_secs(self.limits.drain_timeout),
+            heartbeat: Duration::from_secs(self.limits.heartbeat_interval_seconds.max(1)),
+            limits: self.limits,
+        })
+    }
+}
+
+fn folder(
+    given: Option<PathBuf>,
+    variable: &str,
+    below_home: &str,
+    what: &'static str,
+    flag: &'static str,
+) -> Result<PathBuf, ConfigError> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable)
+        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+        .map(|base| base.join("wasmcloud"))
+        .ok_or(ConfigError::NoFolder { what, flag })
+}

@@ -1,0 +1,67 @@
+//! `provider.auction`, `provider.start`, `provider.stop`.
+
+use lattice_control_interface::{
+    ProviderAuctionAck, ProviderAuctionRequest, StartProviderCommand, StopProviderCommand,
+    events::{Legacy, ProviderStopped},
+};
+use lattice_core::ImageRef;
+
+use super::{
+    Ctl,
+    reply::{Answer, Outcome, read, said},
+};
+use crate::providers::{AlreadyRunning, NotRunning, ProviderSpec};
+
+impl Ctl {
+    /// Silent unless this host could run the provider and does not yet.
+    pub(super) fn provider_auction(&self, body: &[u8]) -> Outcome<ProviderAuctionAck> {
+        let request: ProviderAuctionRequest = read("provider auction", body)?;
+        if self.builtins.table.runs(&request.provider_id)
+            || !self.about.labels().satisfy(&request.constraints)
+        {
+            return Ok(Answer::Silence);
+        }
+        Ok(Answer::Data(ProviderAuctionAck {
+            provider_ref: request.provider_ref,
+            provider_id: request.provider_id,
+            host_id: self.about.id.clone(),
+            constraints: request.constraints,
+        }))
+    }
+
+    /// Acknowledged at once; the outcome is told by event.
+    pub(super) fn provider_start(&self, body: &[u8]) -> Outcome {
+        let command: StartProviderCommand = read("provider start", body)?;
+        let image: ImageRef = command.provider_ref.parse().map_err(|error| format!("{error}"))?;
+        let spec = ProviderSpec {
+            id: command.provider_id,
+            image,
+            image_text: command.provider_ref,
+            config: command.config,
+            annotations: command.annotations.unwrap_or_default(),
+        };
+        match self.builtins.start(spec) {
+            Ok(()) => said("successfully started provider"),
+            Err(AlreadyRunning) => Err("provider with that ID is already running".to_owned()),
+        }
+    }
+
+    /// Answered when nothing of the provider is left.
+    pub(super) async fn provider_stop(&self, body: &[u8]) -> Outcome {
+        let command: StopProviderCommand = read("provider stop", body)?;
+        let id = command.provider_id;
+        match self.builtins.table.stop(&id).await {
+            Ok(spec) => {
+                self.events.publish(&ProviderStopped {
+                    host_id: self.about.id.clone(),
+                    provider_id: id.clone(),
+                    annotations: spec.annotations,
+                    reason: "stop".to_owned(),
+                    legacy: Legacy::of(&id),
+                });
+                said("successfully stopped provider")
+            }
+            Err(NotRunning) => Err("provider with that ID is not running".to_owned()),
+        }
+    }
+}

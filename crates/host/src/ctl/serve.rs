@@ -1,0 +1,39 @@
+//! Taking control requests off NATS and answering them.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use lattice_nats::{Connection, ControlServer};
+use tracing::warn;
+
+use super::Ctl;
+
+/// Commands in hand when the host stops get this long to be answered.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The control subjects of this host, served until stopped.
+pub(crate) struct ControlTask(ControlServer);
+
+impl ControlTask {
+    /// Returns when the subscriptions are in force: from then on tools find the host.
+    pub(crate) async fn start(ctl: Ctl, connection: &Connection) -> anyhow::Result<Self> {
+        let (lattice, host) = (ctl.about.lattice.clone(), ctl.about.id.clone());
+        let ctl = Arc::new(ctl);
+        let server = ControlServer::serve(connection, &lattice, &host, move |request| {
+            let ctl = ctl.clone();
+            async move {
+                let answer = ctl.answer(&request.subject.verb, &request.payload).await;
+                if let Some(body) = answer
+                    && let Err(error) = request.respond(body).await
+                {
+                    warn!(subject = %request.subject, %error, "a control answer was not sent");
+                }
+            }
+        });
+        Ok(Self(server.await.context("cannot serve the control subjects")?))
+    }
+
+    pub(crate) async fn stop(&self) {
+        self.0.close(GRACE).await;
+    }
+}

@@ -1,0 +1,181 @@
+//! Who this host is: its key, in the first free slot of the data folder.
+//!
+//! `{data}/hosts/0`, `{data}/hosts/1`, … each hold a key and a lock file. A host takes the first slot that no living
+//! process holds, so a second plain `wasmcloud` on one machine just works and a restarted one is the same host. The
+//! lock belongs to the open file: it goes with the process, however that ends.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use lattice_claims::{KeyKind, KeyPair};
+use lattice_core::HostId;
+
+/// More hosts than this do not share one data folder.
+const SLOTS_MAX: u32 = 64;
+
+/// Why the host has no identity.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A folder or file cannot be made, read or locked.
+    #[error("cannot {doing} {}: {source}; choose another folder with --data-dir", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key file holds something else.
+    #[error("{} does not hold a host seed (SN…): {why}; move the file away to get a new host id", path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The seed given on the command line is not one.
+    #[error("--host-seed is not a host seed (SN…): {why}; make one with `wash keys gen host`")]
+    Seed {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Every slot is taken.
+    #[error("{SLOTS_MAX} hosts use {} already; choose another folder with --data-dir", path.display())]
+    Full {
+        /// The folder of slots.
+        path: PathBuf,
+    },
+}
+
+/// A host's identity, held for as long as the process runs.
+#[derive(Debug)]
+pub struct Identity {
+    /// The public key.
+    pub id: HostId,
+    /// The slot's folder, where this host alone keeps files.
+    pub dir: PathBuf,
+    /// Held, never read: the lock ends when this is dropped.
+    _lock: File,
+}
+
+impl Identity {
+    /// Takes the first free slot below `data`; with `seed` the key is that one and the slot only holds files.
+    ///
+    /// # Errors
+    /// [`IdentityError`] says which file, and what mends it.
+    pub fn take(data: &Path, seed: Option<&str>) -> Result<Self, IdentityError> {
+        let hosts = data.join("hosts");
+        make_private_dir(data)?;
+        make_private_dir(&hosts)?;
+        for slot in 0..SLOTS_MAX {
+            let dir = hosts.join(slot.to_string());
+            make_private_dir(&dir)?;
+            let Some(lock) = try_lock(&dir.join("lock"))? else { continue };
+            let key = match seed {
+                Some(seed) => {
+                    KeyPair::from_seed(seed.trim()).map_err(|e| IdentityError::Seed { why: e.to_string() })?
+                }
+                None => stored_key(&dir.join("host.nk"))?,
+            };
+            let id = HostId::new(key.public_key().as_str())
+                .map_err(|e| IdentityError::Seed { why: e.to_string() })?;
+            return Ok(Self { id, dir, _lock: lock });
+        }
+        Err(IdentityError::Full { path: hosts })
+    }
+}
+
+fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> IdentityError + 'a {
+    move |source| IdentityError::File { doing, path: path.to_owned(), source }
+}
+
+fn make_private_dir(path: &Path) -> Result<(), IdentityError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(failed("make the folder", path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect the folder", path))
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>, IdentityError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed("open the lock file", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(source)) => Err(failed("lock", path)(source)),
+    }
+}
+
+fn stored_key(path: &Path) -> Result<KeyPair, IdentityError> {
+    match fs::read_to_string(path) {
+        Ok(seed) => {
+            let key = KeyPair::from_seed(seed.trim())
+                .map_err(|e| IdentityError::Key { path: path.to_owned(), why: e.to_string() })?;
+            if key.kind() != KeyKind::Host {
+                let why = format!("it is the seed of another kind of key ({})", key.kind());
+                return Err(IdentityError::Key { path: path.to_owned(), why });
+            }
+            Ok(key)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => new_key(path),
+        Err(source) => Err(failed("read the key", path)(source)),
+    }
+}
+
+/// Written to a new name and renamed, so that a process that dies between two lines leaves no half key behind.
+fn new_key(path: &Path) -> Result<KeyPair, IdentityError> {
+    let key = KeyPair::generate(KeyKind::Host);
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(failed("write the key", &new))?;
+    file.write_all(key.seed().expose().as_bytes()).map_err(failed("write the key", &new))?;
+    file.sync_all().map_err(failed("write the key", &new))?;
+    fs::rename(&new, path).map_err(failed("write the key", path))?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_hosts_take_two_slots_and_a_restarted_one_is_the_same() {
+        let data = tempfile::tempdir().unwrap();
+        let first = Identity::take(data.path(), None).unwrap();
+        let second = Identity::take(data.path(), None).unwrap();
+        assert_ne!(first.id, second.id);
+        assert!(first.dir.ends_with("hosts/0") && second.dir.ends_with("hosts/1"));
+        let id = first.id.clone();
+        drop(first);
+        assert_eq!(Identity::take(data.path(), None).unwrap().id, id);
+        let mode = fs::metadata(data.path().join("hosts/0/host.nk")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_no_seed_is_named() {
+        let data = tempfile::tempdir().unwrap();
+        drop(Identity::take(data.path(), None).unwrap());
+        fs::write(data.path().join("hosts/0/host.nk"), "nonsense").unwrap();
+        let error = Identity::take(data.path(), None).unwrap_err().to_string();
+        assert!(error.contains("hosts/0/host.nk"), "{error}");
+        assert!(Identity::take(data.path(), Some("SNnonsense")).is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! What runs here and how it fares: the answer to `host.get`, and the heartbeat's data.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lattice_control_interface::{
+    ComponentDescription, Host, HostInventory, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus,
+    ProviderDescription,
+};
+use lattice_core::{ActorId, LinkKey, ProviderId, State};
+use lattice_runtime::RuntimeReport;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    about::{About, human_seconds},
+    actors::{ActorView, Actors, Limits, state_with_links},
+    lattice::Lattice,
+    links::{Ends, Router, status},
+    providers::Providers,
+};
+
+/// Reads all tables; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Inventory {
+    pub(crate) about: Arc<About>,
+    pub(crate) actors: Actors,
+    pub(crate) providers: Providers,
+    pub(crate) lattice: Lattice,
+    pub(crate) router: Router,
+    /// How the engine stands.
+    pub(crate) engine: RuntimeReport,
+}
+
+/// Every state on this host, as it is to be shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct States {
+    pub(crate) actors: BTreeMap<ActorId, State>,
+    pub(crate) providers: BTreeMap<ProviderId, State>,
+    pub(crate) links: BTreeMap<LinkKey, State>,
+}
+
+impl Inventory {
+    /// The short description that answers `host.ping`.
+    pub(crate) fn host(&self) -> Host {
+        let about = &self.about;
+        let uptime = about.uptime_seconds();
+        Host {
+            id: about.id.clone(),
+            friendly_name: about.friendly_name.clone(),
+            labels: about.labels(),
+            lattice: about.lattice.clone(),
+            uptime_seconds: uptime,
+            uptime_human: Some(human_seconds(uptime)),
+            version: Some(about.version().to_owned()),
+            js_domain: about.js_domain.clone(),
+            rpc_host: Some(about.server.clone()),
+            ctl_host: Some(about.server.clone()),
+            state: Some(State::Ready.word().to_owned()),
+            notices: about.notices.clone(),
+        }
+    }
+
+    /// Everything.
+    pub(crate) fn full(&self) -> HostInventory {
+        let about = &self.about;
+        let states = self.states();
+        let uptime = about.uptime_seconds();
+        let mut links: Vec<LinkStatus> =
+            states.links.iter().map(|(key, state)| LinkStatus::new(key, state)).collect();
+        links.sort_by(|a, b| (&a.source_id, &a.target, &a.name).cmp(&(&b.source_id, &b.target, &b.name)));
+        HostInventory {
+            host_id: about.id.clone(),
+            friendly_name: about.friendly_name.clone(),
+            labels: about.labels(),
+            version: about.version().to_owned(),
+            uptime_human: human_seconds(uptime),
+            uptime_seconds: uptime,
+            components: self.actors.list().iter().map(|view| describe_actor(view, &states)).collect(),
+            providers: self.describe_providers(&states),
+            links: Some(links),
+            status: about.notices.clone(),
+            engine: Some(describe_engine(&self.engine)),
+        }
+    }
+
+    fn describe_providers(&self, states: &States) -> Vec<ProviderDescription> {
+        let describe = |view: crate::providers::ProviderView| {
+            let mut description = ProviderDescription {
+                id: view.spec.id.clone(),
+                image_ref: Some(view.spec.shown_image().to_owned()),
+                name: None,
+                revision: 0,
+                annotations: Some(view.spec.annotations.clone()),
+                state: None,
+                reason: None,
+            };
+            description.set_state(states.providers.get(&view.spec.id).unwrap_or(&view.state));
+            description
+        };
+        self.providers.list().into_iter().map(describe).collect()
+    }
+
+    /// The states alone.
+    pub(crate) fn states(&self) -> States {
+        let routes = self.router.routes();
+        let actors = self.actors.list();
+        let providers = self.providers.list();
+        let mut states = States::default();
+        let mut reported: BTreeMap<&LinkKey, &State> = BTreeMap::new();
+        for view in &providers {
+            states.providers.insert(view.spec.id.clone(), view.state.clone());
+            reported.extend(view.links.iter());
+        }
+        for view in &actors {
+            let state = match &view.running {
+                Some(running) => state_with_links(&view.spec.id, view.state.clone(), &running.needs, &routes),
+                None => view.state.clone(),
+            };
+            states.actors.insert(view.spec.id.clone(), state);
+        }
+        let here = |id: &str| {
+            providers.iter().any(|view| view.spec.id.as_str() == id)
+                || actors.iter().any(|view| view.spec.id.as_str() == id && view.running.is_some())
+        };
+        for (key, link) in &self.lattice.view().links {
+            let ends = Ends {
+                source_here: here(link.source.as_str()),
+                target_here: here(link.target.as_str()),
+                reported: reported.get(key).copied(),
+            };
+            if let Some(state) = status(link, &ends) {
+                states.links.insert(key.clone(), state);
+            }
+        }
+        states
+    }
+}
+
+fn describe_actor(view: &ActorView, states: &States) -> ComponentDescription {
+    let spec = &view.spec;
+    let claims = view.running.as_ref().and_then(|running| running.signature.claims());
+    let stats = view.running.as_ref().map(|running| running.actor.stats());
+    let mut description = ComponentDescription {
+        id: spec.id.clone(),
+        image_ref: spec.image_text.clone(),
+        name: claims.and_then(|claims| claims.name().map(str::to_owned)),
+        annotations: spec.annotations.clone(),
+        revision: claims.and_then(|c| c.metadata.as_ref()?.revision).unwrap_or(0),
+        // An actor that does not run has no instances, so that tools that count them see that one is missing.
+        max_instances: if view.running.is_some() { spec.concurrency } else { 0 },
+        limits: limits(&spec.limits),
+        state: None,
+        reason: None,
+        signed: view.running.as_ref().map(|running| running.signature.claims().is_some()),
+        issuer: claims.map(|claims| claims.issuer.clone()),
+        in_flight: stats.as_ref().map(|stats| stats.in_flight),
+        waiting: stats.as_ref().map(|stats| u64::from(stats.waiting)),
+    };
+    description.set_state(states.actors.get(&spec.id).unwrap_or(&view.state));
+    description
+}
+
+fn describe_engine(report: &RuntimeReport) -> Map<String, Value> {
+    let described = json!({
+        "pool": report.pool.strategy.to_string(),
+        "pool_reason": report.pool.why,
+        "memory_budget_bytes": report.host_memory_bytes,
+        "wasip3": report.wasip3,
+        "code_cache": report.code_cache,
+    });
+    match described {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn limits(limits: &Limits) -> Option<BTreeMap<String, String>> {
+    let mut shown = BTreeMap::new();
+    if let Some(bytes) = limits.memory_bytes {
+        shown.insert(LIMIT_MEMORY_BYTES.to_owned(), bytes.to_string());
+    }
+    if let Some(ms) = limits.wall_ms {
+        shown.insert(LIMIT_EXECUTION_TIME_S.to_owned(), ms.div_ceil(1000).to_string());
+    }
+    (!shown.is_empty()).then_some(shown)
+}

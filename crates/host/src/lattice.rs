@@ -1,0 +1,174 @@
+//! This host's view of the lattice's facts: links, configurations, claims. Reads never wait; writes are acknowledged
+//! when the bucket has them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use lattice_claims::{ActorMetadata, Claims};
+use lattice_control_interface::ClaimsMap;
+use lattice_core::{ConfigName, HostId, LatticeName, Link, LinkKey};
+use lattice_nats::{Connection, FactStore, Facts, StateError};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{links::Configs, signal::Changed, supervisor::Tasks};
+
+/// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
+const CURRENT_WITHIN: Duration = Duration::from_millis(500);
+
+/// The facts as they are now, typed.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pub(crate) links: BTreeMap<LinkKey, Link>,
+    pub(crate) configs: Configs,
+    /// By subject key.
+    pub(crate) claims: BTreeMap<String, ClaimsMap>,
+}
+
+/// The view and the way to change it; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Lattice {
+    store: Arc<FactStore>,
+    view: Arc<RwLock<Arc<View>>>,
+    changed: Changed,
+}
+
+impl Lattice {
+    /// Reads all facts, and from then on keeps the view in step.
+    pub(crate) async fn open(
+        connection: &Connection,
+        lattice: &LatticeName,
+        host: &HostId,
+        changed: &Changed,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
+        let store = FactStore::open(connection, lattice, host.clone())
+            .await
+            .context("cannot open the bucket of facts")?;
+        let this = Self { store: Arc::new(store), view: Arc::default(), changed: changed.clone() };
+        let heard = this.store.subscribe_changes();
+        this.refresh();
+        tasks.spawn_core("facts", this.clone().keep(heard, tasks.stop_token()));
+        Ok(this)
+    }
+
+    async fn keep(self, mut heard: tokio::sync::watch::Receiver<u64>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                news = heard.changed() => if news.is_err() { return },
+            }
+            self.refresh();
+        }
+    }
+
+    fn refresh(&self) {
+        let view = Arc::new(typed(&self.store.snapshot()));
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        self.changed.tell();
+    }
+
+    /// The facts as they are now.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The signal of this host: told when facts change, and by the tables when theirs does.
+    pub(crate) fn changed(&self) -> &Changed {
+        &self.changed
+    }
+
+    /// Waits until the view has what the bucket has, or half a second.
+    pub(crate) async fn wait_current(&self) {
+        if self.store.wait_current(CURRENT_WITHIN).await {
+            self.refresh();
+        }
+    }
+
+    pub(crate) async fn put_link(&self, link: &Link) -> Result<(), StateError> {
+        let written = self.store.put_link(link).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_link(&self, key: &LinkKey) -> Result<(), StateError> {
+        let written = self.store.delete_link(key).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn put_config(
+        &self,
+        name: &ConfigName,
+        values: &BTreeMap<String, String>,
+    ) -> Result<(), StateError> {
+        let written = self.store.put_config(name, values).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_config(&self, name: &ConfigName) -> Result<(), StateError> {
+        let written = self.store.delete_config(name).await.map(drop);
+        self.refreshed(written)
+    }
+
+    /// Puts an actor's claims on record. What fails here is the record, not the actor.
+    pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
+        let map = claims_map(claims);
+        if self.view().claims.get(&claims.subject) == Some(&map) {
+            return;
+        }
+        let data = map.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
+        let written = self.store.put_claims(&claims.subject, data).await.map(drop);
+        if let Err(error) = self.refreshed(written) {
+            warn!(actor = claims.subject, %error, "claims are not on record");
+        }
+    }
+
+    /// Whoever wrote reads its own write at once.
+    fn refreshed(&self, written: Result<(), StateError>) -> Result<(), StateError> {
+        self.refresh();
+        written
+    }
+
+    pub(crate) async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+fn typed(facts: &Facts) -> View {
+    let claims = facts.claims().map(|(subject, map)| {
+        let texts = map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        (subject.to_owned(), texts.collect())
+    });
+    View {
+        links: facts.links().map(|(key, link)| (key.clone(), link)).collect(),
+        configs: facts.configs().map(|(name, values)| (name.clone(), values)).collect(),
+        claims: claims.collect(),
+    }
+}
+
+/// The map that v1 tools read: every value is text.
+fn claims_map(claims: &Claims<ActorMetadata>) -> ClaimsMap {
+    let metadata = claims.metadata.as_ref();
+    let revision = metadata.and_then(|m| m.revision).unwrap_or(0).to_string();
+    let tags = metadata.and_then(|m| m.tags.as_ref()).map(|tags| tags.join(",")).unwrap_or_default();
+    let text = |value: Option<String>| value.unwrap_or_default();
+    [
+        ("call_alias", text(metadata.and_then(|m| m.call_alias.clone()))),
+        ("iss", claims.issuer.clone()),
+        ("issuer", claims.issuer.clone()),
+        ("name", text(metadata.and_then(|m| m.name.clone()))),
+        ("rev", revision.clone()),
+        ("revision", revision),
+        ("sub", claims.subject.clone()),
+        ("subject", claims.subject.clone()),
+        ("tags", tags),
+        ("version", text(metadata.and_then(|m| m.version.clone()))),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}

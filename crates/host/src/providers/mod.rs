@@ -1,0 +1,9 @@
+//! Providers on this host: starting, linking, watching, stopping.
+
+mod builtin;
+mod report;
+mod run;
+mod table;
+
+pub(crate) use builtin::Builtins;
+pub(crate) use table::{AlreadyRunning, NotRunning, ProviderSpec, ProviderView, Providers};

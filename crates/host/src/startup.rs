@@ -1,0 +1,254 @@
+//! Putting a host together, part by part, in the order in which each needs the one before.
+
+mod parts;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use lattice_contracts::InvocationIds;
+use lattice_control_interface::events::HostStarted;
+use lattice_nats::{Connection, EventPublisher};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing::{info, warn};
+
+use crate::{
+    about::About,
+    actors::{Actors, Callees, Crew, DefaultLimits, Starter},
+    config::HostConfig,
+    ctl::{ControlTask, Ctl},
+    events::Events,
+    heartbeat,
+    identity::Identity,
+    inventory::Inventory,
+    lattice::Lattice,
+    links::Router,
+    manifest::{Applier, read},
+    providers::{Builtins, Providers},
+    shutdown,
+    signal::Changed,
+    states,
+    supervisor::Tasks,
+};
+
+/// Why a host stopped.
+#[derive(Debug)]
+pub enum StopReason {
+    /// Somebody asked, by signal or control command.
+    Asked(String),
+    /// Something without which it is no host ended.
+    Broken(String),
+}
+
+/// Asks the host to stop; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct StopRequest(watch::Sender<Option<(String, Option<Duration>)>>);
+
+impl StopRequest {
+    fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// Asks; `patience` for calls in flight replaces the host's own. The first one to ask is heard.
+    pub(crate) fn ask(&self, why: impl Into<String>, patience: Option<Duration>) {
+        let why = why.into();
+        self.0.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert((why, patience));
+            first
+        });
+    }
+
+    async fn asked(&self) -> (String, Option<Duration>) {
+        let mut listen = self.0.subscribe();
+        match listen.wait_for(Option::is_some).await {
+            Ok(asked) => asked.clone().unwrap_or_default(),
+            // The sender lives as long as `self`.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// What has to be stopped, in the hands of whoever stops it.
+pub(crate) struct Parts {
+    pub(crate) about: Arc<About>,
+    pub(crate) control: ControlTask,
+    pub(crate) crew: Crew,
+    pub(crate) builtins: Builtins,
+    pub(crate) lattice: Lattice,
+    pub(crate) events: Events,
+    pub(crate) tasks: Tasks,
+    pub(crate) connection: Connection,
+    /// Dropped last: while it lives, no other host takes this one's key.
+    pub(crate) _identity: Identity,
+}
+
+/// A host that answers its control subjects.
+pub struct Host {
+    parts: Parts,
+    stop: StopRequest,
+    drain: Duration,
+}
+
+impl Host {
+    /// Starts a host and returns once it answers. Its manifest is being applied then.
+    ///
+    /// # Errors
+    /// With context that says which step failed and why: the manifest, the key, NATS, the engine.
+    pub async fn start(config: HostConfig) -> anyhow::Result<Self> {
+        // Before anything is touched: a manifest that cannot be run starts nothing.
+        let manifest = config.manifest.as_deref().map(read).transpose()?;
+        let identity = Identity::take(&config.data_dir, config.host_seed.as_deref())?;
+        let host = identity.id.clone();
+        let connection = parts::connect(&config.nats, &host).await?;
+        let tasks = Tasks::new();
+        let changed = Changed::new();
+        let lattice = Lattice::open(&connection, &config.lattice, &host, &changed, &tasks)
+            .await
+            .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
+        let runtime = parts::engine(&config)?;
+        let engine = runtime.describe();
+        let about = Arc::new(parts::about(&config, &host, &connection, manifest.as_ref()));
+        let events = Events(Arc::new(EventPublisher::new(&connection, &config.lattice, &host)));
+
+        let ids = Arc::new(InvocationIds::new(random_bits()));
+        let providers = Providers::new(changed.clone());
+        let actors = Actors::new(changed.clone());
+        let router = Router::new(lattice.clone(), providers.clone());
+        let starter = Starter {
+            host: host.clone(),
+            runtime,
+            fetcher: parts::fetcher(&config)?,
+            trust: Arc::new(config.trust.clone()),
+            allow_unsigned: config.allow_unsigned,
+            limits: DefaultLimits {
+                memory_bytes: config.limits.max_linear_memory_bytes,
+                wall: Duration::from_millis(config.limits.max_execution_time_ms),
+                cpu: Duration::from_millis(config.limits.max_cpu_time_ms),
+            },
+            router: router.clone(),
+            lattice: lattice.clone(),
+            ids: ids.clone(),
+        };
+        let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
+        let builtins = Builtins {
+            table: providers.clone(),
+            about: about.clone(),
+            tasks: tasks.clone(),
+            ids,
+            events: events.clone(),
+            lattice: lattice.clone(),
+            callees: Callees { actors: actors.clone(), host: host.clone() },
+            connection: connection.clone(),
+            drain: config.drain,
+        };
+        let inventory = Inventory {
+            about: about.clone(),
+            actors: actors.clone(),
+            providers,
+            lattice: lattice.clone(),
+            router: router.clone(),
+            engine,
+        };
+        tasks.spawn_core("routes", router.keep(tasks.stop_token()));
+        tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
+        let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
+        tasks.spawn_core("heartbeat", beat);
+
+        let stop = StopRequest::new();
+        let ctl = Ctl {
+            about: about.clone(),
+            inventory,
+            actors,
+            crew: crew.clone(),
+            builtins: builtins.clone(),
+            lattice: lattice.clone(),
+            events: events.clone(),
+            stop: stop.clone(),
+        };
+        let control = ControlTask::start(ctl, &connection).await?;
+        let parts = Parts {
+            about,
+            control,
+            crew: crew.clone(),
+            builtins: builtins.clone(),
+            lattice: lattice.clone(),
+            events: events.clone(),
+            tasks: tasks.clone(),
+            connection,
+            _identity: identity,
+        };
+        parts.say_hello();
+        if let Some(manifest) = manifest {
+            let applier = Applier { lattice, crew, builtins, stop: tasks.stop_token() };
+            tasks.spawn("manifest", async move { applier.run(&manifest).await });
+        }
+        Ok(Self { parts, stop, drain: config.drain })
+    }
+
+    /// The line by which whoever started the host knows that it answers.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        let about = &self.parts.about;
+        format!(
+            "wasmcloud ready: host {} lattice {} name {} nats {}",
+            about.id, about.lattice, about.friendly_name, about.server
+        )
+    }
+
+    /// Runs until somebody asks it to stop, then stops in order. A second SIGINT or SIGTERM cuts that short.
+    pub async fn run(self) -> StopReason {
+        let (mut interrupt, mut terminate) =
+            (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+        let (reason, patience) = tokio::select! {
+            () = heard(&mut interrupt) => (StopReason::Asked("SIGINT".into()), None),
+            () = heard(&mut terminate) => (StopReason::Asked("SIGTERM".into()), None),
+            (why, patience) = self.stop.asked() => (StopReason::Asked(why), patience),
+            why = self.parts.tasks.broken() => (StopReason::Broken(why), None),
+        };
+        info!(?reason, "stopping");
+        tokio::select! {
+            () = shutdown::stop(self.parts, patience.unwrap_or(self.drain)) => {}
+            () = heard(&mut interrupt) => warn!("stopped at once: calls in flight are lost"),
+            () = heard(&mut terminate) => warn!("stopped at once: calls in flight are lost"),
+        }
+        reason
+    }
+}
+
+impl Parts {
+    fn say_hello(&self) {
+        let about = &self.about;
+        for notice in &about.notices {
+            warn!(notice, "notice");
+        }
+        info!(host = %about.id, lattice = %about.lattice, name = about.friendly_name, "host ready");
+        self.events.publish(&HostStarted {
+            friendly_name: about.friendly_name.clone(),
+            labels: about.labels(),
+            uptime_seconds: 0,
+            version: about.version().to_owned(),
+        });
+    }
+}
+
+fn listen(kind: SignalKind) -> Option<tokio::signal::unix::Signal> {
+    signal(kind).inspect_err(|error| warn!(%error, "cannot listen for a signal")).ok()
+}
+
+async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Bits that tell this process from all others.
+fn random_bits() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low.rotate_left(32)
+}

@@ -1,0 +1,107 @@
+//! The parts of a host that are made from flags alone.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use lattice_claims::Trust;
+use lattice_code_cache::{CacheConfig, CodeCache, Status};
+use lattice_core::{HostId, LatticeName};
+use lattice_manifest::Manifest;
+use lattice_nats::{ConnectOptions, Connection, Credentials, Secret};
+use lattice_registry::{FetchConfig, Fetcher};
+use lattice_runtime::{Runtime, RuntimeConfig};
+use tracing::warn;
+
+use crate::{
+    about::About,
+    config::{HostConfig, NatsArgs},
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CODE_CACHE_BYTES: u64 = 2 << 30;
+
+pub(super) async fn connect(nats: &NatsArgs, host: &HostId) -> anyhow::Result<Connection> {
+    let servers =
+        nats.nats_url.clone().unwrap_or_else(|| format!("nats://{}:{}", nats.nats_host, nats.nats_port));
+    let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}"));
+    options.js_domain.clone_from(&nats.js_domain);
+    options.credentials = match (&nats.nats_creds, &nats.nats_jwt, &nats.nats_seed) {
+        (Some(file), ..) => Credentials::CredsFile(file.clone()),
+        (None, Some(jwt), Some(seed)) => Credentials::JwtSeed { jwt: jwt.clone(), seed: Secret::new(seed) },
+        _ => Credentials::None,
+    };
+    let connection = Connection::connect(options, CONNECT_WITHIN).await?;
+    connection.check_jetstream(CONNECT_WITHIN).await?;
+    Ok(connection)
+}
+
+pub(super) fn about(
+    config: &HostConfig,
+    host: &HostId,
+    connection: &Connection,
+    manifest: Option<&Manifest>,
+) -> About {
+    let mut labels = config.labels.clone();
+    if let Some(manifest) = manifest {
+        // Flags win: they were typed for this start.
+        let own = manifest.labels().0.iter().filter(|(key, _)| !config.labels.0.contains_key(*key));
+        labels.0.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    }
+    let notices = notices(&config.trust, config.allow_unsigned, &config.lattice);
+    let server = connection.shown_servers();
+    About::new(host.clone(), config.lattice.clone(), labels, config.nats.js_domain.clone(), server, notices)
+}
+
+fn notices(trust: &Trust, allow_unsigned: bool, lattice: &LatticeName) -> Vec<String> {
+    let mut notices = Vec::new();
+    if allow_unsigned {
+        notices.push(format!(
+            "unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)"
+        ));
+    }
+    if trust.iter().next().is_none() {
+        let rest = if allow_unsigned { "signed actors will not start" } else { "no actor will start" };
+        notices.push(format!("no issuer is trusted, so {rest}; name one with --trust ACCOUNT"));
+    }
+    notices
+}
+
+/// The engine, with compiled code of earlier starts. A cache that cannot be used costs time, not the start.
+pub(super) fn engine(config: &HostConfig) -> anyhow::Result<Runtime> {
+    let cache = CodeCache::open(CacheConfig {
+        dir: config.cache_dir.join("code"),
+        // Outside the cache folder: who can write there must not be able to vouch for what is written.
+        key_file: config.data_dir.join("code.key"),
+        max_bytes: CODE_CACHE_BYTES,
+    });
+    if let Status::Unused(why) = cache.status() {
+        warn!(%why, "compiled code is not kept, so every start compiles");
+    }
+    let runtime = Runtime::new(RuntimeConfig {
+        wasip3: config.limits.wasip3,
+        host_memory_bytes: config.limits.max_host_memory_bytes,
+        memory_bytes_max: config.limits.max_linear_memory_bytes,
+        cache: Some(cache),
+        ..RuntimeConfig::default()
+    });
+    runtime.context("the WebAssembly engine does not start")
+}
+
+/// Where images come from.
+pub(super) fn fetcher(config: &HostConfig) -> anyhow::Result<Arc<Fetcher>> {
+    let images = &config.images;
+    let credentials = images.oci_user.as_ref().map(|user| lattice_registry::Credentials {
+        registry: images.oci_registry.clone(),
+        user: user.clone(),
+        password: lattice_registry::Secret::new(images.oci_password.clone().unwrap_or_default()),
+    });
+    let fetcher = Fetcher::new(FetchConfig {
+        cache_dir: Some(config.cache_dir.join("oci")),
+        allowed_insecure: images.allowed_insecure.clone(),
+        allow_latest: images.allow_latest,
+        credentials,
+        artifact_bytes_max: images.max_component_size_bytes,
+        ..FetchConfig::default()
+    });
+    Ok(Arc::new(fetcher.context("images cannot be fetched")?))
+}
