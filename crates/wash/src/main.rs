@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod images;
 mod keystore;
+mod lattice;
 mod local;
 mod manifest;
 mod output;

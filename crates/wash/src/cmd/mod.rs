@@ -4,13 +4,21 @@
 //! `keys`, has one file per verb and an `Args` whose subcommand chooses. To add a command, write its module and add one line
 //! to `commands!`; its doc comment there is what `wash --help` shows.
 
+mod apply;
 mod claims;
 mod completions;
+mod config;
+mod ctl;
 mod down;
 mod drain;
+mod get;
 mod inspect;
 mod keys;
+mod link;
 mod reg;
+mod scale;
+mod start;
+mod stop;
 mod up;
 
 use crate::{failure::Outcome, output::Output};
@@ -56,6 +64,22 @@ commands! {
     Up => up,
     /// Stop what `wash up` started on this machine.
     Down => down,
+    /// Make a lattice run what a manifest says.
+    Apply => apply,
+    /// Show hosts, what runs on them, claims and links.
+    Get => get,
+    /// Start an actor or a provider.
+    Start => start,
+    /// Stop an actor, a provider or a host.
+    Stop => stop,
+    /// Change how much an actor serves at once.
+    Scale => scale,
+    /// Say who may call whom.
+    Link => link,
+    /// Keep named configurations in the lattice.
+    Config => config,
+    /// The commands that talk to a lattice, under the name they had in 2021.
+    Ctl => ctl,
     /// Print completions for a shell.
     Completions => completions,
 }

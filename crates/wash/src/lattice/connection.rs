@@ -1,0 +1,191 @@
+//! Reaching a lattice.
+
+use std::{path::PathBuf, time::Duration};
+
+use lattice_control_interface::{Client, Collect, ControlError};
+use lattice_core::LatticeName;
+use lattice_nats::{ConnectOptions, Connection, Credentials, Secret};
+
+use crate::{
+    exit::Exit,
+    failure::{Failure, Outcome},
+};
+
+/// Hosts answer a question to all of them within milliseconds; after so long without one more, all have answered.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// Which lattice, and how to get there.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// Host name of the NATS server
+    #[arg(
+        short = 'r',
+        long,
+        alias = "rpc-host",
+        env = "WASMCLOUD_CTL_HOST",
+        value_name = "HOST",
+        default_value = "127.0.0.1"
+    )]
+    ctl_host: String,
+    /// Port of the NATS server
+    #[arg(
+        short = 'p',
+        long,
+        alias = "rpc-port",
+        env = "WASMCLOUD_CTL_PORT",
+        value_name = "PORT",
+        default_value_t = 4222
+    )]
+    ctl_port: u16,
+    /// NATS servers, as nats://HOST:PORT joined by commas, instead of host and port
+    #[arg(long, env = "WASMCLOUD_NATS_URL", value_name = "URL")]
+    nats_url: Option<String>,
+    /// User token, together with --ctl-seed
+    #[arg(
+        long,
+        env = "WASMCLOUD_CTL_JWT",
+        value_name = "JWT",
+        requires = "ctl_seed",
+        hide_env_values = true
+    )]
+    ctl_jwt: Option<String>,
+    /// Seed that signs the server's challenge, together with --ctl-jwt
+    #[arg(
+        long,
+        env = "WASMCLOUD_CTL_SEED",
+        value_name = "SEED",
+        requires = "ctl_jwt",
+        hide_env_values = true
+    )]
+    ctl_seed: Option<String>,
+    /// Credentials file (.creds)
+    #[arg(long, visible_alias = "ctl-creds", env = "WASMCLOUD_CTL_CREDS", value_name = "FILE", conflicts_with_all = ["ctl_jwt", "ctl_seed"])]
+    ctl_credsfile: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides those of the system
+    #[arg(long, env = "WASMCLOUD_CTL_TLS_CA_FILE", value_name = "FILE")]
+    ctl_tls_ca_file: Option<PathBuf>,
+    /// Speak TLS from the first byte
+    #[arg(long)]
+    ctl_tls_first: bool,
+    /// Lattice to talk to
+    #[arg(
+        short = 'x',
+        long,
+        visible_alias = "lattice-prefix",
+        env = "WASMCLOUD_LATTICE",
+        default_value = "default"
+    )]
+    lattice: LatticeName,
+    /// Longest wait for an answer, in milliseconds
+    #[arg(short, long, env = "WASMCLOUD_CTL_TIMEOUT_MS", value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    timeout_ms: u64,
+    /// JetStream domain that keeps the lattice's state
+    #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
+    js_domain: Option<String>,
+}
+
+/// A lattice in reach.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Asks its hosts.
+    pub(crate) client: Client,
+    timeout: Duration,
+}
+
+impl ConnectionArgs {
+    /// Connects to NATS. Whether there are hosts shows when one is asked.
+    ///
+    /// # Errors
+    /// No NATS server in reach: exit code 3, with the remedy.
+    pub(crate) async fn connect(self) -> Outcome<Session> {
+        let timeout = Duration::from_millis(self.timeout_ms);
+        let lattice = self.lattice.clone();
+        let connection = Connection::connect(self.options(), timeout).await.map_err(|error| {
+            // Options that make no sense are the user's to change; all else is about a server.
+            let exit = match error {
+                lattice_nats::ConnectError::Options { .. } => Exit::Usage,
+                lattice_nats::ConnectError::Refused { .. } => Exit::Refused,
+                _ => Exit::Unreachable,
+            };
+            with_remedy(exit, &error.to_string())
+        })?;
+        Ok(Session { client: Client::new(connection, lattice, timeout), timeout })
+    }
+
+    fn options(self) -> ConnectOptions {
+        let url = self.nats_url.unwrap_or_else(|| format!("nats://{}:{}", self.ctl_host, self.ctl_port));
+        let mut options = ConnectOptions::to(&url).named("wash");
+        options.credentials = match (self.ctl_credsfile, self.ctl_jwt, self.ctl_seed) {
+            (Some(file), _, _) => Credentials::CredsFile(file),
+            (None, Some(jwt), Some(seed)) => Credentials::JwtSeed { jwt, seed: Secret::new(seed) },
+            _ => Credentials::None,
+        };
+        options.js_domain = self.js_domain;
+        options.tls.ca_file = self.ctl_tls_ca_file;
+        options.tls.first = self.ctl_tls_first;
+        options
+    }
+}
+
+impl Session {
+    /// How to collect the answers of all hosts.
+    pub(crate) fn collect(&self) -> Collect {
+        Collect { window: self.timeout, quiet: Some(QUIET), expected: None }
+    }
+}
+
+/// A failed control request: what happened, the remedy, and the exit code.
+pub(crate) fn failed(error: ControlError) -> Failure {
+    let exit = if error.is_unreachable() { Exit::Unreachable } else { Exit::Refused };
+    match error {
+        // A host's own words, as they are.
+        ControlError::Refused { message } => Failure::say(exit, message),
+        error => with_remedy(exit, &error.to_string()),
+    }
+}
+
+/// Our libraries write `what happened; what to do next`.
+fn with_remedy(exit: Exit, text: &str) -> Failure {
+    match text.split_once("; ") {
+        Some((what, remedy)) => Failure::say(exit, what).help(remedy),
+        None => Failure::say(exit, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    }
+
+    fn options(args: &[&str]) -> ConnectOptions {
+        let line = Line::try_parse_from([&["wash"], args].concat()).unwrap();
+        line.connection.options()
+    }
+
+    #[test]
+    fn host_and_port_or_a_url() {
+        assert_eq!(options(&["-r", "broker", "-p", "4333"]).servers, ["nats://broker:4333"]);
+        assert_eq!(options(&["--nats-url", "nats://a:1,nats://b:2"]).servers, ["nats://a:1", "nats://b:2"]);
+        let with_token = options(&["--ctl-jwt", "x", "--ctl-seed", "y"]);
+        assert!(matches!(with_token.credentials, Credentials::JwtSeed { .. }));
+        assert!(Line::try_parse_from(["wash", "--ctl-jwt", "x"]).is_err());
+        assert!(Line::try_parse_from(["wash", "-x", "a.b"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_unreachable_and_says_what_to_do() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let line = Line::try_parse_from(["wash", "-p", &free.to_string()]).unwrap();
+        let failure = line.connection.connect().await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        assert!(failure.text().contains("wash up"), "{}", failure.text());
+    }
+}

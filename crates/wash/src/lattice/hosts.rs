@@ -1,0 +1,103 @@
+//! Which hosts there are, and which one is meant.
+
+use futures::{StreamExt as _, stream};
+use lattice_control_interface::{Host, HostInventory};
+use lattice_core::HostId;
+
+use super::{Session, failed};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Outcome},
+};
+
+/// How many hosts are asked for their inventory at once.
+const AT_ONCE: usize = 16;
+
+/// All hosts that answer; none is a failure, since nothing can be asked of a lattice without hosts.
+pub(crate) async fn all_hosts(session: &Session) -> Outcome<Vec<Host>> {
+    let hosts = session.client.get_hosts(session.collect()).await.map_err(failed)?;
+    if hosts.is_empty() {
+        let lattice = session.client.lattice().clone();
+        return Err(failed(lattice_control_interface::ControlError::NoHosts { lattice }));
+    }
+    Ok(hosts)
+}
+
+/// What runs on every host that answers, in the order of their ids. A host that stops meanwhile is left out.
+pub(crate) async fn all_inventories(session: &Session) -> Outcome<Vec<HostInventory>> {
+    let hosts = all_hosts(session).await?;
+    let asked = hosts.iter().map(|host| session.client.get_host_inventory(&host.id));
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    let mut inventories = Vec::new();
+    let mut last = None;
+    for answer in answers {
+        match answer {
+            Ok(inventory) => inventories.push(inventory),
+            Err(error) => last = Some(error),
+        }
+    }
+    match last {
+        Some(error) if inventories.is_empty() => Err(failed(error)),
+        _ => Ok(inventories),
+    }
+}
+
+/// The host that `wanted` means: a whole id, the first characters of one, or a friendly name.
+pub(crate) async fn resolve_host(session: &Session, wanted: &str) -> Outcome<HostId> {
+    if let Ok(id) = HostId::new(wanted) {
+        return Ok(id);
+    }
+    let hosts = all_hosts(session).await?;
+    one_of(&hosts, wanted).map(|host| host.id.clone())
+}
+
+fn one_of<'h>(hosts: &'h [Host], wanted: &str) -> Outcome<&'h Host> {
+    let upper = wanted.to_ascii_uppercase();
+    let means = |host: &&Host| {
+        !wanted.is_empty()
+            && (host.id.as_str().starts_with(&upper) || host.friendly_name.eq_ignore_ascii_case(wanted))
+    };
+    let found: Vec<&Host> = hosts.iter().filter(means).collect();
+    let list = |hosts: &[&Host]| {
+        hosts
+            .iter()
+            .map(|host| format!("{} ({})", host.id, host.friendly_name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match found.as_slice() {
+        [host] => Ok(host),
+        [] => {
+            let all: Vec<&Host> = hosts.iter().collect();
+            let text = format!("no host is called {wanted:?}");
+            Err(Failure::say(Exit::Refused, text).help(format!("there are {}", list(&all))))
+        }
+        several => {
+            let text = format!("{wanted:?} could be any of {} hosts", several.len());
+            Err(Failure::say(Exit::Refused, text).help(format!("write more of it: {}", list(several))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(letters: &str, name: &str) -> Host {
+        let id = format!("N{letters}{}", "A".repeat(55 - letters.len()));
+        serde_json::from_value(serde_json::json!({ "id": id, "friendly_name": name })).unwrap()
+    }
+
+    #[test]
+    fn by_prefix_and_by_name() {
+        let hosts = [host("BC", "calm-otter-1"), host("BD", "warm-reef-2")];
+        assert_eq!(one_of(&hosts, "nbc").unwrap().friendly_name, "calm-otter-1");
+        assert_eq!(one_of(&hosts, "Warm-Reef-2").unwrap().friendly_name, "warm-reef-2");
+        for (wanted, said) in
+            [("NB", "any of 2 hosts"), ("x", "no host is called"), ("", "no host is called")]
+        {
+            let failure = one_of(&hosts, wanted).unwrap_err();
+            assert!(failure.text().contains(said), "{wanted}: {}", failure.text());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the commands that talk to a lattice share: reaching it, choosing a host, reading states, showing keys.
+
+mod claims;
+mod connection;
+mod hosts;
+mod pairs;
+mod place;
+mod show;
+mod status;
+
+pub(crate) use claims::actor_id;
+pub(crate) use connection::{ConnectionArgs, Session, failed};
+pub(crate) use hosts::{all_hosts, all_inventories, resolve_host};
+pub(crate) use pairs::Pair;
+pub(crate) use place::{Wanted, Workload, choose};
+pub(crate) use show::{image_of_files, short_keys, uptime};
+pub(crate) use status::{LinkRow, StateOf, link_rows, until_settled};
