@@ -199,7 +199,7 @@ async fn build(
     if options.tls.first {
         built = built.tls_first();
     }
-    with_credentials(built, &options.credentials).await
+    with_credentials(built, &options.effective_credentials()).await
 }
 
 async fn with_credentials(
@@ -252,7 +252,7 @@ fn explain(error: &async_nats::ConnectError, options: &ConnectOptions, deadline:
     let why = innermost(error);
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-            ConnectError::Refused { servers, given: options.credentials.kind().to_owned() }
+            ConnectError::Refused { servers, given: options.effective_credentials().kind().to_owned() }
         }
         ConnectErrorKind::Tls => ConnectError::Tls { servers, why },
         ConnectErrorKind::TimedOut => ConnectError::Silent { servers, after: deadline },

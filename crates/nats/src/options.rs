@@ -79,9 +79,10 @@ pub struct Tls {
 }
 
 /// Everything that a connection needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// Servers of one cluster, as `nats://host:port`; the first that answers is taken.
+    /// Servers of one cluster, as `nats://host:port`; the first that answers is taken. A name and password, or a token,
+    /// before the host of the first one (`nats://user:password@host`) count where no other credentials are given.
     pub servers: Vec<String>,
     /// Who to be there.
     pub credentials: Credentials,
@@ -124,11 +125,60 @@ impl ConnectOptions {
         self
     }
 
+    /// The credentials to use: those given, else those in the URL of the first server.
+    pub(crate) fn effective_credentials(&self) -> Credentials {
+        match (&self.credentials, self.servers.first().and_then(|server| in_url(server))) {
+            (Credentials::None, Some(in_url)) => in_url,
+            (given, _) => given.clone(),
+        }
+    }
+
     /// The servers for messages: without user names and passwords.
     pub(crate) fn shown(&self) -> String {
         let shown: Vec<String> = self.servers.iter().map(|server| without_user(server)).collect();
         shown.join(", ")
     }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("servers", &self.shown())
+            .field("credentials", &self.credentials)
+            .field("name", &self.name)
+            .field("js_domain", &self.js_domain)
+            .field("inbox_prefix", &self.inbox_prefix)
+            .field("tls", &self.tls)
+            .finish()
+    }
+}
+
+/// What stands before the `@` of a URL, percent-encoded: a name and a password, or a token.
+fn in_url(server: &str) -> Option<Credentials> {
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let (before, _) = rest.rsplit_once('@')?;
+    match before.split_once(':') {
+        Some((user, password)) => Some(Credentials::UserPassword {
+            user: percent_decoded(user)?,
+            password: Secret::new(percent_decoded(password)?),
+        }),
+        None => Some(Credentials::Token(Secret::new(percent_decoded(before)?))),
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let high = char::from(bytes.next()?).to_digit(16)?;
+        let low = char::from(bytes.next()?).to_digit(16)?;
+        out.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(out).ok()
 }
 
 /// `nats://user:password@host` as `nats://host`.
@@ -146,9 +196,20 @@ mod tests {
     fn passwords_are_not_shown() {
         let mut options = ConnectOptions::to("nats://anna:s3cret@one:4222, two:4222,");
         assert_eq!(options.shown(), "nats://one:4222, two:4222");
-        options.servers.clear();
+        assert!(!format!("{options:?}").contains("s3cret"));
         options.credentials =
             Credentials::UserPassword { user: "anna".into(), password: Secret::new("s3cret") };
         assert!(!format!("{options:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn credentials_in_a_url_count_where_no_others_are_given() {
+        let of = |url: &str| ConnectOptions::to(url).effective_credentials();
+        let anna = Credentials::UserPassword { user: "anna".into(), password: Secret::new("p@ss:1") };
+        assert_eq!(of("nats://anna:p%40ss:1@one"), anna);
+        assert_eq!(of("t0ken@one:4222"), Credentials::Token(Secret::new("t0ken")));
+        assert_eq!(of("nats://one"), Credentials::None);
+        let given = ConnectOptions { credentials: anna.clone(), ..ConnectOptions::to("nats://x:y@one") };
+        assert_eq!(given.effective_credentials(), anna);
     }
 }

@@ -34,9 +34,7 @@ impl Client {
     ) -> Result<String, ControlError> {
         let mut command = command.clone();
         command.host_id = host.to_string();
-        let answer =
-            self.ask::<()>(CtlVerb::ComponentScale(host.clone()), Some(host), Some(&command)).await?;
-        Ok(answer.message)
+        self.order(CtlVerb::ComponentScale(host.clone()), Some(host), Some(&command)).await
     }
 
     /// As [`Client::scale_component`], and waits at most `deadline` for the outcome.
@@ -77,9 +75,7 @@ impl Client {
         host: &HostId,
         command: &UpdateComponentCommand,
     ) -> Result<String, ControlError> {
-        let answer =
-            self.ask::<()>(CtlVerb::ComponentUpdate(host.clone()), Some(host), Some(command)).await?;
-        Ok(answer.message)
+        self.order(CtlVerb::ComponentUpdate(host.clone()), Some(host), Some(command)).await
     }
 
     /// The hosts that could run an actor.

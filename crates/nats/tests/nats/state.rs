@@ -1,0 +1,314 @@
+//! Facts: written by many, deleted, watched through everything that happens to a bucket.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream::kv;
+use lattice_core::{ConfigName, Contract, EntityId, FactKey, Link, LinkName};
+use lattice_nats::{Connection, FactStore, StateError};
+use lattice_testkit::NatsServer;
+use proptest::{prelude::*, test_runner::TestRunner};
+use serde_json::{Map, json};
+use tokio::task::JoinSet;
+
+use crate::{LONG, host, join, lattice, server};
+
+async fn open(conn: &Connection, letter: char) -> FactStore {
+    FactStore::open(conn, &lattice(), host(letter)).await.unwrap()
+}
+
+fn name(text: impl AsRef<str>) -> ConfigName {
+    ConfigName::new(text).unwrap()
+}
+
+fn values(text: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("v".to_owned(), text.to_owned())])
+}
+
+fn link(source: &str, target: &str) -> Link {
+    let contract = Contract::keyvalue();
+    Link {
+        source: EntityId::new(source).unwrap(),
+        target: EntityId::new(target).unwrap(),
+        name: LinkName::default(),
+        wit_namespace: contract.namespace().to_owned(),
+        wit_package: contract.package().to_owned(),
+        interfaces: Vec::new(),
+        source_config: Vec::new(),
+        target_config: vec![name("redis.url")],
+    }
+}
+
+/// Waits for the event, under a deadline.
+async fn until(store: &FactStore, mut is_so: impl FnMut(&lattice_nats::Facts) -> bool) {
+    let mut changes = store.subscribe_changes();
+    let waiting = async {
+        while !is_so(&store.snapshot()) {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("the facts never got there");
+}
+
+async fn bucket(conn: &Connection) -> kv::Store {
+    conn.jetstream().get_key_value("LATTICE_default").await.unwrap()
+}
+
+#[tokio::test]
+async fn what_one_host_writes_the_other_knows() {
+    let server = server().await;
+    let (a, b) = (open(&join(&server).await, 'A').await, open(&join(&server).await, 'B').await);
+    let link = link("counter", "kv");
+    let key = link.key().unwrap();
+    assert_eq!(a.put_link(&link).await.unwrap().number, 1);
+    assert_eq!(a.snapshot().link(&key), Some((link.clone(), 1)), "the writer's own view has it at once");
+    assert!(b.wait_current(LONG).await);
+    assert_eq!(b.snapshot().links().map(|(_, link)| link).collect::<Vec<_>>(), std::slice::from_ref(&link));
+
+    // The same again changes nothing, something else counts on.
+    assert_eq!(b.put_link(&link).await.unwrap().number, 1);
+    let changed = Link { interfaces: vec!["store".into()], ..link.clone() };
+    let version = b.put_link(&changed).await.unwrap();
+    assert_eq!((version.number, version.writer.as_str()), (2, host('B').as_str()));
+
+    assert_eq!(a.delete_link(&key).await.unwrap(), Some(changed));
+    assert_eq!(a.delete_link(&key).await.unwrap(), None);
+    assert!(b.wait_current(LONG).await);
+    assert_eq!(b.snapshot().links().count(), 0);
+    assert!(b.snapshot().fact(&FactKey::Link(key.clone())).unwrap().deleted, "a tombstone stays");
+    assert_eq!(b.put_link(&link).await.unwrap().number, 4, "and counts");
+
+    let claims = Map::from_iter([("name".to_owned(), json!("Counter"))]);
+    a.put_claims("MABC", claims.clone()).await.unwrap();
+    b.wait_current(LONG).await;
+    assert_eq!(b.snapshot().claims().collect::<Vec<_>>(), [("MABC", &claims)]);
+    a.close().await;
+    b.close().await;
+}
+
+#[tokio::test]
+async fn a_tombstone_is_a_value_that_expires_in_ninety_days() {
+    let server = server().await;
+    let conn = join(&server).await;
+    let store = open(&conn, 'A').await;
+    store.put_config(&name("web"), &values("1")).await.unwrap();
+    assert!(store.delete_config(&name("web")).await.unwrap());
+    assert!(!store.delete_config(&name("never-there")).await.unwrap());
+    let stream = conn.jetstream().get_stream("KV_LATTICE_default").await.unwrap();
+    let message = stream.get_last_raw_message_by_subject("$KV.LATTICE_default.config.web").await.unwrap();
+    assert_eq!(message.headers.get("Nats-TTL").unwrap().as_str(), (90 * 24 * 3600).to_string());
+    assert!(message.headers.get("KV-Operation").is_none(), "never a deletion of JetStream's own");
+    let text = std::str::from_utf8(&message.payload).unwrap();
+    assert!(text.contains(r#""version":2"#) && text.contains(r#""deleted":true"#), "{text}");
+    assert_eq!(stream.cached_info().state.messages, 1);
+}
+
+#[tokio::test]
+async fn many_writers_of_one_fact_all_count() {
+    let server = server().await;
+    let mut stores = Vec::new();
+    for letter in ['A', 'B', 'C', 'D'] {
+        stores.push(Arc::new(open(&join(&server).await, letter).await));
+    }
+    let mut writers = JoinSet::new();
+    for (i, store) in stores.iter().enumerate() {
+        for j in 0..25 {
+            let store = Arc::clone(store);
+            writers.spawn(async move { store.put_config(&name("one"), &values(&format!("{i}.{j}"))).await });
+        }
+    }
+    let mut versions = BTreeSet::new();
+    while let Some(written) = writers.join_next().await {
+        versions.insert(written.unwrap().unwrap().number);
+    }
+    assert_eq!(versions, (1..=100).collect(), "each write is on top of another one");
+    let ends: Vec<_> = futures::future::join_all(stores.iter().map(|store| async {
+        assert!(store.wait_current(LONG).await);
+        store.snapshot()
+    }))
+    .await;
+    assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "all see the same end");
+}
+
+/// Puts and deletes of several writers at once: what remains is what the last change of each fact says, whoever's
+/// change was the last. Each fact has one writer here, so that the right set is known.
+#[test]
+fn writers_at_once_end_with_exactly_the_right_set() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (server, conns) = runtime.block_on(async {
+        let server = server().await;
+        let conns = [join(&server).await, join(&server).await, join(&server).await];
+        (server, conns)
+    });
+    let round = AtomicU32::new(0);
+    let change = (0_usize..3, 0_u8..6, any::<bool>());
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config)
+        .run(&proptest::collection::vec(change, 0..60), |changes| {
+            let round = round.fetch_add(1, Ordering::Relaxed);
+            runtime.block_on(check_writers(&conns, round, &changes));
+            Ok(())
+        })
+        .unwrap();
+    drop(conns);
+    runtime.block_on(async { drop(server) });
+}
+
+async fn check_writers(conns: &[Connection; 3], round: u32, changes: &[(usize, u8, bool)]) {
+    let lattice = lattice_core::LatticeName::new(format!("round{round}")).unwrap();
+    let mut stores = Vec::new();
+    for (conn, letter) in conns.iter().zip(['A', 'B', 'C']) {
+        stores.push(Arc::new(FactStore::open(conn, &lattice, host(letter)).await.unwrap()));
+    }
+    let mut expected = BTreeSet::new();
+    let mut writers = JoinSet::new();
+    for (writer, store) in stores.iter().enumerate() {
+        let own: Vec<(Link, bool)> = changes
+            .iter()
+            .filter(|(of, _, _)| *of == writer)
+            .map(|(of, target, put)| (link(&format!("s{of}"), &format!("t{target}")), *put))
+            .collect();
+        for (link, put) in &own {
+            let key = link.key().unwrap();
+            if *put {
+                expected.insert(key)
+            } else {
+                expected.remove(&key)
+            };
+        }
+        let store = Arc::clone(store);
+        writers.spawn(async move {
+            for (link, put) in own {
+                match put {
+                    true => drop(store.put_link(&link).await.unwrap()),
+                    false => drop(store.delete_link(&link.key().unwrap()).await.unwrap()),
+                }
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    for store in &stores {
+        assert!(store.wait_current(LONG).await);
+        let end: BTreeSet<_> = store.snapshot().links().map(|(key, _)| key.clone()).collect();
+        assert_eq!(end, expected);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_deleted_and_made_again_is_watched_again_and_nothing_is_forgotten() {
+    let server = server().await;
+    let (conn, other) = (join(&server).await, join(&server).await);
+    let store = open(&conn, 'A').await;
+    store.put_config(&name("kept"), &values("old")).await.unwrap();
+    store.put_config(&name("kept"), &values("older")).await.unwrap();
+
+    other.jetstream().delete_key_value("LATTICE_default").await.unwrap();
+    let second = open(&other, 'B').await;
+    assert!(second.snapshot().is_empty());
+    second.put_config(&name("new"), &values("1")).await.unwrap();
+    let noticed = Instant::now();
+    until(&store, |facts| facts.config(&name("new")).is_some()).await;
+    assert!(noticed.elapsed() < Duration::from_secs(4), "noticed after {:?}", noticed.elapsed());
+    assert_eq!(store.snapshot().config(&name("kept")), Some(values("older")));
+
+    // An older version of what is known does not win, and the next one is on top of both.
+    second.put_config(&name("kept"), &values("lost")).await.unwrap();
+    assert!(store.wait_current(LONG).await);
+    assert_eq!(store.snapshot().config(&name("kept")), Some(values("older")));
+    assert_eq!(store.put_config(&name("kept"), &values("newer")).await.unwrap().number, 3);
+    assert!(second.wait_current(LONG).await);
+    assert_eq!(second.snapshot().config(&name("kept")), Some(values("newer")));
+}
+
+#[tokio::test]
+async fn a_wiped_server_is_joined_again_and_changes_without_one_are_refused() {
+    let mut server = server().await;
+    let conn = join(&server).await;
+    let store = open(&conn, 'A').await;
+    store.put_config(&name("kept"), &values("1")).await.unwrap();
+    let mut connected = conn.connected();
+    server.stop().await.unwrap();
+    tokio::time::timeout(LONG, connected.wait_for(|c| !*c)).await.unwrap().unwrap();
+    assert!(!store.wait_current(Duration::from_millis(500)).await);
+    let error = store.put_config(&name("late"), &values("1")).await.unwrap_err();
+    assert!(matches!(error, StateError::Unreachable { .. }), "{error:?}");
+    assert_eq!(store.snapshot().config(&name("kept")), Some(values("1")), "reads go on");
+
+    server.wipe_store().unwrap();
+    server.restart().await.unwrap();
+    let other = join(&server).await;
+    let second = open(&other, 'B').await;
+    second.put_config(&name("new"), &values("1")).await.unwrap();
+    until(&store, |facts| facts.config(&name("new")).is_some()).await;
+    assert_eq!(store.snapshot().config(&name("kept")), Some(values("1")));
+    assert!(store.snapshot().config(&name("late")).is_none(), "what was refused is not written later");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn rubbish_in_the_bucket_is_passed_over_and_overwritten() {
+    let server = server().await;
+    let conn = join(&server).await;
+    let first = open(&conn, 'A').await;
+    first.close().await;
+    let raw = bucket(&conn).await;
+    for (key, value) in [
+        ("rumour.x", "{}"),
+        ("config.bad", "not json"),
+        ("config.worse", r#"{"version":1,"writer":"w","data":{"a":[]}}"#),
+        ("link.a.b.wasi.http.default", r#"{"version":1,"writer":"w","data":{}}"#),
+        ("config.=GG", "{}"),
+        ("config.good", r#"{"version":7,"writer":"w","data":{"v":"1"},"later":true}"#),
+    ] {
+        raw.put(key, value.into()).await.unwrap();
+    }
+    raw.delete("config.gone").await.unwrap();
+    let store = open(&conn, 'A').await;
+    assert_eq!(store.snapshot().len(), 1);
+    raw.put("config.bad", "still not".into()).await.unwrap();
+    assert!(store.wait_current(LONG).await);
+    assert_eq!(store.put_config(&name("bad"), &values("1")).await.unwrap().number, 1);
+    assert_eq!(store.put_config(&name("gone"), &values("1")).await.unwrap().number, 1);
+    assert_eq!(store.put_config(&name("good"), &values("2")).await.unwrap().number, 8);
+    // Somebody's deletion by hand deletes nothing that is known.
+    raw.delete("config.good").await.unwrap();
+    assert!(store.wait_current(LONG).await);
+    assert_eq!(store.snapshot().config(&name("good")), Some(values("2")));
+}
+
+#[tokio::test]
+async fn every_legal_name_is_stored_and_found() {
+    let server = server().await;
+    let store = open(&join(&server).await, 'A').await;
+    let odd = ["a.b", "über/straße:1", "x=y@[z]", "-_-", "0", &"n".repeat(128)];
+    for text in odd {
+        store.put_config(&name(text), &values(text)).await.unwrap();
+    }
+    let again = open(&join(&server).await, 'B').await;
+    for text in odd {
+        assert_eq!(again.snapshot().config(&name(text)), Some(values(text)), "{text}");
+    }
+    let bad = store.put(&FactKey::Config(name("x")), json!({"a": 1})).await.unwrap_err();
+    assert!(matches!(bad, StateError::Unwritable { .. }), "{bad:?}");
+    let large = store.put_config(&name("large"), &values(&"x".repeat(2 << 20))).await.unwrap_err();
+    assert!(large.to_string().contains("max_payload"), "{large}");
+}
+
+#[tokio::test]
+async fn two_hosts_make_the_bucket_at_once() {
+    let server: NatsServer = server().await;
+    let (a, b) = (join(&server).await, join(&server).await);
+    let (a, b) = tokio::join!(open(&a, 'A'), open(&b, 'B'));
+    a.put_config(&name("web"), &values("1")).await.unwrap();
+    assert!(b.wait_current(LONG).await);
+    assert_eq!(b.snapshot().config(&name("web")), Some(values("1")));
+}
