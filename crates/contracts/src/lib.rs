@@ -11,6 +11,8 @@ pub mod http;
 pub mod keyvalue;
 pub mod logging;
 mod provider;
+mod whole;
 
 pub use call::{CallContext, InvocationIds};
 pub use provider::{Callee, Provider, ProviderContext, ProviderLink, Report, Serves};
+pub use whole::state_of_all;

@@ -10,6 +10,7 @@ use lattice_contracts::{
     CallContext, Provider, ProviderContext, ProviderLink, Serves,
     config::{ConfigError, check_keys},
     http::{Outgoing, OutgoingError, OutgoingLimits, Request, Response},
+    state_of_all,
 };
 use lattice_core::{CallError, Contract, Direction, EntityId, ErrorCode, Hop, LinkKey, LinkName, State};
 use tokio::time::Instant;
@@ -198,16 +199,10 @@ impl Inner {
         Ok(Sender { config, client, hop: self.hop() })
     }
 
-    /// Tells the state of the whole: it serves others whatever one link is like.
     fn tell(&self, table: &mut Table) {
-        let failed = table.states.values().filter(|state| **state != State::Ready);
-        let count = failed.clone().count();
-        let reason = failed.filter_map(State::reason).next().unwrap_or_default();
         let state = match table.stopping {
             true => State::Stopping,
-            false if count == 0 => State::Ready,
-            false if count == table.states.len() => State::Failed(reason.to_owned()),
-            false => State::Degraded(format!("{count} of {} links failed: {reason}", table.states.len())),
+            false => state_of_all(table.states.values()),
         };
         if table.told.as_ref() != Some(&state) {
             self.ctx.report.provider(state.clone());

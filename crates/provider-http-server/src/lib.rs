@@ -28,6 +28,5 @@ mod request;
 mod route;
 mod serve;
 mod server;
-mod states;
 
 pub use server::HttpServer;

@@ -82,6 +82,7 @@ pub(crate) fn prepare(parts: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -126,5 +127,15 @@ mod tests {
         let mut parts = parts(Version::HTTP_11, "http://b.example/x", &["a"]);
         prepare(&mut parts);
         assert_eq!(parts.headers["host"], "b.example");
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_is_read_as_it_is_compared_or_refused(text in "[a-zA-Z0-9.:\\[\\]@/ é-]{0,20}") {
+            if let Some(host) = without_port(&text) {
+                prop_assert_eq!(host.to_ascii_lowercase(), host.as_ref());
+                prop_assert!(!host.contains(['@', '/', ' ']));
+            }
+        }
     }
 }

@@ -8,7 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink, Serves, config::ConfigError};
+use lattice_contracts::{
+    Callee, Provider, ProviderContext, ProviderLink, Serves, config::ConfigError, state_of_all,
+};
 use lattice_core::{Contract, Direction, LinkKey, State};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,7 +21,6 @@ use crate::{
     listen::{Listener, Tell, bind, run, why_not_bound},
     route::Routes,
     serve::{Door, Route},
-    states::of_all,
 };
 
 const INTERFACE: &str = "incoming-handler";
@@ -291,7 +292,7 @@ impl Inner {
     fn tell_whole(&self, table: &mut Table) {
         let state = match table.stopping {
             true => State::Stopping,
-            false => of_all(table.links.values().filter_map(|entry| entry.told.as_ref())),
+            false => state_of_all(table.links.values().filter_map(|entry| entry.told.as_ref())),
         };
         if table.told.as_ref() != Some(&state) {
             self.ctx.report.provider(state.clone());

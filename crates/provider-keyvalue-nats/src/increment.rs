@@ -211,13 +211,40 @@ async fn settle(
             }
             Err(WriteError::Conflict | WriteError::Failed(_)) => false,
         };
-        let entry = bucket.read(key, deadline).await?;
-        if entry.write.as_deref() == Some(mark.as_str()) {
-            return Ok(Some(entry));
+        let entry = read_in_the_end(bucket, key, deadline).await?;
+        match whose(&entry, &mark, expected) {
+            Whose::Ours => return Ok(Some(entry)),
+            Whose::Nobodys if again => {}
+            // Where others have written since, perhaps over ours, counting again might count twice.
+            Whose::Nobodys | Whose::Others => {
+                return Err(unknown.unwrap_or_else(|| WriteError::Conflict.into()));
+            }
         }
-        // Where others have written since, perhaps over ours, counting again might count twice.
-        if !again || entry.revision != expected {
-            return Err(unknown.unwrap_or_else(|| WriteError::Conflict.into()));
+    }
+}
+
+/// Whose write stands in a key.
+#[derive(Debug, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Nobodys,
+    Others,
+}
+
+fn whose(entry: &Entry, mark: &str, expected: u64) -> Whose {
+    match entry {
+        entry if entry.write.as_deref() == Some(mark) => Whose::Ours,
+        entry if entry.revision == expected => Whose::Nobodys,
+        _ => Whose::Others,
+    }
+}
+
+/// Reads as often as it takes: what became of a write is worth more than an early error.
+async fn read_in_the_end(bucket: &Bucket, key: &str, deadline: Instant) -> Result<Entry, KeyvalueError> {
+    loop {
+        match bucket.read(key, deadline).await {
+            Err(_) if Instant::now() + PAUSE_MOST < deadline => tokio::time::sleep(PAUSE_MOST).await,
+            read => return read,
         }
     }
 }
@@ -236,4 +263,38 @@ pub(crate) fn random_mark() -> String {
 
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_without_answer_is_known_by_its_mark() {
+        let entry = |revision, write: Option<&str>| {
+            let write = write.map(str::to_owned);
+            Entry { value: Some("1".into()), revision, write }
+        };
+        for (entry, want) in [
+            (entry(8, Some("mine")), Whose::Ours),
+            (entry(7, Some("other")), Whose::Nobodys),
+            (entry(7, None), Whose::Nobodys),
+            (entry(9, Some("other")), Whose::Others),
+            // The key was set or deleted: our write may or may not have come before.
+            (entry(9, None), Whose::Others),
+            (Entry::default(), Whose::Others),
+        ] {
+            assert_eq!(whose(&entry, "mine", 7), want, "{entry:?}");
+        }
+        assert_eq!(whose(&Entry::default(), "mine", 0), Whose::Nobodys);
+    }
+
+    #[test]
+    fn pauses_stay_within_their_bounds() {
+        for pause in [PAUSE_FIRST, PAUSE_MOST] {
+            let jittered = jittered(pause);
+            assert!((pause / 2..=pause).contains(&jittered), "{jittered:?}");
+        }
+        assert_ne!(random_mark(), random_mark());
+    }
 }

@@ -10,6 +10,7 @@ use lattice_contracts::{
     CallContext, Provider, ProviderContext, ProviderLink, Serves,
     config::{ConfigError, check_keys},
     keyvalue::{Keyvalue, KeyvalueError},
+    state_of_all,
 };
 use lattice_core::{
     CallError, Contract, Direction, EntityId, ErrorCode, Hop, LatticeName, LinkKey, LinkName, State,
@@ -213,14 +214,9 @@ impl Inner {
     }
 
     fn tell_whole(&self, table: &mut Table) {
-        let failed = table.states.values().filter(|state| matches!(state, State::Failed(_)));
-        let count = failed.clone().count();
-        let reason = failed.filter_map(State::reason).next().unwrap_or_default();
         let state = match table.stopping {
             true => State::Stopping,
-            false if count == 0 => State::Ready,
-            false if count == table.states.len() => State::Failed(reason.to_owned()),
-            false => State::Degraded(format!("{count} of {} links failed: {reason}", table.states.len())),
+            false => state_of_all(table.states.values()),
         };
         if table.told.as_ref() != Some(&state) {
             self.ctx.report.provider(state.clone());

@@ -1,9 +1,10 @@
-//! The state of the whole, made of the states of its links.
+//! The state of a provider, made of the states of its links.
 
 use lattice_core::State;
 
-/// All links failed: failed. Some failed or degraded: degraded. Else ready.
-pub(crate) fn of_all<'a>(links: impl Iterator<Item = &'a State>) -> State {
+/// What a provider reports of itself: failed where all its links failed, degraded where some failed or are degraded,
+/// else ready, without links too.
+pub fn state_of_all<'a>(links: impl Iterator<Item = &'a State>) -> State {
     let (mut all, mut failed, mut first) = (0_usize, 0_usize, None);
     for link in links {
         all += 1;
@@ -37,7 +38,7 @@ mod tests {
             (vec![&ready, &down], "degraded: 1 of 2 links failed: in use"),
             (vec![&ready, &limping], "degraded: no files left"),
         ] {
-            assert_eq!(of_all(links.into_iter()).to_string(), want);
+            assert_eq!(state_of_all(links.into_iter()).to_string(), want);
         }
     }
 }
