@@ -32,7 +32,7 @@ pub(crate) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
         .read_timeout(config.silence_max)
         .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
         .build()
-        .map_err(|error| FetchError::Setup { reason: chain(&error) })
+        .map_err(|error| FetchError::Setup { reason: cause(&error) })
 }
 
 /// What is done with the repository; a token is asked for exactly that.
@@ -275,7 +275,7 @@ impl<'a> Session<'a> {
         let reason = if error.is_timeout() {
             format!("it is silent for {:?}", self.config.silence_max)
         } else {
-            chain(error)
+            cause(error)
         };
         FetchError::Unreachable { registry, reason }
     }
@@ -307,18 +307,13 @@ fn reason(body: &[u8]) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned()
 }
 
-/// An error and its causes in one line, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !texts.iter().any(|known| known.contains(&text)) {
-            texts.push(text);
-        }
-        next = error.source();
+/// The innermost cause, which is the one that helps: the layers above only say that a request failed.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
     }
-    texts.join(": ")
+    error.to_string()
 }
 
 /// What TLS said, if it was TLS that failed. An I/O error hides the error inside it from `source`, so it is asked itself.

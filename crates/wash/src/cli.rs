@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "wash", version, max_term_width = 110, infer_long_args = false)]
 pub(crate) struct Cli {
-    /// How to answer: text for people, json for programs.
+    /// How to answer: text for people, json for programs
     #[arg(short = 'o', long, global = true, value_enum, default_value_t = Format::Text, env = "WASH_OUTPUT")]
     output: Format,
     #[command(subcommand)]

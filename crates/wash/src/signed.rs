@@ -83,8 +83,10 @@ pub(crate) fn examine(bytes: &[u8], kind: Kind, store: &KeyStore, now: u64) -> O
 pub(crate) fn examine_token(token: &str, store: &KeyStore, now: u64) -> Outcome<Signed> {
     let decoded = decode_token(token).map_err(refused)?;
     let claims = decoded.claims;
-    let name =
-        store.accounts()?.into_iter().find(|(_, key)| key.as_str() == claims.issuer()).map(|(name, _)| name);
+    // Of any kind: accounts are issued by operators.
+    let own = store.list()?.into_iter().filter_map(|stored| Some((stored.name, stored.key.ok()?)));
+    let mut issuers = own.filter(|(_, key)| key.public_key().as_str() == claims.issuer());
+    let name = issuers.next().map(|(name, _)| name);
     let checked = decoded.signature.and_then(|()| claims.check_times(now)).map_err(ArchiveError::Verify);
     Ok(Signed { token: token.to_owned(), verdict: Verdict::of(checked, name), claims })
 }

@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which caches
+    /// oci: artifacts that were pulled; lib: code that was compiled; all: both
     #[arg(value_enum)]
     what: What,
     #[command(flatten)]
@@ -23,11 +23,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// Both.
     All,
-    /// The artifacts that were pulled.
     Oci,
-    /// The code that was compiled.
     Lib,
 }
 

@@ -18,9 +18,8 @@ pub(crate) use table::{Align, centred, pairs, table};
 /// How to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    // Described at the flag: clap would repeat a doc comment in every command's help.
     Text,
-    /// For programs: one object on standard output.
     Json,
 }
 
