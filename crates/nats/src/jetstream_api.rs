@@ -20,6 +20,8 @@ impl ApiError {
     pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
     /// The same, when several servers keep the stream.
     pub(crate) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10164;
+    /// The stream takes no messages that expire by themselves.
+    pub(crate) const TTL_DISABLED: u64 = 10166;
     /// There is no such stream.
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
 }

@@ -116,7 +116,8 @@ impl Bucket {
         }
     }
 
-    /// Writes `value` if `expected` is the key's last revision (0: there is none), and answers with the new revision.
+    /// Writes `value` if `expected` is the key's last revision (0: there is none), and answers with the new revision. It
+    /// expires after `kept`, where the bucket can do that: one that somebody else made may not.
     pub(super) async fn write(
         &self,
         key: &str,
@@ -124,6 +125,23 @@ impl Bucket {
         expected: u64,
         kept: Option<Duration>,
     ) -> Result<u64, WriteError> {
+        let mut answer = self.try_write(key, value.clone(), expected, kept).await?;
+        if answer.as_ref().is_err_and(|error| error.err_code == ApiError::TTL_DISABLED) {
+            answer = self.try_write(key, value, expected, None).await?;
+        }
+        answer.map_err(|error| match error.err_code {
+            ApiError::WRONG_LAST_SEQUENCE | ApiError::WRONG_LAST_SEQUENCE_CONSTANT => WriteError::Conflict,
+            _ => WriteError::Failed(self.refused("a write", error.to_string())),
+        })
+    }
+
+    async fn try_write(
+        &self,
+        key: &str,
+        value: Bytes,
+        expected: u64,
+        kept: Option<Duration>,
+    ) -> Result<Result<u64, ApiError>, WriteError> {
         #[derive(Deserialize)]
         struct Ack {
             seq: Option<u64>,
@@ -140,15 +158,10 @@ impl Bucket {
         let answer = self.conn.ask(&subject, headers, value, REQUEST_WITHIN).await;
         let message = answer.map_err(|source| WriteError::Failed(self.unreachable(source)))?;
         let ack: Ack = self.parse(&message.payload, "a write").map_err(WriteError::Failed)?;
-        match ack {
-            Ack { error: Some(error), .. } => match error.err_code {
-                ApiError::WRONG_LAST_SEQUENCE | ApiError::WRONG_LAST_SEQUENCE_CONSTANT => {
-                    Err(WriteError::Conflict)
-                }
-                _ => Err(WriteError::Failed(self.refused("a write", error.to_string()))),
-            },
-            Ack { seq: Some(seq), error: None } => Ok(seq),
-            Ack { .. } => Err(WriteError::Failed(self.refused("a write", "no revision came back".into()))),
+        match (ack.error, ack.seq) {
+            (Some(error), _) => Ok(Err(error)),
+            (None, Some(seq)) => Ok(Ok(seq)),
+            (None, None) => Err(WriteError::Failed(self.refused("a write", "no revision came back".into()))),
         }
     }
 

@@ -11,8 +11,8 @@ use std::{
 
 use async_nats::jetstream::kv;
 use lattice_core::{ConfigName, Contract, EntityId, FactKey, Link, LinkName};
-use lattice_nats::{Connection, FactStore, StateError};
-use lattice_testkit::NatsServer;
+use lattice_nats::{ConnectOptions, Connection, FactStore, StateError};
+use lattice_testkit::{NatsOptions, NatsServer};
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Map, json};
 use tokio::task::JoinSet;
@@ -311,4 +311,44 @@ async fn two_hosts_make_the_bucket_at_once() {
     a.put_config(&name("web"), &values("1")).await.unwrap();
     assert!(b.wait_current(LONG).await);
     assert_eq!(b.snapshot().config(&name("web")), Some(values("1")));
+}
+
+#[tokio::test]
+async fn the_state_of_a_jetstream_domain() {
+    let store_dir = tempfile::tempdir().unwrap();
+    let config = format!("jetstream {{ domain: \"site\", store_dir: {:?} }}", store_dir.path());
+    let options = NatsOptions { jetstream: false, config, ..NatsOptions::default() };
+    let server = NatsServer::start_with(options).await.unwrap();
+    let of_domain = |domain: &str| ConnectOptions {
+        js_domain: Some(domain.to_owned()),
+        ..ConnectOptions::to(&server.url())
+    };
+    let conn = Connection::connect(of_domain("site"), LONG).await.unwrap();
+    conn.check_jetstream(LONG).await.unwrap();
+    let store = open(&conn, 'A').await;
+    store.put_config(&name("web"), &values("1")).await.unwrap();
+    store.put_config(&name("web"), &values("2")).await.unwrap();
+    let second = open(&conn, 'B').await;
+    assert_eq!(second.snapshot().config(&name("web")), Some(values("2")));
+    assert!(second.delete_config(&name("web")).await.unwrap());
+    assert!(store.wait_current(LONG).await);
+    assert_eq!(store.snapshot().config(&name("web")), None);
+
+    let elsewhere = Connection::connect(of_domain("elsewhere"), LONG).await.unwrap();
+    let error = elsewhere.check_jetstream(LONG).await.unwrap_err();
+    assert!(error.to_string().contains("domain \"elsewhere\""), "{error}");
+    let error = FactStore::open(&elsewhere, &lattice(), host('A')).await.err().unwrap();
+    assert!(matches!(error, StateError::Unreachable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_somebody_made_otherwise_will_do() {
+    let server = server().await;
+    let conn = join(&server).await;
+    let config = kv::Config { bucket: "LATTICE_default".into(), history: 5, ..kv::Config::default() };
+    conn.jetstream().create_key_value(config).await.unwrap();
+    let store = open(&conn, 'A').await;
+    store.put_config(&name("web"), &values("1")).await.unwrap();
+    assert!(store.delete_config(&name("web")).await.unwrap(), "here the tombstone does not expire");
+    assert!(store.wait_current(LONG).await);
 }
