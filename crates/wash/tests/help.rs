@@ -1,6 +1,8 @@
 //! The help of every command that talks to a lattice, and how command lines read, as golden files: a change shows in
 //! review.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use assert_cmd::Command;
 
 fn wash(args: &[&str]) -> (i32, String, String) {

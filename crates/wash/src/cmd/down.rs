@@ -64,12 +64,14 @@ impl Reply for Down {
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let folder = Place::resolve(args.data_dir.as_deref())?.up();
     let mut down = Down { hosts: Vec::new(), nats: Vec::new(), killed: Vec::new() };
-    let progress = out.progress("stopping");
+    let running = living(&folder)?;
+    let progress = (!running.is_empty()).then(|| out.progress("stopping"));
+    let say = |what: String| progress.iter().for_each(|progress| progress.set(what.clone()));
     let mut met = false;
-    for host in living(&folder)?.into_iter().filter(|one| one.record.role == Role::Host && args.mean(one)) {
+    for host in running.into_iter().filter(|one| one.record.role == Role::Host && args.mean(one)) {
         met = true;
         let name = host.record.host_id.clone().unwrap_or_else(|| host.record.pid.to_string());
-        progress.set(format!("stopping host {name}"));
+        say(format!("stopping host {name}"));
         stop(&host, HOST_PATIENCE, &format!("host {name}"), &mut down.killed).await?;
         down.hosts.push(name);
     }
@@ -88,7 +90,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let idle = |one: &&Living| one.record.role == Role::Nats && !used.contains(&one.record.nats_url.as_str());
     for nats in rest.iter().filter(idle) {
         let url = nats.record.nats_url.clone();
-        progress.set(format!("stopping NATS {url}"));
+        say(format!("stopping NATS {url}"));
         stop(nats, NATS_PATIENCE, &format!("NATS {url}"), &mut down.killed).await?;
         down.nats.push(url);
     }

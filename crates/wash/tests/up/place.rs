@@ -12,9 +12,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longer than anything takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// What the script calls itself.
-pub const HOST_ID: &str = "NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(crate) const HOST_ID: &str = "NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Runs until it is asked to stop, as a host does.
 const HOST: &str = r#"#!/bin/sh
@@ -25,14 +25,14 @@ echo "wasmcloud ready: host NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 while :; do sleep 0.05; done
 "#;
 
-pub struct Place {
-    pub dir: TempDir,
-    pub port: u16,
-    pub nats_server: PathBuf,
+pub(crate) struct Place {
+    pub(crate) dir: TempDir,
+    pub(crate) port: u16,
+    pub(crate) nats_server: PathBuf,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let nats_server = Tools::of_workspace().nats_server(None, &mut |line| eprintln!("{line}")).unwrap();
         let place = Self { dir: TempDir::new().unwrap(), port: free_port().unwrap(), nats_server };
         place.host_is(HOST);
@@ -40,16 +40,16 @@ impl Place {
     }
 
     /// Another script in the place of the host.
-    pub fn host_is(&self, script: &str) {
+    pub(crate) fn host_is(&self, script: &str) {
         std::fs::write(self.host(), script).unwrap();
         std::fs::set_permissions(self.host(), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    pub fn host(&self) -> PathBuf {
+    pub(crate) fn host(&self) -> PathBuf {
         self.dir.path().join("wasmcloud")
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -64,7 +64,7 @@ impl Place {
     }
 
     /// `wash up` with `args`, started.
-    pub fn up(&self, args: &[&str]) -> Process {
+    pub(crate) fn up(&self, args: &[&str]) -> Process {
         let port = self.port.to_string();
         let launch = self.launch(&["up", "--nats-port", &port]);
         let launch = launch.arg("--nats-server").arg(&self.nats_server).arg("--wasmcloud").arg(self.host());
@@ -72,22 +72,22 @@ impl Place {
     }
 
     /// The output and exit code of `wash` with `args`.
-    pub async fn wash(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) async fn wash(&self, args: &[&str]) -> (i32, String) {
         let mut process = Process::spawn(self.launch(args)).unwrap();
         let status = process.wait(PATIENCE).await.unwrap();
         (status.code().unwrap(), process.output())
     }
 
-    pub fn answers(&self) -> bool {
+    pub(crate) fn answers(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
-    pub async fn until_silent(&self) {
+    pub(crate) async fn until_silent(&self) {
         until("NATS is gone", PATIENCE, || async { (!self.answers()).then_some(()) }).await.unwrap();
     }
 
     /// The records of what runs.
-    pub fn records(&self) -> Vec<Value> {
+    pub(crate) fn records(&self) -> Vec<Value> {
         let Ok(entries) = std::fs::read_dir(self.data().join("up")) else { return Vec::new() };
         let files = entries
             .map(|entry| entry.unwrap().path())
@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// The process id of what plays `role`.
-    pub fn pid(&self, role: &str) -> u64 {
+    pub(crate) fn pid(&self, role: &str) -> u64 {
         let records = self.records();
         let record = records.iter().find(|record| record["role"] == role);
         record.unwrap_or_else(|| panic!("no {role} in {records:?}"))["pid"].as_u64().unwrap()
@@ -104,7 +104,7 @@ impl Place {
 }
 
 /// Whether a process of that id runs.
-pub fn runs(pid: u64) -> bool {
+pub(crate) fn runs(pid: u64) -> bool {
     // A killed child whose parent has not asked for its end yet has no command line any more.
     std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).is_ok_and(|line| !line.is_empty())
 }

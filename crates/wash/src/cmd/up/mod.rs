@@ -18,11 +18,11 @@ pub(crate) use args::Args;
 use reply::Up;
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
-    let place = Place::resolve(args.host.data_dir.as_deref())?;
     if let Some(file) = &args.manifest {
         // Read by the host anyway; read here first, so that nothing is started for a file with errors.
         manifest::load(out, file)?;
     }
+    let place = Place::resolve(args.host.data_dir.as_deref())?;
     let trusted = trust::accounts(out, &args.host)?;
     let program = HostProgram::find(args.host.wasmcloud.as_deref()).await?;
     out.note(format!("wasmcloud {} ({})", program.version, program.program.display()));
