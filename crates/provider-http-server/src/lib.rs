@@ -28,5 +28,6 @@ mod request;
 mod route;
 mod serve;
 mod server;
+mod table;
 
 pub use server::HttpServer;

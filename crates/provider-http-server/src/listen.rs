@@ -70,6 +70,9 @@ pub(crate) async fn run(
     limits: Limits,
     tell: Tell,
 ) {
+    // However this ends, nobody waits for it in vain.
+    let done = listener.done.clone().drop_guard();
+    let closed = listener.closed.clone().drop_guard();
     let connections = TaskTracker::new();
     let bound = match bound {
         Some(bound) => Some(bound),
@@ -78,10 +81,10 @@ pub(crate) async fn run(
     if let Some(bound) = bound {
         accept(bound, &listener, limits, &connections, &tell).await;
     }
-    listener.closed.cancel();
+    drop(closed);
     connections.close();
     connections.wait().await;
-    listener.done.cancel();
+    drop(done);
 }
 
 async fn bind_when_free(address: SocketAddr, ends: &Ends, tell: &Tell) -> Option<TcpListener> {

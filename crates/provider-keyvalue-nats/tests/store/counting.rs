@@ -52,7 +52,7 @@ async fn what_cannot_be_counted_changes_nothing() {
     assert_eq!(store.increment(&call, "", "n", 5).await.unwrap(), 5);
 }
 
-/// A broker that is frozen: who waited is told in time that nobody knows, and nothing is counted twice when it goes on.
+/// A broker that is frozen: who waits is told in time that nobody knows, and nothing is counted twice when it goes on.
 #[tokio::test]
 async fn counting_survives_a_broker_that_freezes() {
     let mut server = NatsServer::start().await.unwrap();
@@ -61,13 +61,20 @@ async fn counting_survives_a_broker_that_freezes() {
     server.pause();
     let within = Duration::from_millis(300);
     let waiting = (0..16).map(|_| async { rig.store.increment(&rig.call_of("a", within), "", "n", 1).await });
-    for error in join_all(waiting).await {
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("may have been counted") || error.contains("no answer"), "{error}");
+    // What was on its way while the server froze may still be answered.
+    let mut told = 1;
+    for answer in join_all(waiting).await {
+        match answer {
+            Ok(_) => told += 1,
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.contains("may have been counted") || error.contains("no answer"), "{error}");
+            }
+        }
     }
     server.resume();
     let sum = rig.store.increment(&rig.call(), "", "n", 1).await.unwrap();
-    assert!((2..=18).contains(&sum), "{sum}");
+    assert!((told + 1..=18).contains(&sum), "{sum} after {told}");
     let stored = rig.store.get(&rig.call(), "", "n").await.unwrap().unwrap();
     assert_eq!(stored, sum.to_string());
 }
