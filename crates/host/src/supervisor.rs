@@ -5,7 +5,7 @@ use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument as _, error, info_span};
+use tracing::{Instrument as _, debug_span, error};
 
 /// Spawns tasks and waits for them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Tasks {
                 error!(task = name, "a task panicked; what it was doing is lost, the host goes on");
             }
         };
-        self.tracker.spawn(task.instrument(info_span!("task", name)));
+        self.tracker.spawn(task.instrument(debug_span!(parent: None, "task", name)));
     }
 
     /// Runs a task without which the host is none: if it ends before the host stops, the host stops.
@@ -45,7 +45,7 @@ impl Tasks {
                 broken.send_replace(Some(format!("the task {name:?} {how}")));
             }
         };
-        self.tracker.spawn(task.instrument(info_span!("task", name)));
+        self.tracker.spawn(task.instrument(debug_span!(parent: None, "task", name)));
     }
 
     /// Waits until a core task has ended before its time, and says which. Cancel-safe.

@@ -1,0 +1,66 @@
+//! Signing the example actors into a temporary folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lattice_claims::{KeyKind, KeyPair, SignActor, sign_actor};
+use lattice_testkit::actor_file;
+
+/// An account that signs, and the folder it signs into.
+pub struct Signer {
+    account: KeyPair,
+    folder: PathBuf,
+}
+
+impl Signer {
+    /// A new account that signs into `folder`.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { account: KeyPair::generate(KeyKind::Account), folder: folder.to_owned() }
+    }
+
+    /// The account's public key.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.account.public_key().as_str()
+    }
+
+    /// Signs the example actor `name` and gives the file.
+    ///
+    /// # Panics
+    /// If the actor is not built, or the file cannot be written.
+    #[must_use]
+    pub fn example(&self, name: &str) -> PathBuf {
+        let wasm =
+            fs::read(actor_file(name).expect("the example actors are built")).expect("the actor can be read");
+        let terms = SignActor { name: Some(name.to_owned()), ..SignActor::default() };
+        self.signed(&format!("{name}_s.wasm"), &wasm, &terms)
+    }
+
+    /// Signs any bytes under any terms into a file of that name.
+    ///
+    /// # Panics
+    /// If they cannot be signed, or the file cannot be written.
+    #[must_use]
+    pub fn signed(&self, file: &str, wasm: &[u8], terms: &SignActor) -> PathBuf {
+        let module = KeyPair::generate(KeyKind::Module);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let signed = sign_actor(wasm, terms, &self.account, module.public_key(), now)
+            .expect("the bytes can be signed");
+        self.file(file, &signed)
+    }
+
+    /// Writes a file beside the signed ones.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[must_use]
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, bytes).expect("the file can be written");
+        path
+    }
+}

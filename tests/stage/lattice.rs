@@ -1,0 +1,194 @@
+//! One lattice on one NATS server.
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use lattice_control_interface::{
+    Client, Collect, HostInventory, ScaleComponentCommand, StartProviderCommand,
+};
+use lattice_core::{ActorId, HostId, LatticeName, Link, State};
+use lattice_nats::{ConnectOptions, Connection};
+use lattice_testkit::{Host, Http, NatsServer, free_port};
+use tempfile::TempDir;
+
+use crate::Signer;
+
+/// How long anything that should happen may take, on a busy machine with a debug build.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// A NATS server, a signer, and a client of the control protocol.
+pub struct Stage {
+    /// The server.
+    pub nats: NatsServer,
+    /// Who signs; hosts of this stage trust it.
+    pub signer: Signer,
+    /// A client on the default lattice.
+    pub client: Client,
+    /// The client's connection, for what the client does not cover.
+    pub connection: Connection,
+    /// HTTP requests.
+    pub http: Http,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Sets the stage; no host yet.
+    ///
+    /// # Panics
+    /// If a part cannot be started.
+    pub async fn set() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let nats = NatsServer::start().await.expect("nats-server starts");
+        let options = ConnectOptions::to(&nats.url()).named("scenario");
+        let connection = Connection::connect(options, WITHIN).await.expect("the scenario connects");
+        let client = Client::new(connection.clone(), LatticeName::default(), Duration::from_secs(5));
+        let signer = Signer::new(folder.path());
+        Self { nats, signer, client, connection, http: Http::new(), folder }
+    }
+
+    /// Where files of the scenario go.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a host that trusts the stage's signer, with more flags, and gives its id.
+    ///
+    /// # Panics
+    /// If the host does not become ready.
+    pub async fn host(&self, flags: &[&str]) -> (Host, HostId) {
+        let cache = self.folder.path().join("cache");
+        let mut args: Vec<OsString> =
+            vec!["--trust".into(), self.signer.account().into(), "--cache-dir".into()];
+        args.push(cache.into());
+        args.extend(flags.iter().map(Into::into));
+        self.host_with(args).await
+    }
+
+    /// Starts a host with exactly these flags besides server and data folder.
+    ///
+    /// # Panics
+    /// If the host does not become ready.
+    pub async fn host_with(&self, args: Vec<OsString>) -> (Host, HostId) {
+        let host = Host::start(&self.nats.url(), args, &[]).await.expect("the host becomes ready");
+        let line = host.process.output();
+        let id = line.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let id = HostId::new(id.unwrap_or_default()).expect("the ready line names the host");
+        (host, id)
+    }
+
+    /// Starts an actor and waits for the event that says how it went.
+    ///
+    /// # Errors
+    /// The text of the refusal or of the failure.
+    pub async fn start_actor(
+        &self,
+        host: &HostId,
+        id: &str,
+        image: &Path,
+        concurrency: u32,
+    ) -> Result<(), String> {
+        let id: ActorId = id.parse().expect("an actor id");
+        let command = ScaleComponentCommand::new(id, image.display().to_string(), concurrency);
+        self.client
+            .scale_component_and_wait(host, &command, WITHIN)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Starts a provider and waits for the event that says how it went.
+    ///
+    /// # Errors
+    /// The text of the refusal or of the failure.
+    pub async fn start_provider(&self, host: &HostId, id: &str, image: &str) -> Result<(), String> {
+        let command = StartProviderCommand::new(id.parse().expect("a provider id"), image);
+        self.client
+            .start_provider_and_wait(host, &command, WITHIN)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Puts a link whose configuration for the provider's end is made on the way.
+    ///
+    /// # Panics
+    /// If the lattice refuses either.
+    pub async fn link(&self, source: &str, target: &str, contract: &str, config: &[(&str, &str)]) {
+        let (namespace, package) = contract.split_once(':').expect("a contract");
+        let name = format!("{source}-{target}-{package}");
+        let values = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.client.put_config(&name.parse().expect("a name"), &values).await.expect("the config is put");
+        let both: Vec<_> = (!config.is_empty()).then(|| name.parse().expect("a name")).into_iter().collect();
+        let link = Link {
+            source: source.parse().expect("an id"),
+            target: target.parse().expect("an id"),
+            name: "default".parse().expect("a name"),
+            wit_namespace: namespace.to_owned(),
+            wit_package: package.to_owned(),
+            interfaces: Vec::new(),
+            source_config: both.clone(),
+            target_config: both,
+        };
+        self.client.put_link(&link).await.expect("the link is put");
+    }
+
+    /// A host with an HTTP server `http` on a free port, and `actor` behind it; gives the address too.
+    ///
+    /// # Panics
+    /// If any of it does not start.
+    pub async fn serving(&self, flags: &[&str], actor: &str, concurrency: u32) -> (Host, HostId, String) {
+        let (host, id) = self.host(flags).await;
+        let address = format!("127.0.0.1:{}", free_port().expect("a free port"));
+        self.start_provider(&id, "http", "builtin://http-server").await.expect("the server starts");
+        self.start_actor(&id, actor, &self.signer.example(actor), concurrency)
+            .await
+            .expect("the actor starts");
+        self.link("http", actor, "wasi:http", &[("address", &address)]).await;
+        self.until_link(&id, "http", actor, |state| *state == State::Ready).await;
+        (host, id, address)
+    }
+
+    /// Waits until a link's state is as wanted.
+    ///
+    /// # Panics
+    /// If it never is; with the last inventory.
+    pub async fn until_link(
+        &self,
+        host: &HostId,
+        source: &str,
+        target: &str,
+        wanted: impl Fn(&State) -> bool,
+    ) {
+        self.until(host, |inventory| {
+            let links = inventory.links.iter().flatten();
+            let mut found =
+                links.filter(|link| link.source_id.as_str() == source && link.target.as_str() == target);
+            found.any(|link| link.state().is_some_and(|state| wanted(&state)))
+        })
+        .await;
+    }
+
+    /// Waits until a host's inventory is as wanted, and gives it.
+    ///
+    /// # Panics
+    /// If it never is; with the last inventory.
+    pub async fn until(&self, host: &HostId, wanted: impl Fn(&HostInventory) -> bool) -> HostInventory {
+        let end = tokio::time::Instant::now() + WITHIN;
+        loop {
+            let inventory = self.client.get_host_inventory(host).await.expect("the host answers");
+            if wanted(&inventory) {
+                return inventory;
+            }
+            assert!(tokio::time::Instant::now() < end, "not as wanted: {inventory:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The hosts that answer a ping.
+    ///
+    /// # Panics
+    /// If NATS does not answer.
+    pub async fn hosts(&self) -> Vec<lattice_control_interface::Host> {
+        self.client.get_hosts(Collect::default()).await.expect("NATS answers")
+    }
+}
