@@ -14,7 +14,7 @@ use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, state_with_links},
     lattice::Lattice,
-    links::{Ends, Router, status},
+    links::{Ends, status},
     providers::Providers,
 };
 
@@ -25,7 +25,6 @@ pub(crate) struct Inventory {
     pub(crate) actors: Actors,
     pub(crate) providers: Providers,
     pub(crate) lattice: Lattice,
-    pub(crate) router: Router,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -101,7 +100,6 @@ impl Inventory {
 
     /// The states alone.
     pub(crate) fn states(&self) -> States {
-        let routes = self.router.routes();
         let actors = self.actors.list();
         let providers = self.providers.list();
         let mut states = States::default();
@@ -109,13 +107,6 @@ impl Inventory {
         for view in &providers {
             states.providers.insert(view.spec.id.clone(), view.state.clone());
             reported.extend(view.links.iter());
-        }
-        for view in &actors {
-            let state = match &view.running {
-                Some(running) => state_with_links(&view.spec.id, view.state.clone(), &running.needs, &routes),
-                None => view.state.clone(),
-            };
-            states.actors.insert(view.spec.id.clone(), state);
         }
         let here = |id: &str| {
             providers.iter().any(|view| view.spec.id.as_str() == id)
@@ -130,6 +121,15 @@ impl Inventory {
             if let Some(state) = status(link, &ends) {
                 states.links.insert(key.clone(), state);
             }
+        }
+        for view in &actors {
+            let state = match &view.running {
+                Some(running) => {
+                    state_with_links(&view.spec.id, view.state.clone(), &running.needs, &states.links)
+                }
+                None => view.state.clone(),
+            };
+            states.actors.insert(view.spec.id.clone(), state);
         }
         states
     }

@@ -149,7 +149,6 @@ impl Host {
             actors: actors.clone(),
             providers,
             lattice: lattice.clone(),
-            router: router.clone(),
             engine,
         };
         tasks.spawn_core("routes", router.keep(tasks.stop_token()));

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use lattice_contracts::{http::Outgoing, keyvalue::Keyvalue};
-use lattice_core::{Contract, EntityId, Link, LinkName, ProviderId};
+use lattice_core::{EntityId, Link, LinkName, ProviderId};
 
 /// One link, seen from its source.
 #[derive(Clone)]
@@ -58,16 +58,6 @@ impl Routes {
         let key =
             RouteKey { namespace: namespace.to_owned(), package: package.to_owned(), name: name.clone() };
         of_source.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// Where `source` is linked to under a contract, by any link name.
-    pub(crate) fn targets<'a>(
-        &'a self,
-        source: &str,
-        contract: &'a Contract,
-    ) -> impl Iterator<Item = &'a Route> {
-        let of_source = self.by_source.get(source).into_iter().flatten();
-        of_source.filter(|(key, _)| contract.is(&key.namespace, &key.package)).flat_map(|(_, routes)| routes)
     }
 }
 
