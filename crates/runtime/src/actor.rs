@@ -10,15 +10,15 @@ use lattice_contracts::{
 use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
     call::Running,
     component::Interface,
-    engine::LinkedEngine,
+    engine::{EngineKind, LinkedEngine},
     error::StartError,
     failure::Failure,
-    guest::{Guest, GuestKit},
+    guest::GuestKit,
+    handler::Handler,
     imports::incoming_body,
     permits::{NoPermit, Permits},
     pool::Pool,
@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) kit: GuestKit,
     pub(crate) engine: Arc<LinkedEngine>,
     /// `None` where the actor answers no HTTP requests.
-    handler: Option<ProxyPre<Guest>>,
+    handler: Option<Handler>,
     pub(crate) permits: Permits,
     pub(crate) pool: Pool,
     pub(crate) counters: Counters,
@@ -54,7 +54,7 @@ impl Inner {
         &self.kit.spec.id
     }
 
-    pub(crate) fn handler(&self) -> wasmtime::Result<&ProxyPre<Guest>> {
+    pub(crate) fn handler(&self) -> wasmtime::Result<&Handler> {
         self.handler.as_ref().ok_or_else(|| wasmtime::Error::msg("the actor exports no HTTP handler"))
     }
 }
@@ -67,13 +67,16 @@ impl Actor {
         if !names.is_empty() {
             return Err(StartError::UnknownImport { actor: kit.spec.id, names });
         }
+        if engine.kind == EngineKind::Wasip3 && kit.spec.reuse > NonZeroU32::MIN {
+            return Err(StartError::Reuse { actor: kit.spec.id });
+        }
         let link = |error: wasmtime::Error| StartError::Link {
             actor: kit.spec.id.clone(),
             reason: format!("{error:#}"),
         };
         let linked = engine.linker.instantiate_pre(prepared.component()).map_err(link)?;
         let handler = match prepared.outside().serves_http() {
-            true => Some(ProxyPre::new(linked).map_err(link)?),
+            true => Some(Handler::new(engine.kind, linked).map_err(link)?),
             false => None,
         };
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
@@ -162,6 +165,11 @@ impl Incoming for Actor {
             let reason = "the actor exports no wasi:http/incoming-handler, so it answers no HTTP requests";
             return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
         }
+        if !names_a_host(&request) {
+            let reason =
+                "the request names no host: it has neither an absolute URI nor a well-formed host header";
+            return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
+        }
         let permit = match inner.permits.acquire(call.deadline).await {
             Ok(permit) => permit,
             Err(why) => return Err(self.refuse(why, &call)),
@@ -172,6 +180,11 @@ impl Incoming for Actor {
         let running = Running::new(inner, permit, token, call, request.map(incoming_body), sender);
         running.answer(&method, head).await.map_err(|failure| failure.error)
     }
+}
+
+fn names_a_host(request: &Request) -> bool {
+    request.uri().authority().is_some()
+        || request.headers().get(http::header::HOST).is_some_and(|host| host.to_str().is_ok())
 }
 
 /// Imports that no engine serves. Interfaces with nothing but types need nobody to serve them.

@@ -26,10 +26,11 @@ pub(crate) struct GuestSide {
 
 /// A body that a guest is still making.
 struct Streamed {
+    // Dropped first: the guest's task hears that nobody reads on before the guest does.
+    client: Option<oneshot::Sender<Satisfied>>,
     inner: HyperOutgoingBody,
     actor: ActorId,
     failure: oneshot::Receiver<CallError>,
-    client: Option<oneshot::Sender<Satisfied>>,
     /// Bytes still to come, where the head says how many.
     left: Option<u64>,
     ended: bool,

@@ -10,25 +10,18 @@ use lattice_contracts::{CallContext, http::Response};
 use lattice_core::ErrorCode;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use wasmtime_wasi_http::{
-    WasiBody, WasiHttpView,
-    p2::{
-        bindings::http::types::{ErrorCode as WasiErrorCode, Scheme},
-        body::HyperOutgoingBody,
-    },
-};
+use wasmtime_wasi_http::{WasiBody, p2::body::HyperOutgoingBody};
 
 use crate::{
     actor::Inner,
     body::{self, GuestSide},
     failure::Failure,
+    handler::Head,
     meter::Metered,
     permits::Permit,
     pool::Live,
     stats::Outcome,
 };
-
-type Head = Result<http::Response<HyperOutgoingBody>, WasiErrorCode>;
 
 /// What a guest's future comes to.
 struct Ended {
@@ -137,16 +130,16 @@ impl Running {
         let failed = loop {
             tokio::select! {
                 biased;
-                ended = &mut self.guest => {
-                    self.finish(ended, Some(failure));
-                    return;
-                }
                 said = &mut client, if watching => match said {
                     Ok(body::Satisfied) => watching = false,
                     Err(_gone) => {
                         break Failure::new(actor.id(), Outcome::Cancelled, ErrorCode::Cancelled, "the client went away");
                     }
                 },
+                ended = &mut self.guest => {
+                    self.finish(ended, Some(failure));
+                    return;
+                }
                 () = &mut late => break actor.late(self.deadline, &self.call),
                 () = actor.kill.cancelled() => break actor.stopped(),
             }
@@ -199,12 +192,12 @@ impl Inner {
         request: http::Request<WasiBody>,
         head: oneshot::Sender<Head>,
     ) -> (crate::guest::Watch, impl Future<Output = Ended> + Send + 'static) {
-        let (store, proxy, watch, served) = match self.pool.take() {
-            Some(Live { mut store, proxy, watch, served }) => {
+        let (store, instance, watch, served) = match self.pool.take() {
+            Some(Live { mut store, instance, watch, served }) => {
                 store.data_mut().way.begin(call.clone());
                 watch.meter.reset();
                 store.set_epoch_deadline(1);
-                (store, Some(proxy), watch, served)
+                (store, Some(instance), watch, served)
             }
             None => {
                 let (store, watch) = self.kit.store(&self.engine.engine, call.clone());
@@ -215,19 +208,17 @@ impl Inner {
         let guest = async move {
             let mut store = store;
             let ran: wasmtime::Result<_> = async {
-                let proxy = match proxy {
-                    Some(proxy) => proxy,
-                    None => actor.handler()?.instantiate_async(&mut store).await?,
+                let instance = match instance {
+                    Some(instance) => instance,
+                    None => actor.handler()?.instantiate(&mut store).await?,
                 };
-                let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
-                let out = store.data_mut().http().new_response_outparam(head)?;
-                proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await?;
-                Ok(proxy)
+                instance.serve(&mut store, request, head).await?;
+                Ok(instance)
             }
             .await;
             match ran {
-                Ok(proxy) => {
-                    let live = Some(Live { store, proxy, watch: ours, served: served + 1 });
+                Ok(instance) => {
+                    let live = Some(Live { store, instance, watch: ours, served: served + 1 });
                     Ended { live, failure: None, doomed: None }
                 }
                 Err(error) => {
@@ -248,7 +239,7 @@ impl Inner {
     fn response(&self, head: Option<Head>) -> Result<http::Response<HyperOutgoingBody>, Failure> {
         let reason = match head {
             Some(Ok(response)) => return Ok(response),
-            Some(Err(code)) => format!("it answered with the error {code:?}"),
+            Some(Err(code)) => format!("it answered with the error {code}"),
             None => "it ended without a response".to_owned(),
         };
         Err(Failure::new(self.id(), Outcome::Failed, ErrorCode::Protocol, reason))

@@ -31,17 +31,22 @@ impl Interface {
         self.namespace == namespace && self.package == package && self.interface == interface
     }
 
+    /// True for standard WASI of the generation with this version, as `0.2.`.
+    fn is_standard(&self, generation: &str) -> bool {
+        const PACKAGES: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+        self.namespace == "wasi"
+            && PACKAGES.contains(&self.package.as_str())
+            && self.version.as_deref().is_some_and(|version| version.starts_with(generation))
+    }
+
     fn is_wasip3(&self) -> bool {
-        self.namespace == "wasi" && self.version.as_deref().is_some_and(|version| version.starts_with("0.3."))
+        self.is_standard("0.3.")
     }
 
     /// True where every engine, or the one for WASI 0.3, has the interface.
     pub(crate) fn is_served(&self, kind: EngineKind) -> bool {
-        const STANDARD: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
-        let version = self.version.as_deref().unwrap_or_default();
-        let standard = self.namespace == "wasi" && STANDARD.contains(&self.package.as_str());
-        (standard && version.starts_with("0.2."))
-            || (standard && version.starts_with("0.3.") && kind == EngineKind::Wasip3)
+        self.is_standard("0.2.")
+            || (self.is_wasip3() && kind == EngineKind::Wasip3)
             || imports::is_contract(&self.to_string())
     }
 }

@@ -132,6 +132,33 @@ fn pooling(slots: u32, slot_bytes: usize) -> PoolingAllocationConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sizing::Machine;
+
+    /// Makes an engine for a machine that does not say what it allows; prints what came of it.
+    #[test]
+    #[ignore = "run by the test below, in a process with little address space"]
+    fn falls_back() {
+        let unknown = Machine { address_space: None, mappings: None };
+        let (_, pool) = make(EngineKind::Main, &RuntimeConfig::default(), &unknown).unwrap();
+        println!("pool: {} because {:?}", pool.strategy, pool.why);
+    }
+
+    #[test]
+    fn a_machine_that_does_not_say_is_asked_until_it_says_yes() {
+        let output = std::process::Command::new("sh")
+            .arg("-c")
+            .arg("ulimit -v 100000000; exec \"$0\" --ignored --exact engine::tests::falls_back --nocapture")
+            .arg(std::env::current_exe().unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            text.contains("pool: 250 slots of 256 MiB"),
+            "{text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(text.contains("because Some(\"1000 slots of 4 GiB: "), "{text}");
+    }
 
     #[test]
     fn every_strategy_makes_an_engine() {

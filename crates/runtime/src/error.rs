@@ -87,6 +87,12 @@ pub enum StartError {
         /// The engine's words.
         reason: String,
     },
+    /// Instances of WASI 0.3 are not reused.
+    #[error("actor {actor} uses WASI 0.3, whose instances serve one call each; start it with reuse 1")]
+    Reuse {
+        /// The actor.
+        actor: ActorId,
+    },
     /// A limit is more than the runtime has room for.
     #[error("actor {actor} cannot have a {what} of {asked}: this host allows at most {max}")]
     Limit {

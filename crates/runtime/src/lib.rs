@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod failure;
 mod guest;
+mod handler;
 mod imports;
 mod meter;
 mod output;

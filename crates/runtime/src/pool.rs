@@ -6,14 +6,16 @@ use std::{
 };
 
 use wasmtime::Store;
-use wasmtime_wasi_http::p2::bindings::Proxy;
 
-use crate::guest::{Guest, Watch};
+use crate::{
+    guest::{Guest, Watch},
+    handler::Instance,
+};
 
 /// A store with the instance in it.
 pub(crate) struct Live {
     pub(crate) store: Store<Guest>,
-    pub(crate) proxy: Proxy,
+    pub(crate) instance: Instance,
     pub(crate) watch: Watch,
     /// Calls it has served.
     pub(crate) served: u32,

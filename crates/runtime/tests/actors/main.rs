@@ -1,4 +1,11 @@
 //! The runtime with the example actors in it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod code;
+mod handmade;
+mod imports;
+mod load;
+mod misbehave;
 mod serve;
+mod space;
 mod support;
