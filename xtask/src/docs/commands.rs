@@ -1,5 +1,6 @@
 //! The commands of README and docs, run as they stand, from the workspace, with the project's binaries on `PATH`. The home folder is a
-//! temporary one for each document, so that the user's own keys, caches and files are neither seen nor changed.
+//! temporary one for each document, so that the user's own keys, caches and files are neither seen nor changed, and NATS is on a
+//! port of its own, so that a lattice that runs on this machine is neither met nor disturbed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use lattice_testkit::{Launch, Process};
+use lattice_testkit::{Launch, Process, free_port};
 
 use super::blocks::{Block, Command, Mode, blocks};
 use super::{documents, expected};
@@ -66,6 +67,7 @@ struct Run {
     home: tempfile::TempDir,
     path: OsString,
     nats_server: PathBuf,
+    nats_port: String,
     before: BTreeSet<String>,
     background: Vec<(String, Process)>,
 }
@@ -84,6 +86,7 @@ impl Run {
             home,
             path: path.context("a folder on PATH has a colon in its name")?,
             nats_server: programs.nats_server.clone(),
+            nats_port: free_port()?.to_string(),
             before: changed_files(root),
             background: Vec::new(),
         })
@@ -142,17 +145,19 @@ impl Run {
         };
         let launch = Launch::program("bash").args(["-euo", "pipefail", "-c"]).arg(script).dir(&self.root);
         let launch = launch.env("PATH", &self.path).env("NATS_SERVER", &self.nats_server);
-        let launch = launch.env("HOME", self.home.path());
+        let launch = launch.env("WASMCLOUD_NATS_PORT", &self.nats_port);
+        let launch = launch.env("WASMCLOUD_CTL_PORT", &self.nats_port).env("HOME", self.home.path());
         let launch = launch.env("XDG_DATA_HOME", home("data")).env("XDG_CACHE_HOME", home("cache"));
         let launch = launch.env("XDG_CONFIG_HOME", home("config")).env("WASH_KEYS", home("keys"));
         let launch = toolchain().into_iter().fold(launch, |launch, (name, folder)| launch.env(name, folder));
         Ok(Process::spawn(launch)?)
     }
 
-    /// Stops what is still running. How many things went wrong with that, and with files left behind.
+    /// Stops what is still running, the last first, since it may stand on what was started before it. How many things went wrong
+    /// with that, and with files left behind.
     async fn end(mut self, document: &Path) -> u64 {
         let mut failed = 0;
-        for (place, process) in &mut self.background {
+        for (place, process) in self.background.iter_mut().rev() {
             if let Err(error) = process.stop(STOP_WITHIN).await {
                 say::line(&format!("{place}: does not stop: {error}"));
                 failed += 1;
