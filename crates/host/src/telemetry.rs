@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// If `directives` cannot be read.
 pub fn init(directives: &str, json: bool) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(directives)?;
+    // The client logs each of its events at info; what matters of them the host says itself.
+    let quiet = if directives.contains("async_nats") { String::new() } else { ",async_nats=warn".to_owned() };
+    let filter = EnvFilter::try_new(format!("{directives}{quiet}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

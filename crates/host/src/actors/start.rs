@@ -9,10 +9,12 @@ use std::{
 use lattice_claims::{Trust, VerifyError, verify_actor};
 use lattice_contracts::InvocationIds;
 use lattice_core::{ConfigName, HostId, ImageRef};
-use lattice_registry::{Artifact, FetchError, Fetcher, Offline};
+use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
 use lattice_runtime::{
     ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Runtime, StartError as LinkError,
 };
+
+use tracing::warn;
 
 use super::{ActorSpec, Needs, Signature, dispatch::HostDispatch, table::Running};
 use crate::{lattice::Lattice, links::Router};
@@ -83,6 +85,9 @@ impl Starter {
             .fetch(&spec.image, Offline::UseCache)
             .await
             .map_err(|source| StartError::Fetch { image: image.clone(), source: Box::new(source) })?;
+        if let Source::CacheUnconfirmed { reason } = &artifact.source {
+            warn!(actor = %spec.id, image, %reason, "the registry does not answer; what the tag meant last is started");
+        }
         let signature = self.check(&image, &artifact).await?;
         let prepared = self
             .runtime
