@@ -15,6 +15,8 @@ use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
 
+use crate::engine::EngineKind;
+
 /// Says that the client has what it wanted, so that its going away breaks nothing off.
 pub(crate) struct Satisfied;
 
@@ -30,6 +32,7 @@ struct Streamed {
     client: Option<oneshot::Sender<Satisfied>>,
     inner: HyperOutgoingBody,
     actor: ActorId,
+    kind: EngineKind,
     failure: oneshot::Receiver<CallError>,
     /// Bytes still to come, where the head says how many.
     left: Option<u64>,
@@ -41,6 +44,7 @@ struct Streamed {
 /// `head` and `method` tell whether a client reads a body at all; one that reads none is not gone.
 pub(crate) fn streamed(
     actor: &ActorId,
+    kind: EngineKind,
     method: &Method,
     status: StatusCode,
     headers: &HeaderMap,
@@ -50,7 +54,7 @@ pub(crate) fn streamed(
     let (client, gone) = oneshot::channel();
     let left = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut body =
-        Streamed { inner, actor: actor.clone(), failure, client: Some(client), left, ended: false };
+        Streamed { inner, actor: actor.clone(), kind, failure, client: Some(client), left, ended: false };
     let bodiless = *method == Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::RESET_CONTENT);
     if bodiless || left == Some(0) {
@@ -64,6 +68,29 @@ impl Streamed {
         if let Some(client) = self.client.take() {
             // The guest may have ended meanwhile; then nobody waits for this.
             let _ = client.send(Satisfied);
+        }
+    }
+
+    /// Looks whether the guest has ended, when there is nothing to read.
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.failure.is_terminated() {
+            return Poll::Pending;
+        }
+        match std::task::ready!(Pin::new(&mut self.failure).poll(cx)) {
+            Ok(failure) => self.fail(failure),
+            // It has ended well, perhaps having written more just before.
+            Err(_ended) => match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+                Poll::Ready(Some(Err(error))) => {
+                    let error = gave_up(&self.actor, &error);
+                    self.fail(error)
+                }
+                Poll::Ready(None) => self.end(),
+                // An instance of WASI 0.2 that is kept may hold a body open that it forgot to finish. One of 0.3 is gone
+                // by now, so its body comes to an end of its own.
+                Poll::Pending if self.kind == EngineKind::Main => self.end(),
+                Poll::Pending => Poll::Pending,
+            },
         }
     }
 
@@ -111,18 +138,7 @@ impl http_body::Body for Streamed {
                 Ok(failure) if self.left != Some(0) => self.fail(failure),
                 _ => self.end(),
             },
-            Poll::Pending => match std::task::ready!(Pin::new(&mut self.failure).poll(cx)) {
-                Ok(failure) => self.fail(failure),
-                // The guest has ended well. An instance that is kept may hold a body open that it forgot to finish.
-                Err(_ended) => match Pin::new(&mut self.inner).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
-                    Poll::Ready(Some(Err(error))) => {
-                        let error = gave_up(&self.actor, &error);
-                        self.fail(error)
-                    }
-                    Poll::Ready(None) | Poll::Pending => self.end(),
-                },
-            },
+            Poll::Pending => self.poll_guest(cx),
         }
     }
 
@@ -136,26 +152,33 @@ impl http_body::Body for Streamed {
 }
 
 /// The body of a guest that has ended well. What it left is at hand, so a short one gets a known length.
-pub(crate) fn finished(actor: &ActorId, mut inner: HyperOutgoingBody) -> Body {
+pub(crate) fn finished(actor: &ActorId, kind: EngineKind, mut inner: HyperOutgoingBody) -> Body {
     let mut cx = Context::from_waker(Waker::noop());
     let mut front = VecDeque::new();
-    // The channel between guest and body holds two chunks, the end and trailers come after.
+    let mut failure = None;
+    // The channel between guest and body holds two chunks; trailers and the end come after.
     while front.len() < 4 {
         match Pin::new(&mut inner).poll_frame(&mut cx) {
             Poll::Ready(Some(Ok(frame))) => front.push_back(frame),
-            // Pending: it forgot to finish the body, which ends with it.
-            Poll::Ready(None) | Poll::Pending if front.is_empty() => return empty(),
-            Poll::Ready(None) | Poll::Pending if front.len() == 1 && front[0].is_data() => {
-                let frame = front.pop_front().and_then(|frame| frame.into_data().ok());
-                return full(frame.unwrap_or_default());
-            }
-            Poll::Ready(None) | Poll::Pending => break,
             Poll::Ready(Some(Err(error))) => {
-                return Left { front, failure: Some(gave_up(actor, &error)) }.boxed_unsync();
+                failure = Some(gave_up(actor, &error));
+                break;
             }
+            Poll::Pending if kind == EngineKind::Wasip3 => {
+                return Left { front, failure: None, rest: Some((inner, actor.clone())) }.boxed_unsync();
+            }
+            // Pending: it forgot to finish the body, which ends with it.
+            Poll::Ready(None) | Poll::Pending => break,
         }
     }
-    Left { front, failure: None }.boxed_unsync()
+    if failure.is_none() && front.is_empty() {
+        return empty();
+    }
+    if failure.is_none() && front.len() == 1 && front[0].is_data() {
+        let data = front.pop_front().and_then(|frame| frame.into_data().ok());
+        return full(data.unwrap_or_default());
+    }
+    Left { front, failure, rest: None }.boxed_unsync()
 }
 
 fn gave_up(actor: &ActorId, error: &Error) -> CallError {
@@ -167,6 +190,8 @@ fn gave_up(actor: &ActorId, error: &Error) -> CallError {
 struct Left {
     front: VecDeque<Frame<Bytes>>,
     failure: Option<CallError>,
+    /// What is still on its way, and from whom.
+    rest: Option<(HyperOutgoingBody, ActorId)>,
 }
 
 impl http_body::Body for Left {
@@ -175,15 +200,21 @@ impl http_body::Body for Left {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(frame) = self.front.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
+        }
+        if let Some((rest, actor)) = &mut self.rest {
+            let frame = std::task::ready!(Pin::new(rest).poll_frame(cx));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|error| BodyError::Call(gave_up(actor, &error)))),
+            );
         }
         Poll::Ready(self.failure.take().map(|failure| Err(BodyError::Call(failure))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.front.is_empty() && self.failure.is_none()
+        self.front.is_empty() && self.failure.is_none() && self.rest.is_none()
     }
 }

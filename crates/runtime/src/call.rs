@@ -98,7 +98,7 @@ impl Running {
                 let head = head.try_recv().ok();
                 self.finish(ended, None).map_or(Ok(()), Err)?;
                 let response = actor.response(head)?;
-                Ok(response.map(|inner| body::finished(actor.id(), inner)))
+                Ok(response.map(|inner| body::finished(actor.id(), actor.engine.kind, inner)))
             }
             Step::Head(answer) => {
                 let (parts, inner) = match actor.response(answer) {
@@ -108,7 +108,14 @@ impl Running {
                         return Err(failure);
                     }
                 };
-                let (body, side) = body::streamed(actor.id(), method, parts.status, &parts.headers, inner);
+                let (body, side) = body::streamed(
+                    actor.id(),
+                    actor.engine.kind,
+                    method,
+                    parts.status,
+                    &parts.headers,
+                    inner,
+                );
                 actor.tasks.spawn(self.stream(side));
                 Ok(http::Response::from_parts(parts, body))
             }

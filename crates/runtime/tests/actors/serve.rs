@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use lattice_contracts::http::{BodyError, Incoming, full};
+use lattice_core::ErrorCode;
+use lattice_runtime::{Runtime, RuntimeConfig};
 
-use crate::support::{World, call, request, runtime, start, text, until};
+use crate::support::{World, call, get, request, runtime, start, text, until, wasm};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hello_answers() {
@@ -59,4 +61,32 @@ async fn a_response_body_streams_out() {
     let (_, body) = text(&actor, "/big?bytes=50000000").await;
     assert_eq!(body.len(), 50_000_000);
     until("the guests end", || actor.stats().ok == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wasi_0_3_is_served_where_it_is_asked_for() {
+    let refused = runtime().prepare(wasm("hello_wasip3")).await.unwrap_err();
+    assert!(refused.to_string().contains("--wasip3"), "{refused}");
+
+    let runtime =
+        Runtime::new(RuntimeConfig { wasip3: true, slots: 16, ..RuntimeConfig::default() }).unwrap();
+    let hello = start(&runtime, "hello_wasip3", &World::new(), |_| ()).await;
+    assert!(hello.exports_http());
+    for _ in 0..5 {
+        assert_eq!(text(&hello, "/").await, (200, "Hello from the lattice, on WASI 0.3!\n".to_owned()));
+    }
+    // The trap is told as late as the guest does it.
+    let code = match get(&hello, "/trap").await {
+        Err(error) => error.code,
+        Ok(response) => match response.into_body().collect().await {
+            Err(BodyError::Call(error)) => error.code,
+            other => panic!("{other:?}"),
+        },
+    };
+    assert_eq!(code, ErrorCode::Trap);
+    until("the calls end", || hello.stats().in_flight == 0).await;
+    assert_eq!((hello.stats().ok, hello.stats().trap), (5, 1));
+    // The engine of WASI 0.2 is another one, and still there.
+    let hello = start(&runtime, "hello", &World::new(), |_| ()).await;
+    assert_eq!(text(&hello, "/").await.0, 200);
 }
