@@ -6,7 +6,7 @@ use lattice_control_interface::events::HostStopped;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::startup::Parts;
+use crate::{providers::ProviderView, startup::Parts};
 
 /// Stops everything, at most `patience` for calls in flight. Repeating it does nothing more.
 ///
@@ -16,11 +16,11 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     let deadline = Instant::now() + patience;
     info!(?patience, "host is stopping");
     parts.control.stop().await;
-    let servers = |view: &crate::providers::ProviderView| parts.builtins.calls_actors(&view.spec.image);
+    let servers = |view: &ProviderView| parts.builtins.calls_actors(&view.spec.image);
     let (first, last): (Vec<_>, Vec<_>) = parts.builtins.table.list().into_iter().partition(servers);
-    stop_providers(&parts, first).await;
+    stop_providers(&parts, first, deadline).await;
     parts.crew.stop_all(deadline).await;
-    stop_providers(&parts, last).await;
+    stop_providers(&parts, last, deadline).await;
     parts.events.publish(&HostStopped { labels: parts.about.labels() });
     if !parts.tasks.stop(Duration::from_secs(2)).await {
         warn!("some tasks did not stop in time");
@@ -31,8 +31,11 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     info!("host stopped");
 }
 
-async fn stop_providers(parts: &Parts, views: Vec<crate::providers::ProviderView>) {
+/// Providers have their own patience; the host's, where it is shorter, wins.
+async fn stop_providers(parts: &Parts, views: Vec<ProviderView>, deadline: Instant) {
     let stops = views.iter().map(|view| parts.builtins.table.stop(&view.spec.id));
     // One that is gone already is what was wanted.
-    let _gone = futures::future::join_all(stops).await;
+    if tokio::time::timeout_at(deadline, futures::future::join_all(stops)).await.is_err() {
+        warn!("some providers did not stop in time");
+    }
 }
