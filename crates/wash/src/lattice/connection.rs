@@ -110,7 +110,7 @@ impl ConnectionArgs {
             };
             with_remedy(exit, &error.to_string())
         })?;
-        Ok(Session { client: Client::new(connection, lattice, timeout), timeout })
+        Ok(Session::new(Client::new(connection, lattice, timeout), timeout))
     }
 
     fn options(self) -> ConnectOptions {
@@ -129,6 +129,11 @@ impl ConnectionArgs {
 }
 
 impl Session {
+    /// Asks through `client`, waiting at most `timeout` for each answer.
+    pub(crate) fn new(client: Client, timeout: Duration) -> Session {
+        Session { client, timeout }
+    }
+
     /// How to collect the answers of all hosts.
     pub(crate) fn collect(&self) -> Collect {
         Collect { window: self.timeout, quiet: Some(QUIET), expected: None }
@@ -138,17 +143,13 @@ impl Session {
 /// A failed control request: what happened, the remedy, and the exit code.
 pub(crate) fn failed(error: ControlError) -> Failure {
     let exit = if error.is_unreachable() { Exit::Unreachable } else { Exit::Refused };
-    match error {
-        // A host's own words, as they are.
-        ControlError::Refused { message } => Failure::say(exit, message),
-        error => with_remedy(exit, &error.to_string()),
-    }
+    with_remedy(exit, &error.to_string())
 }
 
-/// Our libraries write `what happened; what to do next`.
+/// Our libraries and hosts write `what happened; what to do next`.
 fn with_remedy(exit: Exit, text: &str) -> Failure {
     match text.split_once("; ") {
-        Some((what, remedy)) => Failure::say(exit, what).help(remedy),
+        Some((what, remedy)) => Failure::say(exit, what).help(remedy.trim()),
         None => Failure::say(exit, text),
     }
 }

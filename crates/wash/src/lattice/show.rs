@@ -5,7 +5,7 @@ use std::path::Path;
 /// A key as a terminal shows it where whole keys do not fit: enough to be told apart and typed.
 const SHORT_KEY_CHARS: usize = 9;
 
-/// Cuts the keys in the first column of `text`-to-be when the terminal is narrower than `needed` columns.
+/// Cuts a key where the terminal is narrower than the `needed` columns; elsewhere it stays whole.
 pub(crate) fn short_keys(key: &str, needed: usize) -> String {
     match terminal_columns() {
         Some(columns) if columns < needed => shorten(key),

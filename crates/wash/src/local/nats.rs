@@ -213,7 +213,8 @@ pub(super) fn in_path(name: &str, path: &OsStr) -> Vec<PathBuf> {
 fn write_config(place: &Place, port: u16, js_domain: Option<&str>) -> Outcome<PathBuf> {
     let folder = place.nats(port);
     let file = folder.join("nats-server.conf");
-    let text = config(port, &folder.join("jetstream"), js_domain);
+    // The server makes a folder `jetstream` in it.
+    let text = config(port, &folder, js_domain);
     std::fs::create_dir_all(&folder)
         .and_then(|()| std::fs::write(&file, text))
         .map_err(|error| cannot("write", &file, error))?;

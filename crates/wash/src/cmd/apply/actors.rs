@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use lattice_control_interface::{
     ComponentDescription, HostInventory, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand,
 };
-use lattice_core::HostId;
+use lattice_core::{EntityId, HostId};
 use lattice_manifest::{Actor, Limits};
 
-use super::reply::{Did, Item};
+use super::{
+    mark::Mark,
+    reply::{Did, Item},
+};
 use crate::{
     failure::Outcome,
     lattice::{Session, all_inventories, failed},
@@ -19,6 +22,7 @@ use crate::{
 pub(super) async fn run(
     session: &Session,
     out: &Output,
+    app: &EntityId,
     actor: &Actor,
     patience: Duration,
 ) -> Outcome<Vec<Item>> {
@@ -27,7 +31,7 @@ pub(super) async fn run(
     let wanted = usize::try_from(actor.replicas).unwrap_or(usize::MAX);
     if places.len() < wanted {
         out.note(format!(
-            "actor {} wants {wanted} replicas, and there are {} hosts; it runs on each of them once",
+            "actor {} has {} of its {wanted} replicas: one for each host of the lattice",
             actor.id,
             places.len()
         ));
@@ -40,9 +44,10 @@ pub(super) async fn run(
     }
     let mut items = Vec::new();
     for (host, running) in places.into_iter().take(wanted) {
-        let command = command(actor);
+        let mark = Mark::of_actor(app, actor);
+        let command = command(actor, &mark);
         let did = match running {
-            Some(running) if is_same(running, &command) => {
+            Some(running) if is_same(running, &command, &mark) => {
                 items.push(Item::on(actor.id.as_str(), Did::Unchanged, host));
                 continue;
             }
@@ -69,22 +74,22 @@ fn places<'i>(
     places.into_iter().map(|(host, running)| (host.host_id.clone(), running)).collect()
 }
 
-/// Whether what runs is what is wanted, as far as an inventory tells. Configuration and reuse are not in it: so an actor
-/// that has either is always scaled, which changes nothing where nothing changed.
-fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand) -> bool {
+/// Whether what runs is what is wanted.
+fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand, mark: &Mark) -> bool {
+    let plain = command.config.is_empty() && command.reuse.is_none();
     running.image_ref == command.component_ref
         && running.max_instances == command.count
         && running.limits == command.component_limits
-        && command.config.is_empty()
-        && command.reuse.is_none()
+        && mark.fits(&running.annotations, plain)
         && running.state.as_deref() != Some("failed")
 }
 
-fn command(actor: &Actor) -> ScaleComponentCommand {
+fn command(actor: &Actor, mark: &Mark) -> ScaleComponentCommand {
     let mut command =
         ScaleComponentCommand::new(actor.id.clone(), actor.image.to_string(), actor.concurrency);
     command.component_limits = limits(&actor.limits);
     command.config = actor.config.clone();
+    command.annotations = Some(mark.annotations());
     command.allow_update = true;
     command.reuse = (actor.reuse > 1).then_some(actor.reuse);
     command
@@ -129,13 +134,15 @@ mod tests {
 
     #[test]
     fn the_same_again_changes_nothing() {
-        let command = command(&actor());
+        let app = EntityId::new("a").unwrap();
+        let mark = Mark::of_actor(&app, &actor());
+        let command = command(&actor(), &mark);
         assert_eq!(command.component_limits.as_ref().unwrap()[LIMIT_EXECUTION_TIME_S], "2");
         let running = |image: &str| -> ComponentDescription {
             let json = serde_json::json!({ "id": "hello", "image_ref": image, "max_instances": 100, "limits": { "max_execution_time": "2" } });
             serde_json::from_value(json).unwrap()
         };
-        assert!(is_same(&running("file:///srv/hello.wasm"), &command));
-        assert!(!is_same(&running("file:///srv/other.wasm"), &command));
+        assert!(is_same(&running("file:///srv/hello.wasm"), &command, &mark));
+        assert!(!is_same(&running("file:///srv/other.wasm"), &command, &mark));
     }
 }

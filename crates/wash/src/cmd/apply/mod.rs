@@ -1,6 +1,7 @@
 //! `wash apply`: makes a lattice run what a manifest says. Doing it again changes nothing.
 
 mod actors;
+mod mark;
 mod reply;
 mod settle;
 
@@ -16,7 +17,10 @@ use crate::{
     manifest,
     output::Output,
 };
-use reply::{Applied, Did, Item};
+use mark::Mark;
+pub(super) use reply::Applied;
+use reply::{Did, Item};
+pub(super) use settle::wait as settled;
 
 /// Which manifest.
 #[derive(Debug, clap::Args)]
@@ -49,12 +53,13 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     configs(&session, plan, &mut applied).await?;
     for provider in &plan.providers {
         progress.set(format!("provider {}", provider.id));
-        let item = start_provider(&session, provider, patience).await?;
+        let mark = Mark::of_provider(manifest.app(), provider);
+        let item = start_provider(&session, provider, &mark, patience).await?;
         applied.providers.push(item);
     }
     for actor in &plan.actors {
         progress.set(format!("actor {}", actor.id));
-        let items = actors::run(&session, out, actor, patience).await?;
+        let items = actors::run(&session, out, manifest.app(), actor, patience).await?;
         applied.actors.extend(items);
     }
     links(&session, plan, &mut applied).await?;
@@ -87,19 +92,27 @@ async fn configs(session: &Session, plan: &Plan, applied: &mut Applied) -> Outco
 }
 
 /// Starts a provider, unless it runs somewhere already.
-async fn start_provider(session: &Session, provider: &Provider, patience: Duration) -> Outcome<Item> {
+async fn start_provider(
+    session: &Session,
+    provider: &Provider,
+    mark: &Mark,
+    patience: Duration,
+) -> Outcome<Item> {
     let inventories = all_inventories(session).await?;
     let image = provider.image.to_string();
     let runs = inventories.iter().find_map(|host| {
         let running = host.providers.iter().find(|one| one.id == provider.id)?;
-        Some((host.host_id.clone(), running.image_ref.clone().unwrap_or_default()))
+        let image = running.image_ref.clone().unwrap_or_default();
+        Some((host.host_id.clone(), image, running.annotations.clone().unwrap_or_default()))
     });
     let workload = Workload::Provider { id: provider.id.to_string(), image: image.clone() };
     let (host, did) = match runs {
-        Some((host, running)) if bare(&running) == bare(&image) => {
+        Some((host, running, annotations))
+            if bare(&running) == bare(&image) && mark.fits(&annotations, provider.config.is_empty()) =>
+        {
             return Ok(Item::on(provider.id.as_str(), Did::Unchanged, host));
         }
-        Some((host, _)) => {
+        Some((host, ..)) => {
             session.client.with_timeout(patience).stop_provider(&host, &provider.id).await.map_err(failed)?;
             (host, Did::Changed)
         }
@@ -110,6 +123,7 @@ async fn start_provider(session: &Session, provider: &Provider, patience: Durati
     };
     let mut command = StartProviderCommand::new(provider.id.clone(), image);
     command.config = provider.config.clone();
+    command.annotations = Some(mark.annotations());
     session
         .client
         .start_provider_and_wait(&host, &command, patience)

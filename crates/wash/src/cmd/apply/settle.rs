@@ -13,8 +13,8 @@ use crate::{
 
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Fills in the states.
-pub(super) async fn wait(session: &Session, plan: &Plan, applied: &mut Applied) -> Outcome {
+/// Fills in the states: those that last, or the last seen after 10 s.
+pub(in crate::cmd) async fn wait(session: &Session, plan: &Plan, applied: &mut Applied) -> Outcome {
     until_settled(session, SETTLE, |inventories| {
         look(plan, applied, inventories);
         let all = applied.providers.iter().chain(&applied.actors).chain(&applied.links);

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, StateOf, all_inventories, failed, resolve_host, uptime},
+    lattice::{ConnectionArgs, StateOf, all_inventories, failed, resolve_host, short_keys, uptime},
     output::{Align, Output, Reply, table},
 };
 
@@ -59,7 +59,7 @@ fn actors(host: &HostInventory) -> String {
     }
     let row = |actor: &lattice_control_interface::ComponentDescription| {
         let state = StateOf::new(actor.state.as_deref(), actor.reason.as_deref()).text();
-        [actor.id.to_string(), actor.max_instances.to_string(), shown(&actor.image_ref), state]
+        [short_keys(actor.id.as_str(), ROOM), actor.max_instances.to_string(), shown(&actor.image_ref), state]
     };
     let columns = [
         ("actor", Align::Left),
@@ -90,7 +90,8 @@ fn links(host: &HostInventory) -> String {
         return "no links".to_owned();
     };
     let row = |link: &lattice_control_interface::LinkStatus| {
-        let ends = format!("{} -> {}", link.source_id, link.target);
+        let end = |id: &str| short_keys(id, ROOM);
+        let ends = format!("{} -> {}", end(link.source_id.as_str()), end(link.target.as_str()));
         let contract = format!("{}:{}", link.wit_namespace, link.wit_package);
         let state = StateOf::new(Some(&link.state), link.reason.as_deref()).text();
         [ends, contract, link.name.to_string(), state]
@@ -99,6 +100,9 @@ fn links(host: &HostInventory) -> String {
         [("link", Align::Left), ("contract", Align::Left), ("name", Align::Left), ("state", Align::Left)];
     table(&columns, links.iter().map(row))
 }
+
+/// Columns that whole keys beside images and states need.
+const ROOM: usize = 140;
 
 /// The end of a long image reference, which tells more than its start. Whole in JSON.
 fn shown(image: &str) -> String {

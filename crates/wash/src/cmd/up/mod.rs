@@ -3,10 +3,12 @@
 mod args;
 mod nats;
 mod reply;
+mod states;
 mod supervise;
 mod trust;
 
 use crate::{
+    exit::Exit,
     failure::{Failure, Outcome},
     local::{HostOptions, HostProcess, HostProgram, Logs, Place},
     manifest,
@@ -16,12 +18,11 @@ use crate::{
 
 pub(crate) use args::Args;
 use reply::Up;
+use states::Look;
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
-    if let Some(file) = &args.manifest {
-        // Read by the host anyway; read here first, so that nothing is started for a file with errors.
-        manifest::load(out, file)?;
-    }
+    // Read by the host anyway; read here first, so that nothing is started for a file with errors.
+    let manifest = args.manifest.as_deref().map(|file| manifest::load(out, file)).transpose()?;
     let place = Place::resolve(args.host.data_dir.as_deref())?;
     let trusted = trust::accounts(out, &args.host)?;
     let program = HostProgram::find(args.host.wasmcloud.as_deref()).await?;
@@ -44,13 +45,29 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         }
     };
     let reply = Up::new(&args, &program, &nats, &host, trusted);
+    let look = manifest.map(|manifest| Look::new(&args, &nats, &host, manifest));
     if args.detached {
         nats.leave();
         host.child.leave();
-        return out.reply(&reply);
+        return in_the_background(out, reply, look).await;
     }
     out.reply(&reply)?;
-    supervise::until_stopped(out, host, nats, &mut signals).await
+    supervise::until_stopped(out, host, nats, look, &mut signals).await
+}
+
+/// Tells how the manifest's parts fare; the lattice stays up, whatever that is.
+async fn in_the_background(out: &Output, mut reply: Up, look: Option<Look>) -> Outcome {
+    let Some(look) = look else { return out.reply(&reply) };
+    let progress = out.progress("waiting until all is settled");
+    let states = look.states().await?;
+    drop(progress);
+    let failures = states.failures();
+    reply.states = Some(states);
+    if failures.is_empty() {
+        return out.reply(&reply);
+    }
+    let text = format!("the lattice is up, but not all of it works:\n{}", failures.join("\n"));
+    Err(Failure::say(Exit::Refused, text).help(format!("it keeps running; stop it with: {}", reply.kill_cmd)))
 }
 
 /// Starts the host and waits until it is ready, or somebody wants to stop.
@@ -75,5 +92,5 @@ async fn start(
 }
 
 fn interrupted() -> Failure {
-    Failure::say(crate::exit::Exit::Refused, "stopped before the host was ready")
+    Failure::say(Exit::Refused, "stopped before the host was ready")
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Args, nats::Nats};
 use crate::{
+    cmd::apply::Applied,
     local::{HostProcess, HostProgram},
     output::Reply,
 };
@@ -15,7 +16,7 @@ use crate::{
 pub(super) struct Up {
     #[serde(skip_serializing_if = "Option::is_none")]
     wasmcloud_log: Option<PathBuf>,
-    kill_cmd: String,
+    pub(super) kill_cmd: String,
     nats_url: String,
     nats_started: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +28,9 @@ pub(super) struct Up {
     wasmcloud_version: String,
     wasmcloud_pid: u32,
     trusted: Vec<String>,
+    /// With `-d` and a manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) states: Option<Applied>,
     #[serde(skip)]
     detached: bool,
 }
@@ -58,6 +62,7 @@ impl Up {
             wasmcloud_version: program.version.clone(),
             wasmcloud_pid: host.child.pid(),
             trusted,
+            states: None,
             detached: args.detached,
         }
     }
@@ -80,6 +85,8 @@ impl Reply for Up {
         }
         let log =
             self.wasmcloud_log.as_ref().map(|log| format!("\nlog: {}", log.display())).unwrap_or_default();
-        format!("{line}{log}\nstop with: {}", self.kill_cmd)
+        let states =
+            self.states.as_ref().map(|states| format!("\n\n{}\n", states.table())).unwrap_or_default();
+        format!("{line}{log}\nstop with: {}{states}", self.kill_cmd)
     }
 }

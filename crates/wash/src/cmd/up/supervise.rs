@@ -1,8 +1,8 @@
 //! In the foreground: until somebody stops it, or a part of it ends.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{convert::Infallible, process::ExitStatus, time::Duration};
 
-use super::nats::Nats;
+use super::{nats::Nats, states::Look};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
@@ -28,9 +28,11 @@ pub(super) async fn until_stopped(
     out: &Output,
     mut host: HostProcess,
     mut nats: Nats,
+    look: Option<Look>,
     signals: &mut Signals,
 ) -> Outcome {
     let end = tokio::select! {
+        never = tell(out, look) => match never {},
         () = signals.wished() => End::Wished,
         status = host.child.ended() => End::Host(status),
         status = nats.ended() => End::Nats(status),
@@ -63,6 +65,18 @@ pub(super) async fn until_stopped(
                 .help("start again with `wash up`; the lattice's state is kept"))
         }
     }
+}
+
+/// Tells, once, how the manifest's parts fare. Never ends: what stops the lattice is somewhere else.
+async fn tell(out: &Output, look: Option<Look>) -> Infallible {
+    if let Some(look) = look {
+        match look.states().await {
+            Ok(states) => out.note(format!("\n{}\n", states.table())),
+            // The host's own log says more; the lattice is up all the same.
+            Err(failure) => out.failure(&failure),
+        }
+    }
+    std::future::pending().await
 }
 
 fn said(status: &std::io::Result<ExitStatus>) -> String {
