@@ -25,6 +25,26 @@ fn examples_of_the_documentation_are_as_they_say() {
 }
 
 #[test]
+fn manifests_in_the_other_documents_are_sound() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let mut read = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_none_or(|ending| ending != "md") || file.ends_with("manifest.md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        for block in text.split("\n```").filter_map(|block| block.strip_prefix("yaml\n")) {
+            if let Err(errors) = parse(block) {
+                panic!("{}: {errors}\n{block}", file.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 0);
+}
+
+#[test]
 fn manifests_of_the_project_are_sound() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
     let mut read = 0;
