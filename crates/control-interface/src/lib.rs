@@ -12,8 +12,8 @@ pub use client::{Client, Collect, Scaled, Started};
 pub use error::ControlError;
 pub use types::{
     Annotations, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, ConfigMap,
-    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LIMIT_EXECUTION_TIME_S,
-    LIMIT_MEMORY_BYTES, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
-    ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
+    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LIMIT_CPU_TIME_MS,
+    LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest,
+    ProviderDescription, ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
     UpdateComponentCommand,
 };

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use lattice_core::State;
 
 pub use component::{
-    ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, LIMIT_EXECUTION_TIME_S,
-    LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
+    ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, LIMIT_CPU_TIME_MS,
+    LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
 };
 pub use envelope::CtlResponse;
 pub use host::{Host, HostInventory, HostLabel, StopHostCommand};

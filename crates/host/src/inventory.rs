@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_control_interface::{
-    ComponentDescription, Host, HostInventory, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus,
-    ProviderDescription,
+    ComponentDescription, Host, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
+    LinkStatus, ProviderDescription,
 };
 use lattice_core::{ActorId, LinkKey, ProviderId, State};
 use lattice_runtime::RuntimeReport;
@@ -89,6 +89,7 @@ impl Inventory {
                 name: None,
                 revision: 0,
                 annotations: Some(view.spec.annotations.clone()),
+                config: Some(view.spec.config.clone()),
                 state: None,
                 reason: None,
             };
@@ -152,6 +153,8 @@ fn describe_actor(view: &ActorView, states: &States) -> ComponentDescription {
         reason: None,
         signed: view.running.as_ref().map(|running| running.signature.claims().is_some()),
         issuer: claims.map(|claims| claims.issuer.clone()),
+        reuse: Some(spec.reuse),
+        config: Some(spec.config.clone()),
         in_flight: stats.as_ref().map(|stats| stats.in_flight),
         waiting: stats.as_ref().map(|stats| u64::from(stats.waiting)),
     };
@@ -180,6 +183,9 @@ fn limits(limits: &Limits) -> Option<BTreeMap<String, String>> {
     }
     if let Some(ms) = limits.wall_ms {
         shown.insert(LIMIT_EXECUTION_TIME_S.to_owned(), ms.div_ceil(1000).to_string());
+    }
+    if let Some(ms) = limits.cpu_ms {
+        shown.insert(LIMIT_CPU_TIME_MS.to_owned(), ms.to_string());
     }
     (!shown.is_empty()).then_some(shown)
 }

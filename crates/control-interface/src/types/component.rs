@@ -9,6 +9,8 @@ use super::{Annotations, state_of};
 
 /// Key in `component_limits`: memory of one instance in bytes, a decimal integer.
 pub const LIMIT_MEMORY_BYTES: &str = "max_memory_limit";
+/// Ours: key in `component_limits`: processor time of one call in milliseconds, a decimal integer.
+pub const LIMIT_CPU_TIME_MS: &str = "max_cpu_time_ms";
 /// Key in `component_limits`: wall time of one call in seconds, a decimal integer.
 pub const LIMIT_EXECUTION_TIME_S: &str = "max_execution_time";
 
@@ -47,6 +49,12 @@ pub struct ComponentDescription {
     /// Ours: the account key that signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// Ours: how many calls one instance serves, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<u32>,
+    /// Ours: its configurations by name; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Vec<ConfigName>>,
     /// Ours: calls being served now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u64>,

@@ -24,6 +24,9 @@ pub struct ProviderDescription {
     /// Free texts of whoever started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Annotations>,
+    /// Ours: its configurations by name; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Vec<ConfigName>>,
     /// Ours: the word of its state; see [`ProviderDescription::state`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,

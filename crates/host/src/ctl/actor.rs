@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_control_interface::{
-    ComponentAuctionAck, ComponentAuctionRequest, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
-    ScaleComponentCommand, UpdateComponentCommand,
+    ComponentAuctionAck, ComponentAuctionRequest, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S,
+    LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
 };
 use lattice_core::ImageRef;
 
@@ -109,6 +109,6 @@ fn limits_of(given: Option<&BTreeMap<String, String>>) -> Limits {
     Limits {
         memory_bytes: number(LIMIT_MEMORY_BYTES),
         wall_ms: number(LIMIT_EXECUTION_TIME_S).map(|seconds| seconds.saturating_mul(1000)),
-        cpu_ms: None,
+        cpu_ms: number(LIMIT_CPU_TIME_MS),
     }
 }

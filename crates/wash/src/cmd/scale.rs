@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lattice_control_interface::ScaleComponentCommand;
+use lattice_control_interface::{HostInventory, ScaleComponentCommand};
 use lattice_core::{ActorId, ConfigName, HostId, ImageRef};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ struct ActorArgs {
     /// Text to keep with it, KEY=VALUE; may be repeated
     #[arg(short, long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Pair>,
-    /// Configuration that it reads, by name; may be repeated [default: what it has]
+    /// Configuration that it reads, by name; may be repeated [default: those it has]
     #[arg(long, value_name = "NAME")]
     config: Vec<ConfigName>,
     /// Replace the actor where it runs from another image
@@ -73,6 +73,18 @@ impl Reply for Scaled {
     }
 }
 
+/// Leaves what the command line does not speak of as it is: the protocol takes what is missing as none.
+fn keep(command: &mut ScaleComponentCommand, host: HostInventory) {
+    let Some(running) = host.components.into_iter().find(|one| one.id == command.component_id) else {
+        return;
+    };
+    command.component_limits = running.limits;
+    command.reuse = running.reuse.filter(|reuse| *reuse > 1);
+    if command.config.is_empty() {
+        command.config = running.config.unwrap_or_default();
+    }
+}
+
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let What::Actor(args) = args.what;
     let image = image_of_files(&args.image).map_err(Failure::refused)?;
@@ -82,6 +94,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let annotations: BTreeMap<String, String> = args.annotations.iter().cloned().map(Into::into).collect();
     command.annotations = (!annotations.is_empty()).then_some(annotations);
     command.config = args.config.clone();
+    keep(&mut command, session.client.get_host_inventory(&host).await.map_err(failed)?);
     command.allow_update = args.allow_update;
     let progress = out.progress(format!("scaling {} on host {host}", args.id));
     let (note, concurrency, image) = if args.skip_wait {
@@ -111,4 +124,27 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         component_ref: image,
         component_id: id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_spoken_of_stays() {
+        let host = || -> HostInventory {
+            let actor = serde_json::json!({ "id": "hello", "config": ["a"], "reuse": 8, "limits": { "max_memory_limit": "1" } });
+            let json =
+                serde_json::json!({ "host_id": format!("N{}", "A".repeat(55)), "components": [actor] });
+            serde_json::from_value(json).unwrap()
+        };
+        let command = |id: &str| ScaleComponentCommand::new(id.parse().unwrap(), "./hello.wasm", 3);
+        let mut running = command("hello");
+        keep(&mut running, host());
+        assert_eq!((running.config.len(), running.reuse, running.count), (1, Some(8), 3));
+        assert_eq!(running.component_limits.unwrap()["max_memory_limit"], "1");
+        let mut other = command("other");
+        keep(&mut other, host());
+        assert_eq!((other.config.len(), other.reuse), (0, None));
+    }
 }

@@ -3,15 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lattice_control_interface::{
-    ComponentDescription, HostInventory, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand,
+    ComponentDescription, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
+    ScaleComponentCommand,
 };
-use lattice_core::{EntityId, HostId};
+use lattice_core::HostId;
 use lattice_manifest::{Actor, Limits};
 
-use super::{
-    mark::Mark,
-    reply::{Did, Item},
-};
+use super::reply::{Did, Item};
 use crate::{
     failure::Outcome,
     lattice::{Session, all_inventories, failed},
@@ -22,7 +20,6 @@ use crate::{
 pub(super) async fn run(
     session: &Session,
     out: &Output,
-    app: &EntityId,
     actor: &Actor,
     patience: Duration,
 ) -> Outcome<Vec<Item>> {
@@ -36,18 +33,11 @@ pub(super) async fn run(
             places.len()
         ));
     }
-    if actor.limits.cpu.is_some() {
-        out.note(format!(
-            "actor {}: limits.cpu holds for hosts that are started with the manifest; the control protocol has no field for it",
-            actor.id
-        ));
-    }
     let mut items = Vec::new();
     for (host, running) in places.into_iter().take(wanted) {
-        let mark = Mark::of_actor(app, actor);
-        let command = command(actor, &mark);
+        let command = command(actor);
         let did = match running {
-            Some(running) if is_same(running, &command, &mark) => {
+            Some(running) if is_same(running, &command) => {
                 items.push(Item::on(actor.id.as_str(), Did::Unchanged, host));
                 continue;
             }
@@ -74,36 +64,37 @@ fn places<'i>(
     places.into_iter().map(|(host, running)| (host.host_id.clone(), running)).collect()
 }
 
-/// Whether what runs is what is wanted.
-fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand, mark: &Mark) -> bool {
-    let plain = command.config.is_empty() && command.reuse.is_none();
+/// Whether what runs is what is wanted. Hosts of v1 tell neither configurations nor reuse; those are taken to fit.
+fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand) -> bool {
     running.image_ref == command.component_ref
         && running.max_instances == command.count
         && running.limits == command.component_limits
-        && mark.fits(&running.annotations, plain)
+        && running.config.as_ref().is_none_or(|config| *config == command.config)
+        && running.reuse.is_none_or(|reuse| reuse == command.reuse.unwrap_or(1))
         && running.state.as_deref() != Some("failed")
 }
 
-fn command(actor: &Actor, mark: &Mark) -> ScaleComponentCommand {
+fn command(actor: &Actor) -> ScaleComponentCommand {
     let mut command =
         ScaleComponentCommand::new(actor.id.clone(), actor.image.to_string(), actor.concurrency);
     command.component_limits = limits(&actor.limits);
     command.config = actor.config.clone();
-    command.annotations = Some(mark.annotations());
     command.allow_update = true;
     command.reuse = (actor.reuse > 1).then_some(actor.reuse);
     command
 }
 
 fn limits(limits: &Limits) -> Option<BTreeMap<String, String>> {
-    let memory = limits.memory_bytes.map(|bytes| (LIMIT_MEMORY_BYTES.to_owned(), bytes.to_string()));
     // The protocol has whole seconds; a shorter limit must not become none.
-    let wall = limits.wall.map(|wall| {
-        let seconds = wall.as_millis().div_ceil(1000);
-        (LIMIT_EXECUTION_TIME_S.to_owned(), seconds.to_string())
-    });
-    let all: BTreeMap<_, _> = memory.into_iter().chain(wall).collect();
-    (!all.is_empty()).then_some(all)
+    let wall = limits.wall.map(|wall| wall.as_millis().div_ceil(1000).to_string());
+    let all = [
+        (LIMIT_MEMORY_BYTES, limits.memory_bytes.map(|bytes| bytes.to_string())),
+        (LIMIT_EXECUTION_TIME_S, wall),
+        (LIMIT_CPU_TIME_MS, limits.cpu.map(|cpu| cpu.as_millis().to_string())),
+    ];
+    let set: BTreeMap<_, _> =
+        all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    (!set.is_empty()).then_some(set)
 }
 
 #[cfg(test)]
@@ -134,15 +125,13 @@ mod tests {
 
     #[test]
     fn the_same_again_changes_nothing() {
-        let app = EntityId::new("a").unwrap();
-        let mark = Mark::of_actor(&app, &actor());
-        let command = command(&actor(), &mark);
+        let command = command(&actor());
         assert_eq!(command.component_limits.as_ref().unwrap()[LIMIT_EXECUTION_TIME_S], "2");
         let running = |image: &str| -> ComponentDescription {
             let json = serde_json::json!({ "id": "hello", "image_ref": image, "max_instances": 100, "limits": { "max_execution_time": "2" } });
             serde_json::from_value(json).unwrap()
         };
-        assert!(is_same(&running("file:///srv/hello.wasm"), &command, &mark));
-        assert!(!is_same(&running("file:///srv/other.wasm"), &command, &mark));
+        assert!(is_same(&running("file:///srv/hello.wasm"), &command));
+        assert!(!is_same(&running("file:///srv/other.wasm"), &command));
     }
 }

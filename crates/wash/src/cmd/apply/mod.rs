@@ -1,13 +1,12 @@
 //! `wash apply`: makes a lattice run what a manifest says. Doing it again changes nothing.
 
 mod actors;
-mod mark;
 mod reply;
 mod settle;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use lattice_control_interface::StartProviderCommand;
+use lattice_control_interface::{ProviderDescription, StartProviderCommand};
 use lattice_manifest::{Plan, Provider};
 
 use crate::{
@@ -17,7 +16,6 @@ use crate::{
     manifest,
     output::Output,
 };
-use mark::Mark;
 pub(super) use reply::Applied;
 use reply::{Did, Item};
 pub(super) use settle::wait as settled;
@@ -53,13 +51,12 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     configs(&session, plan, &mut applied).await?;
     for provider in &plan.providers {
         progress.set(format!("provider {}", provider.id));
-        let mark = Mark::of_provider(manifest.app(), provider);
-        let item = start_provider(&session, provider, &mark, patience).await?;
+        let item = start_provider(&session, provider, patience).await?;
         applied.providers.push(item);
     }
     for actor in &plan.actors {
         progress.set(format!("actor {}", actor.id));
-        let items = actors::run(&session, out, manifest.app(), actor, patience).await?;
+        let items = actors::run(&session, out, actor, patience).await?;
         applied.actors.extend(items);
     }
     links(&session, plan, &mut applied).await?;
@@ -92,44 +89,41 @@ async fn configs(session: &Session, plan: &Plan, applied: &mut Applied) -> Outco
 }
 
 /// Starts a provider, unless it runs somewhere already.
-async fn start_provider(
-    session: &Session,
-    provider: &Provider,
-    mark: &Mark,
-    patience: Duration,
-) -> Outcome<Item> {
+async fn start_provider(session: &Session, provider: &Provider, patience: Duration) -> Outcome<Item> {
     let inventories = all_inventories(session).await?;
     let image = provider.image.to_string();
     let runs = inventories.iter().find_map(|host| {
         let running = host.providers.iter().find(|one| one.id == provider.id)?;
-        let image = running.image_ref.clone().unwrap_or_default();
-        Some((host.host_id.clone(), image, running.annotations.clone().unwrap_or_default()))
+        Some((host.host_id.clone(), is_same(running, provider)))
     });
-    let workload = Workload::Provider { id: provider.id.to_string(), image: image.clone() };
-    let (host, did) = match runs {
-        Some((host, running, annotations))
-            if bare(&running) == bare(&image) && mark.fits(&annotations, provider.config.is_empty()) =>
-        {
-            return Ok(Item::on(provider.id.as_str(), Did::Unchanged, host));
-        }
-        Some((host, ..)) => {
-            session.client.with_timeout(patience).stop_provider(&host, &provider.id).await.map_err(failed)?;
-            (host, Did::Changed)
-        }
-        None => (
-            choose(session, &workload, &Wanted { host: None, constraints: BTreeMap::new() }).await?,
-            Did::Made,
-        ),
-    };
+    let (host, did) =
+        match runs {
+            Some((host, true)) => return Ok(Item::on(provider.id.as_str(), Did::Unchanged, host)),
+            Some((host, false)) => {
+                session.client.with_timeout(patience).stop_provider(&host, &provider.id).await.map_err(
+                    |error| failed(error).context(format!("cannot replace provider {}", provider.id)),
+                )?;
+                (host, Did::Changed)
+            }
+            None => {
+                let workload = Workload::Provider { id: provider.id.to_string(), image: image.clone() };
+                (choose(session, &workload, &Wanted::default()).await?, Did::Made)
+            }
+        };
     let mut command = StartProviderCommand::new(provider.id.clone(), image);
     command.config = provider.config.clone();
-    command.annotations = Some(mark.annotations());
     session
         .client
         .start_provider_and_wait(&host, &command, patience)
         .await
         .map_err(|error| failed(error).context(format!("cannot start provider {}", provider.id)))?;
     Ok(Item::on(provider.id.as_str(), did, host))
+}
+
+/// Whether what runs is what is wanted. Hosts of v1 do not tell configurations; what they run is left alone.
+fn is_same(running: &ProviderDescription, wanted: &Provider) -> bool {
+    bare(running.image_ref.as_deref().unwrap_or_default()) == bare(&wanted.image.to_string())
+        && running.config.as_ref().is_none_or(|config| *config == wanted.config)
 }
 
 /// A reference without its scheme, as hosts show those of providers.
