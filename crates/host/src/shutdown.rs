@@ -1,12 +1,65 @@
 //! Stopping in order: nothing new, then what is in flight, then what it leans on, then the goodbye.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lattice_control_interface::events::HostStopped;
-use tokio::time::Instant;
+use lattice_nats::Connection;
+use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
 
-use crate::{providers::ProviderView, startup::Parts};
+use crate::{
+    about::About,
+    actors::Crew,
+    ctl::ControlTask,
+    events::Events,
+    identity::Identity,
+    lattice::Lattice,
+    providers::{Builtins, ProviderView},
+    supervisor::Tasks,
+};
+
+/// What has to be stopped, in the hands of whoever stops it.
+pub(crate) struct Parts {
+    pub(crate) about: Arc<About>,
+    pub(crate) control: ControlTask,
+    pub(crate) crew: Crew,
+    pub(crate) builtins: Builtins,
+    pub(crate) lattice: Lattice,
+    pub(crate) events: Events,
+    pub(crate) tasks: Tasks,
+    pub(crate) connection: Connection,
+    /// Dropped last: while it lives, no other host takes this one's key.
+    pub(crate) _identity: Identity,
+}
+
+/// Asks the host to stop; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct StopRequest(watch::Sender<Option<(String, Option<Duration>)>>);
+
+impl StopRequest {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// Asks; `patience` for calls in flight replaces the host's own. The first one to ask is heard.
+    pub(crate) fn ask(&self, why: impl Into<String>, patience: Option<Duration>) {
+        let why = why.into();
+        self.0.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert((why, patience));
+            first
+        });
+    }
+
+    pub(crate) async fn asked(&self) -> (String, Option<Duration>) {
+        let mut listen = self.0.subscribe();
+        match listen.wait_for(Option::is_some).await {
+            Ok(asked) => asked.clone().unwrap_or_default(),
+            // The sender lives as long as `self`.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
 
 /// Stops everything, at most `patience` for calls in flight. Repeating it does nothing more.
 ///

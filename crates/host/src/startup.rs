@@ -7,15 +7,11 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
-use lattice_nats::{Connection, EventPublisher};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use lattice_nats::EventPublisher;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::{
-    about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
     config::HostConfig,
     ctl::{ControlTask, Ctl},
@@ -27,7 +23,7 @@ use crate::{
     links::Router,
     manifest::{Applier, read},
     providers::{Builtins, Providers},
-    shutdown,
+    shutdown::{self, Parts, StopRequest},
     signal::Changed,
     states,
     supervisor::Tasks,
@@ -40,49 +36,6 @@ pub enum StopReason {
     Asked(String),
     /// Something without which it is no host ended.
     Broken(String),
-}
-
-/// Asks the host to stop; cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct StopRequest(watch::Sender<Option<(String, Option<Duration>)>>);
-
-impl StopRequest {
-    fn new() -> Self {
-        Self(watch::Sender::new(None))
-    }
-
-    /// Asks; `patience` for calls in flight replaces the host's own. The first one to ask is heard.
-    pub(crate) fn ask(&self, why: impl Into<String>, patience: Option<Duration>) {
-        let why = why.into();
-        self.0.send_if_modified(|asked| {
-            let first = asked.is_none();
-            asked.get_or_insert((why, patience));
-            first
-        });
-    }
-
-    async fn asked(&self) -> (String, Option<Duration>) {
-        let mut listen = self.0.subscribe();
-        match listen.wait_for(Option::is_some).await {
-            Ok(asked) => asked.clone().unwrap_or_default(),
-            // The sender lives as long as `self`.
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-/// What has to be stopped, in the hands of whoever stops it.
-pub(crate) struct Parts {
-    pub(crate) about: Arc<About>,
-    pub(crate) control: ControlTask,
-    pub(crate) crew: Crew,
-    pub(crate) builtins: Builtins,
-    pub(crate) lattice: Lattice,
-    pub(crate) events: Events,
-    pub(crate) tasks: Tasks,
-    pub(crate) connection: Connection,
-    /// Dropped last: while it lives, no other host takes this one's key.
-    pub(crate) _identity: Identity,
 }
 
 /// A host that answers its control subjects.

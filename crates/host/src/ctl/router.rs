@@ -13,7 +13,7 @@ use crate::{
     inventory::Inventory,
     lattice::Lattice,
     providers::Builtins,
-    startup::StopRequest,
+    shutdown::StopRequest,
 };
 
 /// Everything commands act on.
