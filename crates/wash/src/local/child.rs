@@ -47,9 +47,9 @@ impl Child {
     /// Starts `command` in `slot`, which it holds as long as it lives.
     ///
     /// It gets a process group of its own, so that a Ctrl-C in the terminal reaches only us, who then stop all in order.
-    pub(crate) fn start(mut command: Command, slot: &Slot, logs: Logs) -> io::Result<Child> {
+    pub(crate) fn start(mut command: Command, stdout: Stdio, slot: &Slot, logs: Logs) -> io::Result<Child> {
         let log = slot.log();
-        command.stdin(slot.stdin()?).stdout(Stdio::piped()).process_group(0);
+        command.stdin(slot.stdin()?).stdout(stdout).process_group(0);
         match logs {
             Logs::File => command.stderr(std::fs::File::create(&log)?),
             Logs::Shown => command.stderr(Stdio::piped()),
@@ -82,7 +82,7 @@ impl Child {
         }
     }
 
-    /// Its standard output, once.
+    /// Its standard output, once, if it is a pipe.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }

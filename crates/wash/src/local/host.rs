@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    process::Stdio,
     time::Duration,
 };
 
@@ -82,7 +83,7 @@ impl HostProgram {
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         // They would contradict the URL.
         command.env_remove("WASMCLOUD_NATS_HOST").env_remove("WASMCLOUD_NATS_PORT");
-        let child = Child::start(command, &slot, options.logs)
+        let child = Child::start(command, Stdio::piped(), &slot, options.logs)
             .map_err(|error| cannot("start", &self.program, error))?;
         Ok(HostProcess { child, slot, options, host_id: String::new() })
     }

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
+    process::Stdio,
     time::Duration,
 };
 
@@ -102,7 +103,7 @@ impl NatsServer {
         let mut command = Command::new(&program);
         command.arg("--config").arg(&config);
         let failed = |error| cannot("start", &program, error);
-        let child = Child::start(command, &slot, Logs::File).map_err(failed)?;
+        let child = Child::start(command, Stdio::null(), &slot, Logs::File).map_err(failed)?;
         let url = format!("nats://{address}");
         let mut server = NatsServer { url, version: version.to_string(), child };
         match server.ready(&address).await {
