@@ -84,6 +84,25 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// Counts memory that the host holds for the guest as the guest's own; `false` where that is too much.
+    pub(crate) fn hold(&mut self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        let fits = self.held.saturating_add(bytes) <= self.limits.memory_bytes && self.budget.take(bytes);
+        if fits {
+            self.held += bytes;
+        }
+        fits
+    }
+
+    /// Counts back what [`Limiter::hold`] counted.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        let bytes = (bytes as u64).min(self.held);
+        self.held -= bytes;
+        self.budget.give(bytes);
+    }
+}
+
 impl Drop for Limiter {
     fn drop(&mut self) {
         self.budget.give(self.held);

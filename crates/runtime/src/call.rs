@@ -201,7 +201,7 @@ impl Inner {
     ) -> (crate::guest::Watch, impl Future<Output = Ended> + Send + 'static) {
         let (store, instance, watch, served) = match self.pool.take() {
             Some(Live { mut store, instance, watch, served }) => {
-                store.data_mut().way.begin(call.clone());
+                store.data_mut().begin(call.clone(), &self.kit.limits);
                 watch.meter.reset();
                 store.set_epoch_deadline(1);
                 (store, Some(instance), watch, served)

@@ -65,10 +65,13 @@ pub struct Limits {
     pub instances: usize,
     /// Linear memories that one component may consist of.
     pub memories: usize,
-    /// Host handles (streams, fields, buckets …) alive at once.
+    /// Host handles (streams, fields, buckets …) alive at once. Behind a handle the host may hold a body's buffers, so ten
+    /// thousand of them are already a lot.
     pub handles: usize,
     /// Size of one set of HTTP header fields, in bytes, the host's own overhead included.
     pub header_bytes: usize,
+    /// Header fields that one invocation makes in all, in bytes.
+    pub headers_total_bytes: usize,
     /// Processor time, to 10 ms.
     pub cpu: Duration,
     /// Time from the start of the guest to the end of its response body.
@@ -82,8 +85,9 @@ impl Default for Limits {
             table_elements: 20_000,
             instances: 200,
             memories: 16,
-            handles: 1_000_000,
+            handles: 10_000,
             header_bytes: 128 * 1024,
+            headers_total_bytes: 32 * 1024 * 1024,
             cpu: Duration::from_secs(10),
             wall: Duration::from_secs(60),
         }

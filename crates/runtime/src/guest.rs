@@ -20,6 +20,9 @@ use crate::{
 /// The largest piece of random bytes a guest gets at once.
 const RANDOM_BYTES_MAX: u64 = 1024 * 1024;
 
+/// What one call of the host may be given by a guest, in bytes.
+const HOSTCALL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// A store's data.
 pub(crate) struct Guest {
     table: ResourceTable,
@@ -28,6 +31,8 @@ pub(crate) struct Guest {
     /// The way out, with the call that is being served.
     pub(crate) way: Way,
     pub(crate) limiter: Limiter,
+    /// Bytes of header fields that the current call may still make.
+    headers_left: usize,
 }
 
 /// What is the same for every store of an actor.
@@ -62,9 +67,12 @@ impl GuestKit {
             http,
             way: Way::new(self.dispatch.clone(), call, output),
             limiter: Limiter::new(self.budget.clone(), self.limits.clone()),
+            headers_left: self.limits.headers_total_bytes,
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.limiter);
+        store.set_max_component_handles(self.limits.handles);
+        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_epoch_deadline(1);
         // A busy guest yields at each tick, so that it holds no thread; what is spent ends it.
         store.epoch_deadline_callback(move |_| {
@@ -87,6 +95,21 @@ fn empty_wasi(output: &Arc<Output>) -> WasiCtx {
 }
 
 impl Guest {
+    /// Turns to the next call.
+    pub(crate) fn begin(&mut self, call: CallContext, limits: &Limits) {
+        self.headers_left = limits.headers_total_bytes;
+        self.way.begin(call);
+    }
+
+    /// Counts header bytes that the guest is about to make.
+    pub(crate) fn count_headers(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        match self.headers_left.checked_sub(bytes) {
+            Some(left) => self.headers_left = left,
+            None => wasmtime::bail!("it made more header fields than one invocation may"),
+        }
+        Ok(())
+    }
+
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }

@@ -213,3 +213,82 @@ impl AsyncWrite for Pipe {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue};
+    use lattice_core::{CallError, ErrorCode, Hop, LinkName};
+
+    use super::*;
+    use crate::Bound;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<(Stream, String)>>);
+
+    impl Dispatch for Heard {
+        fn keyvalue(
+            &self,
+            _: &CallContext,
+            _: &LinkName,
+            _: &'static str,
+        ) -> Result<Bound<dyn Keyvalue>, CallError> {
+            Err(CallError::new(Hop::Actor(actor()), ErrorCode::NoLink, "none"))
+        }
+
+        fn http_outgoing(&self, _: &CallContext, _: &LinkName) -> Result<Bound<dyn Outgoing>, CallError> {
+            Err(CallError::new(Hop::Actor(actor()), ErrorCode::NoLink, "none"))
+        }
+
+        fn config(&self) -> Arc<BTreeMap<String, String>> {
+            Arc::default()
+        }
+
+        fn log(&self, record: LogRecord) {
+            self.0.lock().unwrap().push((record.stream, record.message));
+        }
+    }
+
+    fn actor() -> ActorId {
+        ActorId::new("a").unwrap()
+    }
+
+    /// What is heard when these pieces are printed, and the call ends.
+    fn heard(pieces: &[(Stream, &[u8])]) -> Vec<(Stream, String)> {
+        let heard = Arc::new(Heard::default());
+        let output = Arc::new(Output::new(heard.clone(), actor(), InvocationId::from_bits(1)));
+        for (stream, bytes) in pieces {
+            Pipe::new(output.clone(), *stream).print(bytes);
+        }
+        output.finish();
+        std::mem::take(&mut heard.0.lock().unwrap())
+    }
+
+    #[test]
+    fn bytes_become_lines() {
+        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        let line = |stream, text: &str| (stream, text.to_owned());
+        assert_eq!(
+            heard(&[(out, b"a\nb"), (err, b"e\r\n"), (out, b"c\n\n")]),
+            [line(out, "a"), line(err, "e"), line(out, "bc"), line(out, ""),]
+        );
+        assert_eq!(heard(&[(out, b"no end")]), [line(out, "no end")]);
+        assert_eq!(
+            heard(&[(out, b"\x1b[2J\x07\ttab \xff\n")]),
+            [line(out, "\\u{1b}[2J\\u{7}\ttab \u{fffd}")]
+        );
+    }
+
+    #[test]
+    fn long_lines_are_cut_and_long_output_is_counted() {
+        let lines = heard(&[(Stream::Stdout, &vec![b'x'; LINE_BYTES_MAX * 2 + 5])]);
+        let lengths: Vec<usize> = lines.iter().map(|(_, line)| line.len()).collect();
+        assert_eq!(lengths, [LINE_BYTES_MAX, LINE_BYTES_MAX, 5]);
+        let lines = heard(&[(Stream::Stdout, &vec![b'\n'; INVOCATION_BYTES_MAX + 7])]);
+        assert_eq!(lines.len(), INVOCATION_BYTES_MAX + 1);
+        assert!(lines.last().is_some_and(|(_, line)| line.starts_with("dropped 7 bytes")));
+        let escaped = heard(&[(Stream::Stdout, &[1; LINE_BYTES_MAX])]);
+        assert!(escaped[0].1.len() <= LINE_BYTES_MAX);
+    }
+}

@@ -13,6 +13,11 @@ use super::Way;
 /// The largest piece of a body that the host takes from a guest at once; with one more waiting, what a body may hold.
 const BODY_CHUNK_BYTES_MAX: usize = 64 * 1024;
 
+/// The same for later bodies of an invocation: as many as there are handles must not fill the host.
+const SMALL_CHUNK_BYTES_MAX: usize = 4 * 1024;
+/// How many bodies of an invocation get the large chunks.
+const LARGE_BODIES: u32 = 64;
+
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error>> + Send>;
 
@@ -46,8 +51,10 @@ impl WasiHttpHooks for Way {
         })
     }
 
+    /// Asked once for each body a guest makes.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_CHUNK_BYTES_MAX
+        self.bodies = self.bodies.saturating_add(1);
+        if self.bodies <= LARGE_BODIES { BODY_CHUNK_BYTES_MAX } else { SMALL_CHUNK_BYTES_MAX }
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {

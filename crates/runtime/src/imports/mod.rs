@@ -1,6 +1,7 @@
 //! What guests may import, and how each import leaves through [`Dispatch`].
 
 mod config;
+mod fields;
 mod http_outgoing;
 mod keyvalue;
 mod logging;
@@ -18,6 +19,7 @@ pub(crate) fn linker(kind: EngineKind, engine: &Engine) -> wasmtime::Result<Link
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    fields::add_to_linker(&mut linker)?;
     if kind == EngineKind::Wasip3 {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;

@@ -13,18 +13,21 @@ pub(crate) struct Way {
     pub(crate) call: CallContext,
     /// The link that imports use.
     pub(crate) link: LinkName,
+    /// Bodies the guest has made while serving this call.
+    pub(super) bodies: u32,
     output: Arc<Output>,
 }
 
 impl Way {
     pub(crate) fn new(dispatch: Arc<dyn Dispatch>, call: CallContext, output: Arc<Output>) -> Self {
-        Self { dispatch, call, link: LinkName::default(), output }
+        Self { dispatch, call, link: LinkName::default(), bodies: 0, output }
     }
 
     /// Turns to the next call.
     pub(crate) fn begin(&mut self, call: CallContext) {
         self.output.begin(call.id);
         self.call = call;
+        self.bodies = 0;
     }
 
     /// A line in the guest's log.

@@ -125,8 +125,7 @@ async fn traps_name_the_invocation_and_their_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn leaked_handles_end_at_their_limit() {
     let runtime = runtime();
-    let limits = Limits { handles: 10_000, ..Limits::default() };
-    let actor = start(&runtime, "misbehave", &World::new(), |spec| spec.limits = limits).await;
+    let actor = start(&runtime, "misbehave", &World::new(), |_| ()).await;
     let error = fails(&actor, "/leak").await;
     assert_eq!(error.code, ErrorCode::Trap);
     assert!(error.reason.contains("10000 host handles"), "{error}");
@@ -197,4 +196,25 @@ async fn a_body_that_nobody_reads_holds_little() {
     assert!(first.len() <= 64 * 1024);
     drop(body);
     until("the guest ends", || actor.stats().cancelled == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn header_fields_end_at_their_limit() {
+    let runtime = runtime();
+    let limits = Limits { headers_total_bytes: 100, ..Limits::default() };
+    let hello = start(&runtime, "hello", &World::new(), |spec| spec.limits = limits).await;
+    let error = fails(&hello, "/").await;
+    assert_eq!(error.code, ErrorCode::Trap);
+    assert!(error.reason.contains("header fields"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_wants_no_body_is_not_gone() {
+    let runtime = runtime();
+    let actor = start(&runtime, "misbehave", &World::new(), |_| ()).await;
+    let mut head = request("/early?n=3&ms=20", empty());
+    *head.method_mut() = http::Method::HEAD;
+    drop(actor.handle(call(Duration::from_secs(20)), head).await.unwrap());
+    until("the guest ends", || actor.stats().in_flight == 0).await;
+    assert_eq!((actor.stats().ok, actor.stats().cancelled), (1, 0));
 }

@@ -1,5 +1,6 @@
 //! `wasi:keyvalue@0.2.0-draft2`: text cursors, signed increments, compare-and-swap.
 
+use bytes::Bytes;
 use lattice_contracts::keyvalue::{KeyvalueError, Versioned};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -156,6 +157,7 @@ impl atomics::Host for Guest {
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
         let Cas { bucket, key, seen } = self.table().delete(cas)?;
+        self.limiter.release(size(&seen));
         let bound = bound(self, "atomics");
         let swapped = async {
             let bound = bound?;
@@ -169,7 +171,10 @@ impl atomics::Host for Guest {
         .await;
         Ok(match swapped {
             Ok(None) => Ok(()),
-            Ok(Some(seen)) => Err(CasError::CasFailed(self.table().push(Cas { bucket, key, seen })?)),
+            Ok(Some(seen)) => match keep(self, bucket, key, seen)? {
+                Ok(cas) => Err(CasError::CasFailed(cas)),
+                Err(error) => Err(CasError::StoreError(error)),
+            },
             Err(error) => Err(CasError::StoreError(KeyvalueError::into(error))),
         })
     }
@@ -189,7 +194,7 @@ impl atomics::HostCas for Guest {
         }
         .await;
         Ok(match seen {
-            Ok(seen) => Ok(self.table().push(Cas { bucket, key, seen })?),
+            Ok(seen) => keep(self, bucket, key, seen)?,
             Err(error) => Err(error.into()),
         })
     }
@@ -199,7 +204,8 @@ impl atomics::HostCas for Guest {
     }
 
     async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
-        self.table().delete(cas)?;
+        let cas = self.table().delete(cas)?;
+        self.limiter.release(size(&cas.seen));
         Ok(())
     }
 }
@@ -238,6 +244,23 @@ impl batch::Host for Guest {
         let bound = bound(self, "batch");
         Ok(async { Ok(super::delete_many(&bound?, &bucket, keys).await?) }.await)
     }
+}
+
+/// A handle on what was seen. The host holds the value for as long, so it counts as the guest's memory.
+fn keep(
+    guest: &mut Guest,
+    bucket: String,
+    key: String,
+    seen: Versioned,
+) -> wasmtime::Result<Result<Resource<Cas>>> {
+    if !guest.limiter.hold(size(&seen)) {
+        return Ok(Err(Error::Other("the actor holds more values than its memory limit allows".to_owned())));
+    }
+    Ok(Ok(guest.table().push(Cas { bucket, key, seen })?))
+}
+
+fn size(seen: &Versioned) -> usize {
+    seen.value.as_ref().map_or(0, Bytes::len)
 }
 
 fn name(guest: &mut Guest, bucket: &Resource<Bucket>) -> wasmtime::Result<String> {
