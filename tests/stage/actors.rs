@@ -9,6 +9,21 @@ use std::{
 use lattice_claims::{KeyKind, KeyPair, SignActor, sign_actor};
 use lattice_testkit::actor_file;
 
+/// The unsigned bytes of an example actor.
+///
+/// # Panics
+/// If it is not built.
+#[must_use]
+pub fn wasm_of(name: &str) -> Vec<u8> {
+    fs::read(actor_file(name).expect("the example actors are built")).expect("the actor can be read")
+}
+
+/// Unix seconds.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// An account that signs, and the folder it signs into.
 pub struct Signer {
     account: KeyPair,
@@ -34,8 +49,7 @@ impl Signer {
     /// If the actor is not built, or the file cannot be written.
     #[must_use]
     pub fn example(&self, name: &str) -> PathBuf {
-        let wasm =
-            fs::read(actor_file(name).expect("the example actors are built")).expect("the actor can be read");
+        let wasm = wasm_of(name);
         let terms = SignActor { name: Some(name.to_owned()), ..SignActor::default() };
         self.signed(&format!("{name}_s.wasm"), &wasm, &terms)
     }
@@ -46,9 +60,17 @@ impl Signer {
     /// If they cannot be signed, or the file cannot be written.
     #[must_use]
     pub fn signed(&self, file: &str, wasm: &[u8], terms: &SignActor) -> PathBuf {
+        self.signed_at(file, wasm, terms, now())
+    }
+
+    /// As [`Signer::signed`], by a clock that shows `at`, in unix seconds.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn signed_at(&self, file: &str, wasm: &[u8], terms: &SignActor, at: u64) -> PathBuf {
         let module = KeyPair::generate(KeyKind::Module);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let signed = sign_actor(wasm, terms, &self.account, module.public_key(), now)
+        let signed = sign_actor(wasm, terms, &self.account, module.public_key(), at)
             .expect("the bytes can be signed");
         self.file(file, &signed)
     }

@@ -89,11 +89,16 @@ impl Stage {
     ) -> Result<(), String> {
         let id: ActorId = id.parse().expect("an actor id");
         let command = ScaleComponentCommand::new(id, image.display().to_string(), concurrency);
-        self.client
-            .scale_component_and_wait(host, &command, WITHIN)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string())
+        self.scale(host, &command).await
+    }
+
+    /// Starts an actor with whatever else a command may ask for, and waits for the event that says how it went.
+    ///
+    /// # Errors
+    /// The text of the refusal or of the failure.
+    pub async fn scale(&self, host: &HostId, command: &ScaleComponentCommand) -> Result<(), String> {
+        let scaled = self.client.scale_component_and_wait(host, command, WITHIN).await;
+        scaled.map(drop).map_err(|error| error.to_string())
     }
 
     /// Starts a provider and waits for the event that says how it went.
@@ -137,15 +142,60 @@ impl Stage {
     /// # Panics
     /// If any of it does not start.
     pub async fn serving(&self, flags: &[&str], actor: &str, concurrency: u32) -> (Host, HostId, String) {
+        let image = self.signer.example(actor).display().to_string();
+        let command = ScaleComponentCommand::new(actor.parse().expect("an actor id"), image, concurrency);
+        self.serving_as(flags, &command).await
+    }
+
+    /// As [`Stage::serving`], with whatever else a command may ask for.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn serving_as(
+        &self,
+        flags: &[&str],
+        command: &ScaleComponentCommand,
+    ) -> (Host, HostId, String) {
         let (host, id) = self.host(flags).await;
         let address = format!("127.0.0.1:{}", free_port().expect("a free port"));
         self.start_provider(&id, "http", "builtin://http-server").await.expect("the server starts");
-        self.start_actor(&id, actor, &self.signer.example(actor), concurrency)
-            .await
-            .expect("the actor starts");
+        self.scale(&id, command).await.expect("the actor starts");
+        let actor = command.component_id.as_str();
         self.link("http", actor, "wasi:http", &[("address", &address)]).await;
         self.until_link(&id, "http", actor, |state| *state == State::Ready).await;
         (host, id, address)
+    }
+
+    /// One more actor behind the server `http` of [`Stage::serving`], on a path of its own.
+    ///
+    /// # Panics
+    /// If any of it does not start.
+    pub async fn beside(&self, host: &HostId, actor: &str, address: &str, path: &str) {
+        self.start_actor(host, actor, &self.signer.example(actor), 10).await.expect("the actor starts");
+        self.link("http", actor, "wasi:http", &[("address", address), ("path", path)]).await;
+        self.until_link(host, "http", actor, |state| *state == State::Ready).await;
+    }
+
+    /// Waits until no call of an actor is under way or waits for its turn.
+    ///
+    /// # Panics
+    /// If there always is one: a permit leaked.
+    pub async fn until_idle(&self, host: &HostId, actor: &str) {
+        self.until_load(host, actor, |in_flight, waiting| (in_flight, waiting) == (0, 0)).await;
+    }
+
+    /// Waits until the calls of an actor that are under way, and those that wait, are as wanted.
+    ///
+    /// # Panics
+    /// If they never are; with the last inventory.
+    pub async fn until_load(&self, host: &HostId, actor: &str, wanted: impl Fn(u64, u64) -> bool) {
+        self.until(host, |inventory| {
+            let mut found = inventory.components.iter().filter(|component| component.id.as_str() == actor);
+            found.any(|component| {
+                component.in_flight.zip(component.waiting).is_some_and(|(busy, waits)| wanted(busy, waits))
+            })
+        })
+        .await;
     }
 
     /// Waits until a link's state is as wanted.

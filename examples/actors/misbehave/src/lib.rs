@@ -1,10 +1,13 @@
 //! Does on request what an actor should not do, so that tests can show that a host and its other actors stay unharmed.
 //!
 //! The path chooses: `/loop`, `/memory`, `/trap`, `/recurse`, `/print`, `/sleep?ms=`, `/leak?n=`, `/count` (reads the
-//! request body), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`, `/panic-after-head`; `/` behaves.
+//! request body), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`, `/panic-after-head`, `/instance` (how many requests
+//! this instance has answered so); `/` behaves.
 
 mod exhaust;
 mod stream;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actor_http::{query_value, respond, split_target};
 use wasip2::exports::http::incoming_handler::Guest;
@@ -14,6 +17,9 @@ wasip2::http::proxy::export!(Misbehave);
 
 struct Misbehave;
 
+/// What an instance remembers: a fresh one starts at nothing.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
 impl Guest for Misbehave {
     fn handle(request: IncomingRequest, response_out: ResponseOutparam) {
         let (path, query) = split_target(&request);
@@ -21,6 +27,7 @@ impl Guest for Misbehave {
             |key, default: u64| query_value(&query, key).and_then(|n| n.parse().ok()).unwrap_or(default);
         let answer = match path.as_str() {
             "/" => "ok\n".to_owned(),
+            "/instance" => format!("{}\n", ANSWERED.fetch_add(1, Ordering::Relaxed) + 1),
             "/loop" => exhaust::spin(),
             "/memory" => exhaust::memory(),
             "/trap" => panic!("asked to trap"),
