@@ -6,10 +6,13 @@ use lattice_control_interface::{
     ComponentDescription, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     ScaleComponentCommand,
 };
-use lattice_core::HostId;
+use lattice_core::{EntityId, HostId};
 use lattice_manifest::{Actor, Limits};
 
-use super::reply::{Did, Item};
+use super::{
+    belongs_to,
+    reply::{Did, Item},
+};
 use crate::{
     failure::Outcome,
     lattice::{Session, all_inventories, failed},
@@ -20,6 +23,7 @@ use crate::{
 pub(super) async fn run(
     session: &Session,
     out: &Output,
+    app: &EntityId,
     actor: &Actor,
     patience: Duration,
 ) -> Outcome<Vec<Item>> {
@@ -35,7 +39,8 @@ pub(super) async fn run(
     }
     let mut items = Vec::new();
     for (host, running) in places.into_iter().take(wanted) {
-        let command = command(actor);
+        let mut command = command(actor);
+        command.annotations = Some(belongs_to(app));
         let did = match running {
             Some(running) if is_same(running, &command) => {
                 items.push(Item::on(actor.id.as_str(), Did::Unchanged, host));

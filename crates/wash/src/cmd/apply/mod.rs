@@ -6,7 +6,8 @@ mod settle;
 
 use std::{path::PathBuf, time::Duration};
 
-use lattice_control_interface::{ProviderDescription, StartProviderCommand};
+use lattice_control_interface::{Annotations, ProviderDescription, StartProviderCommand};
+use lattice_core::EntityId;
 use lattice_manifest::{Plan, Provider};
 
 use crate::{
@@ -51,12 +52,12 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     configs(&session, plan, &mut applied).await?;
     for provider in &plan.providers {
         progress.set(format!("provider {}", provider.id));
-        let item = start_provider(&session, provider, patience).await?;
+        let item = start_provider(&session, manifest.app(), provider, patience).await?;
         applied.providers.push(item);
     }
     for actor in &plan.actors {
         progress.set(format!("actor {}", actor.id));
-        let items = actors::run(&session, out, actor, patience).await?;
+        let items = actors::run(&session, out, manifest.app(), actor, patience).await?;
         applied.actors.extend(items);
     }
     links(&session, plan, &mut applied).await?;
@@ -89,7 +90,12 @@ async fn configs(session: &Session, plan: &Plan, applied: &mut Applied) -> Outco
 }
 
 /// Starts a provider, unless it runs somewhere already.
-async fn start_provider(session: &Session, provider: &Provider, patience: Duration) -> Outcome<Item> {
+async fn start_provider(
+    session: &Session,
+    app: &EntityId,
+    provider: &Provider,
+    patience: Duration,
+) -> Outcome<Item> {
     let inventories = all_inventories(session).await?;
     let image = provider.image.to_string();
     let runs = inventories.iter().find_map(|host| {
@@ -112,12 +118,18 @@ async fn start_provider(session: &Session, provider: &Provider, patience: Durati
         };
     let mut command = StartProviderCommand::new(provider.id.clone(), image);
     command.config = provider.config.clone();
+    command.annotations = Some(belongs_to(app));
     session
         .client
         .start_provider_and_wait(&host, &command, patience)
         .await
         .map_err(|error| failed(error).context(format!("cannot start provider {}", provider.id)))?;
     Ok(Item::on(provider.id.as_str(), did, host))
+}
+
+/// The annotation by which tools, hosts with a manifest among them, tell the app of what runs.
+fn belongs_to(app: &EntityId) -> Annotations {
+    Annotations::from([("wasmcloud.dev/appspec".to_owned(), app.to_string())])
 }
 
 /// Whether what runs is what is wanted. Hosts of v1 do not tell configurations; what they run is left alone.
