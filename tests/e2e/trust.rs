@@ -1,0 +1,155 @@
+//! What a host starts, and what it refuses: every refusal says which and what mends it, in the event, in the
+//! inventory and to whoever asked.
+
+use std::{path::PathBuf, time::Duration};
+
+use lattice_claims::SignActor;
+use lattice_control_interface::{
+    ScaleComponentCommand,
+    events::{ComponentScaleFailed, EventData as _},
+};
+use lattice_core::{EventName, HostId, LatticeName, State};
+use lattice_nats::EventStream;
+use lattice_tests::{Signer, Stage, now, wasm_of};
+
+const HOUR: u64 = 3600;
+
+/// Asks for a start that has to fail; the reason, which is everywhere the same.
+async fn refused(stage: &Stage, host: &HostId, actor: &str, image: &PathBuf) -> String {
+    let names = [EventName::ComponentScaleFailed];
+    let mut events =
+        EventStream::subscribe(&stage.connection, &LatticeName::default(), &names).await.unwrap();
+    let id: lattice_core::ActorId = actor.parse().unwrap();
+    let command = ScaleComponentCommand::new(id.clone(), image.display().to_string(), 3);
+    stage.client.scale_component(host, &command).await.unwrap();
+    let failed = events
+        .wait_for(Duration::from_secs(30), |event| {
+            ComponentScaleFailed::read(event).filter(|failed| failed.component_id == id)
+        })
+        .await
+        .unwrap();
+    assert_eq!((&failed.host_id, failed.max_instances), (host, 3));
+    let inventory = stage.client.get_host_inventory(host).await.unwrap();
+    let shown = inventory.components.iter().find(|component| component.id == id).unwrap();
+    assert_eq!(shown.state(), Some(State::Failed(failed.error.clone())));
+    assert_eq!(shown.max_instances, 0, "what does not run has no instances");
+    failed.error
+}
+
+/// The signed actor with `from` in its data turned into `to`: well-formed as before, and not what was signed.
+fn altered(signed: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = signed.windows(from.len()).position(|window| window == from).expect("the text is in the actor");
+    let mut altered = signed.to_vec();
+    altered[at..at + to.len()].copy_from_slice(to);
+    altered
+}
+
+/// One bit in the middle, which is code.
+fn flipped(signed: &[u8]) -> Vec<u8> {
+    let mut flipped = signed.to_vec();
+    flipped[signed.len() / 2] ^= 1;
+    flipped
+}
+
+fn terms() -> SignActor {
+    SignActor { name: Some("hello".to_owned()), ..SignActor::default() }
+}
+
+#[tokio::test]
+async fn what_is_not_signed_well_does_not_start() {
+    let stage = Stage::set().await;
+    let (_host, id) = stage.host(&[]).await;
+    let (signer, wasm) = (&stage.signer, wasm_of("hello"));
+    let good = std::fs::read(signer.example("hello")).unwrap();
+    let stranger = Signer::new(stage.folder());
+    let expired = SignActor { expires: Some(now() - HOUR), ..terms() };
+    let early = SignActor { not_before: Some(now() + HOUR), ..terms() };
+    let (sign, trust) = ("wash claims sign FILE --name NAME", format!("--trust {}", stranger.account()));
+    for (actor, image, which, remedy) in [
+        ("unsigned", signer.file("u.wasm", &wasm), "it is not signed", sign),
+        (
+            "data-changed",
+            signer.file("d.wasm", &altered(&good, b"Hello from", b"Jello")),
+            "changed after it was signed",
+            sign,
+        ),
+        ("code-changed", signer.file("c.wasm", &flipped(&good)), "changed after it was signed", sign),
+        ("stranger", stranger.signed("s.wasm", &wasm, &terms()), "is not trusted here", &trust),
+        (
+            "expired",
+            signer.signed_at("e.wasm", &wasm, &expired, now() - 2 * HOUR),
+            "its signature expired at",
+            "--expires",
+        ),
+        ("early", signer.signed("n.wasm", &wasm, &early), "its signature is valid from", "without --nbf"),
+    ] {
+        let reason = refused(&stage, &id, actor, &image).await;
+        assert!(reason.contains(which) && reason.contains(remedy), "{actor}: {reason}");
+        assert!(reason.contains(&image.display().to_string()), "{actor}: {reason}");
+        // Whoever asked by `wash` is told the same, and by exit code.
+        let said = stage.wash(&["start", "actor", &image.display().to_string(), actor]).await;
+        assert_eq!(said.code, 1, "{}", said.text);
+        assert!(said.text.contains(which), "{actor}: {}", said.text);
+    }
+    // A name that failed is not spoilt: a good image under it starts.
+    stage.start_actor(&id, "unsigned", &signer.example("hello"), 1).await.unwrap();
+    let ready = stage.until(&id, |inventory| inventory.components.iter().any(|c| c.max_instances == 1)).await;
+    let started = ready.components.iter().find(|component| component.id.as_str() == "unsigned").unwrap();
+    assert_eq!(started.state(), Some(State::Ready));
+    assert_eq!((started.signed, started.issuer.as_deref()), (Some(true), Some(signer.account())));
+}
+
+#[tokio::test]
+async fn a_clock_set_back_stops_no_actor() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "echo", 1).await;
+    let future = stage.signer.signed_at("future.wasm", &wasm_of("hello"), &terms(), now() + HOUR);
+    stage.start_actor(&id, "hello", &future, 1).await.unwrap();
+    stage.link("http", "hello", "wasi:http", &[("address", &address), ("path", "/hello")]).await;
+    stage.until_link(&id, "http", "hello", |state| *state == State::Ready).await;
+    assert_eq!(stage.http.get(&format!("http://{address}/hello")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn unsigned_actors_start_only_where_that_is_allowed_and_shown() {
+    let stage = Stage::set().await;
+    let (_host, id) = stage.host(&["--allow-unsigned"]).await;
+    let signer = &stage.signer;
+    let wasm = wasm_of("hello");
+    stage.start_actor(&id, "hello", &signer.file("u.wasm", &wasm), 1).await.unwrap();
+    let inventory = stage.client.get_host_inventory(&id).await.unwrap();
+    assert_eq!(inventory.components[0].signed, Some(false));
+    assert_eq!(inventory.components[0].issuer, None);
+
+    // Every look at the host shows what it allows.
+    let notice = "unsigned actors are allowed on this host of lattice default (--allow-unsigned)";
+    assert_eq!(inventory.status, [notice]);
+    assert_eq!(stage.hosts().await[0].notices, [notice]);
+    for look in [&["get", "hosts"][..], &["ctl", "get", "hosts"], &["get", "inventory"]] {
+        let said = stage.wash(look).await;
+        assert!(said.code == 0 && said.text.contains(notice), "{look:?}: {}", said.text);
+    }
+
+    // Bad signatures are no missing signatures.
+    let good = std::fs::read(signer.example("hello")).unwrap();
+    let reason = refused(&stage, &id, "code-changed", &signer.file("c.wasm", &flipped(&good))).await;
+    assert!(reason.contains("changed after it was signed"), "{reason}");
+    let stranger = Signer::new(stage.folder()).signed("s.wasm", &wasm, &terms());
+    let reason = refused(&stage, &id, "stranger", &stranger).await;
+    assert!(reason.contains("is not trusted here"), "{reason}");
+    let expired = SignActor { expires: Some(now() - HOUR), ..terms() };
+    let expired = signer.signed_at("e.wasm", &wasm, &expired, now() - 2 * HOUR);
+    let reason = refused(&stage, &id, "expired", &expired).await;
+    assert!(reason.contains("its signature expired at"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_host_that_trusts_nobody_says_so_and_starts_nothing() {
+    let stage = Stage::set().await;
+    let cache = stage.folder().join("cache");
+    let (_host, id) = stage.host_with(vec!["--cache-dir".into(), cache.into()]).await;
+    let reason = refused(&stage, &id, "hello", &stage.signer.example("hello")).await;
+    assert!(reason.contains(&format!("--trust {}", stage.signer.account())), "{reason}");
+    let notice = "no issuer is trusted, so no actor will start; name one with --trust ACCOUNT";
+    assert_eq!(stage.hosts().await[0].notices, [notice]);
+}
