@@ -170,13 +170,14 @@ impl Incoming for Actor {
                 "the request names no host: it has neither an absolute URI nor a well-formed host header";
             return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
         }
+        // Taken before the permit, so that draining waits for every call that may still get one.
+        let token = inner.tasks.token();
         let permit = match inner.permits.acquire(call.deadline).await {
             Ok(permit) => permit,
             Err(why) => return Err(self.refuse(why, &call)),
         };
         let method = request.method().clone();
         let (sender, head) = oneshot::channel();
-        let token = inner.tasks.token();
         let running = Running::new(inner, permit, token, call, request.map(incoming_body), sender);
         running.answer(&method, head).await.map_err(|failure| failure.error)
     }

@@ -12,7 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use lattice_contracts::http::{Body, BodyError, empty, full};
 use lattice_core::{ActorId, CallError, ErrorCode, Hop};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
 
 use crate::engine::EngineKind;
@@ -20,9 +20,10 @@ use crate::engine::EngineKind;
 /// Says that the client has what it wanted, so that its going away breaks nothing off.
 pub(crate) struct Satisfied;
 
-/// The guest's side of a body: where it tells of a failure, and learns that nobody reads on.
+/// The guest's side of a body: where it tells how it ended, and learns that nobody reads on.
 pub(crate) struct GuestSide {
-    pub(crate) failure: oneshot::Sender<CallError>,
+    /// Dropped without a word, it tells of a failure of the runtime's own.
+    pub(crate) end: oneshot::Sender<Result<(), CallError>>,
     pub(crate) client: oneshot::Receiver<Satisfied>,
 }
 
@@ -33,7 +34,9 @@ struct Streamed {
     inner: HyperOutgoingBody,
     actor: ActorId,
     kind: EngineKind,
-    failure: oneshot::Receiver<CallError>,
+    guest: oneshot::Receiver<Result<(), CallError>>,
+    /// The guest has ended, and well.
+    guest_ended: bool,
     /// Bytes still to come, where the head says how many.
     left: Option<u64>,
     ended: bool,
@@ -50,17 +53,25 @@ pub(crate) fn streamed(
     headers: &HeaderMap,
     inner: HyperOutgoingBody,
 ) -> (Body, GuestSide) {
-    let (failed, failure) = oneshot::channel();
+    let (end, guest) = oneshot::channel();
     let (client, gone) = oneshot::channel();
     let left = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut body =
-        Streamed { inner, actor: actor.clone(), kind, failure, client: Some(client), left, ended: false };
+    let mut body = Streamed {
+        inner,
+        actor: actor.clone(),
+        kind,
+        guest,
+        guest_ended: false,
+        client: Some(client),
+        left,
+        ended: false,
+    };
     let bodiless = *method == Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::RESET_CONTENT);
     if bodiless || left == Some(0) {
         body.satisfied();
     }
-    (body.boxed_unsync(), GuestSide { failure: failed, client: gone })
+    (body.boxed_unsync(), GuestSide { end, client: gone })
 }
 
 impl Streamed {
@@ -71,27 +82,49 @@ impl Streamed {
         }
     }
 
+    /// What the guest has told of its end so far; nothing is well.
+    fn told(&mut self) -> Result<(), CallError> {
+        if self.guest_ended {
+            return Ok(());
+        }
+        match self.guest.try_recv() {
+            Ok(end) => end,
+            Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Closed) => Err(self.runtime_failed()),
+        }
+    }
+
     /// Looks whether the guest has ended, when there is nothing to read.
     fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.failure.is_terminated() {
-            return Poll::Pending;
-        }
-        match std::task::ready!(Pin::new(&mut self.failure).poll(cx)) {
-            Ok(failure) => self.fail(failure),
-            // It has ended well, perhaps having written more just before.
-            Err(_ended) => match Pin::new(&mut self.inner).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
-                Poll::Ready(Some(Err(error))) => {
-                    let error = gave_up(&self.actor, &error);
-                    self.fail(error)
+        if !self.guest_ended {
+            match std::task::ready!(Pin::new(&mut self.guest).poll(cx)) {
+                Ok(Ok(())) => self.guest_ended = true,
+                Ok(Err(failure)) => return self.fail(failure),
+                Err(_closed) => {
+                    let failure = self.runtime_failed();
+                    return self.fail(failure);
                 }
-                Poll::Ready(None) => self.end(),
-                // An instance of WASI 0.2 that is kept may hold a body open that it forgot to finish. One of 0.3 is gone
-                // by now, so its body comes to an end of its own.
-                Poll::Pending if self.kind == EngineKind::Main => self.end(),
-                Poll::Pending => Poll::Pending,
-            },
+            }
         }
+        // It may have written more just before.
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Err(error))) => {
+                let error = gave_up(&self.actor, &error);
+                self.fail(error)
+            }
+            Poll::Ready(None) => self.end(),
+            // An instance of WASI 0.2 that is kept may hold a body open that it forgot to finish. One of 0.3 is gone by
+            // now, so its body comes to an end of its own.
+            Poll::Pending if self.kind == EngineKind::Main => self.end(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn runtime_failed(&self) -> CallError {
+        let reason =
+            "the runtime failed while the actor made its response body; the host's log has the cause";
+        CallError::new(Hop::Actor(self.actor.clone()), ErrorCode::Trap, reason)
     }
 
     fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -129,13 +162,13 @@ impl http_body::Body for Streamed {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                let error = self.failure.try_recv().unwrap_or_else(|_| gave_up(&self.actor, &error));
+                let error = self.told().err().unwrap_or_else(|| gave_up(&self.actor, &error));
                 self.fail(error)
             }
             // A store that is dropped ends its bodies as if they were complete. Whoever drops one because of a failure
             // tells of it first, so it is known here by now.
-            Poll::Ready(None) => match self.failure.try_recv() {
-                Ok(failure) if self.left != Some(0) => self.fail(failure),
+            Poll::Ready(None) => match self.told() {
+                Err(failure) if self.left != Some(0) => self.fail(failure),
                 _ => self.end(),
             },
             Poll::Pending => self.poll_guest(cx),

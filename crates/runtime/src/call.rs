@@ -10,14 +10,17 @@ use lattice_contracts::{CallContext, http::Response};
 use lattice_core::ErrorCode;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use wasmtime::Store;
 use wasmtime_wasi_http::{WasiBody, p2::body::HyperOutgoingBody};
 
 use crate::{
     actor::Inner,
     body::{self, GuestSide},
     failure::Failure,
+    guest::{Guest, Watch},
     handler::Head,
-    meter::Metered,
+    meter::{Metered, Panicked},
+    output::Output,
     permits::Permit,
     pool::Live,
     stats::Outcome,
@@ -27,15 +30,16 @@ use crate::{
 struct Ended {
     /// The instance, if its call ended well and it may be used again.
     live: Option<Live>,
-    /// The failure otherwise. The store is still there then, in `doomed`: the body must learn of the failure first.
+    /// The failure otherwise.
     failure: Option<Failure>,
-    doomed: Option<wasmtime::Store<crate::guest::Guest>>,
+    /// The store of a failed call, still there since the body must learn of the failure before the store ends it.
+    _doomed: Option<Store<Guest>>,
 }
 
 /// A call's place in the actor: permit, count, and what is said at its end, whatever the end.
 struct Seat {
     actor: Arc<Inner>,
-    output: Arc<crate::output::Output>,
+    output: Arc<Output>,
     outcome: Outcome,
     // Dropped last, in this order: who takes the permit over finds the call counted.
     _permit: Permit,
@@ -95,10 +99,16 @@ impl Running {
         };
         match step {
             Step::Ended(ended) => {
-                let head = head.try_recv().ok();
-                self.finish(ended, None).map_or(Ok(()), Err)?;
-                let response = actor.response(head)?;
-                Ok(response.map(|inner| body::finished(actor.id(), actor.engine.kind, inner)))
+                let mut ended = ended.unwrap_or_else(|Panicked| actor.panicked(&self.call));
+                let answer = match ended.failure.take() {
+                    Some(failure) => Err(failure),
+                    None => actor.response(head.try_recv().ok()),
+                };
+                self.seat.outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+                // The instance goes before the permit does, so that who takes the permit over finds room.
+                self.seat.actor.leave(ended);
+                drop(self);
+                Ok(answer?.map(|inner| body::finished(actor.id(), actor.engine.kind, inner)))
             }
             Step::Head(answer) => {
                 let (parts, inner) = match actor.response(answer) {
@@ -121,16 +131,18 @@ impl Running {
             }
             Step::Late => {
                 let late = actor.late(self.deadline, &self.call);
-                Err(self.end(late, None))
+                self.seat.outcome = late.outcome;
+                Err(late)
             }
-            Step::Killed => Err(self.end(actor.stopped(), None)),
+            Step::Killed => Err(actor.stopped()),
         }
     }
 
     /// Runs the rest of a guest whose head is out.
     async fn stream(mut self, side: GuestSide) {
         let actor = self.seat.actor.clone();
-        let GuestSide { failure, mut client } = side;
+        // Declared after the guest, so dropped before it: even a panic tells the body before the store ends it.
+        let GuestSide { end, mut client } = side;
         let mut watching = true;
         let late = tokio::time::sleep_until(self.deadline);
         tokio::pin!(late);
@@ -139,53 +151,28 @@ impl Running {
                 biased;
                 said = &mut client, if watching => match said {
                     Ok(body::Satisfied) => watching = false,
-                    Err(_gone) => {
-                        break Failure::new(actor.id(), Outcome::Cancelled, ErrorCode::Cancelled, "the client went away");
-                    }
+                    Err(_gone) => break actor.abandoned(),
                 },
                 ended = &mut self.guest => {
-                    self.finish(ended, Some(failure));
+                    let mut ended = ended.unwrap_or_else(|Panicked| actor.panicked(&self.call));
+                    let failure = ended.failure.take();
+                    self.seat.outcome = failure.as_ref().map_or(Outcome::Ok, |failure| failure.outcome);
+                    // Told first: the body of a dropped store looks complete. Nobody may be reading any more.
+                    let _ = end.send(failure.map_or(Ok(()), |failure| Err(failure.error)));
+                    actor.leave(ended);
                     return;
                 }
                 () = &mut late => break actor.late(self.deadline, &self.call),
                 () = actor.kill.cancelled() => break actor.stopped(),
             }
         };
-        self.end(failed, Some(failure));
-    }
-
-    /// The guest's future is done.
-    fn finish(
-        mut self,
-        ended: Ended,
-        tell: Option<oneshot::Sender<lattice_core::CallError>>,
-    ) -> Option<Failure> {
-        let Some(failure) = ended.failure else {
-            self.seat.outcome = Outcome::Ok;
-            if let Some(live) = ended.live {
-                self.seat.actor.give_back(live);
-            }
-            return None;
-        };
-        let failure = self.end(failure, tell);
-        // Only now: the body of a dropped store looks complete.
-        drop(ended.doomed);
-        Some(failure)
-    }
-
-    /// Ends the call with `failure`; the guest and its store go, if they are not gone yet.
-    fn end(mut self, failure: Failure, tell: Option<oneshot::Sender<lattice_core::CallError>>) -> Failure {
-        self.seat.outcome = failure.outcome;
-        if let Some(tell) = tell {
-            // Nobody may be reading any more.
-            let _ = tell.send(failure.error.clone());
-        }
-        failure
+        self.seat.outcome = failed.outcome;
+        let _ = end.send(Err(failed.error));
     }
 }
 
 enum Step {
-    Ended(Ended),
+    Ended(Result<Ended, Panicked>),
     Head(Option<Head>),
     Late,
     Killed,
@@ -198,7 +185,7 @@ impl Inner {
         call: &CallContext,
         request: http::Request<WasiBody>,
         head: oneshot::Sender<Head>,
-    ) -> (crate::guest::Watch, impl Future<Output = Ended> + Send + 'static) {
+    ) -> (Watch, impl Future<Output = Ended> + Send + 'static) {
         let (store, instance, watch, served) = match self.pool.take() {
             Some(Live { mut store, instance, watch, served }) => {
                 store.data_mut().begin(call.clone(), &self.kit.limits);
@@ -226,20 +213,23 @@ impl Inner {
             match ran {
                 Ok(instance) => {
                     let live = Some(Live { store, instance, watch: ours, served: served + 1 });
-                    Ended { live, failure: None, doomed: None }
+                    Ended { live, failure: None, _doomed: None }
                 }
                 Err(error) => {
                     let refused = store.data().limiter.refused();
                     let failure = Failure::of_guest(actor.id(), &call, &actor.kit.limits, refused, &error);
-                    Ended { live: None, failure: Some(failure), doomed: Some(store) }
+                    Ended { live: None, failure: Some(failure), _doomed: Some(store) }
                 }
             }
         };
         (watch, guest)
     }
 
-    fn give_back(&self, live: Live) {
-        self.pool.give(live, self.permits.size());
+    /// Keeps the instance of a call that ended well, if it may serve again; drops it otherwise.
+    fn leave(&self, ended: Ended) {
+        if let Some(live) = ended.live {
+            self.pool.give(live, self.permits.size());
+        }
     }
 
     /// What the guest answered.
@@ -259,6 +249,22 @@ impl Inner {
             format!("invocation {} was not done when its caller's time ran out", call.id)
         };
         Failure::new(self.id(), Outcome::Deadline, ErrorCode::Deadline, reason)
+    }
+
+    fn panicked(&self, call: &CallContext) -> Ended {
+        tracing::error!(actor = %self.id(), invocation = %call.id, "the host panicked while it served a guest");
+        let reason = format!("invocation {} met a defect of the host, whose log has the cause", call.id);
+        let failure = Failure::new(self.id(), Outcome::Failed, ErrorCode::Trap, reason);
+        Ended { live: None, failure: Some(failure), _doomed: None }
+    }
+
+    fn abandoned(&self) -> Failure {
+        Failure::new(
+            self.id(),
+            Outcome::Cancelled,
+            ErrorCode::Cancelled,
+            "nobody reads the response any more",
+        )
     }
 
     fn stopped(&self) -> Failure {

@@ -4,6 +4,7 @@
 //! whole, which over many short polls comes out right.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -59,7 +60,11 @@ impl Meter {
     }
 }
 
-/// A future whose polls are metered.
+/// Code of the host's panicked while it worked for the guest.
+#[derive(Debug)]
+pub(crate) struct Panicked;
+
+/// A future whose polls are metered, and whose panics end here: the panic hook has told of them by then.
 pub(crate) struct Metered<T> {
     future: Pin<Box<dyn Future<Output = T> + Send>>,
     meter: Arc<Meter>,
@@ -72,12 +77,16 @@ impl<T> Metered<T> {
 }
 
 impl<T> Future for Metered<T> {
-    type Output = T;
+    type Output = Result<T, Panicked>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.meter.enter();
-        let polled = self.future.as_mut().poll(cx);
+        // What the panic left half done is in the future, which is not polled again.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
         self.meter.leave();
-        polled
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_payload) => Poll::Ready(Err(Panicked)),
+        }
     }
 }

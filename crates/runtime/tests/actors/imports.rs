@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Arc, atomic::Ordering},
 };
 
 use lattice_contracts::logging::{Level, Stream};
 use tokio::task::JoinSet;
 
-use crate::support::{World, runtime, start, text, until, wasm};
+use crate::support::{World, get, runtime, start, text, until, wasm};
 
 async fn counts_exactly(name: &str, path: &'static str) {
     let runtime = runtime();
@@ -131,4 +132,16 @@ async fn requests_leave_over_the_link_or_not_at_all() {
     assert!(body.contains("HttpRequestDenied"), "{body}");
     // The code has no text; the log has.
     assert!(world.messages().iter().any(|line| line.contains("wash link put")), "{:?}", world.messages());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_the_host_s_ends_one_call() {
+    let runtime = runtime();
+    let config = BTreeMap::from([("panic".to_owned(), String::new())]);
+    let world = Arc::new(World { config, ..World::default() });
+    let probe = start(&runtime, "probe", &world, |spec| spec.reuse = NonZeroU32::MAX).await;
+    let error = get(&probe, "/config").await.unwrap_err();
+    assert!(error.reason.contains("defect of the host"), "{error}");
+    assert_eq!(text(&probe, "/").await.0, 200);
+    assert_eq!((probe.stats().failed, probe.stats().in_flight), (1, 0));
 }

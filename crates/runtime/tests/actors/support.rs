@@ -160,6 +160,7 @@ impl Dispatch for World {
     }
 
     fn config(&self) -> Arc<BTreeMap<String, String>> {
+        assert!(!self.config.contains_key("panic"), "asked to panic");
         Arc::new(self.config.clone())
     }
 
