@@ -26,8 +26,8 @@ pub struct HostArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "NATS")]
 pub(crate) struct NatsArgs {
-    /// Server to join, as nats://HOST:PORT; several joined by commas
-    #[arg(long, env = "WASMCLOUD_NATS_URL", value_name = "URL", conflicts_with_all = ["nats_host", "nats_port"])]
+    /// Server to join, as nats://HOST:PORT, several joined by commas; wins over host and port
+    #[arg(long, env = "WASMCLOUD_NATS_URL", value_name = "URL")]
     pub(crate) nats_url: Option<String>,
     /// Host name of the server
     #[arg(long, env = "WASMCLOUD_NATS_HOST", value_name = "HOST", default_value = "127.0.0.1")]

@@ -23,9 +23,9 @@ use crate::{lattice::Lattice, links::Router};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StartError {
-    #[error("image {image}: {source}; {}", source.remedy())]
+    #[error("image {image} cannot be fetched")]
     Fetch { image: String, source: Box<FetchError> },
-    #[error("image {image} is refused: {source}; {}", source.remedy())]
+    #[error("image {image} is refused")]
     Refused { image: String, source: Box<VerifyError> },
     #[error("config {name} does not exist; make it: wash config put {name} KEY=VALUE")]
     NoConfig { name: ConfigName },
@@ -33,15 +33,37 @@ pub(crate) enum StartError {
         "{image} is a provider that is part of the host, not an actor; start it: wash start provider {image} NAME"
     )]
     Builtin { image: String },
-    #[error("image {image}: {source}")]
+    #[error("image {image} cannot be run")]
     Prepare { image: String, source: PrepareError },
-    #[error("image {image}: {source}")]
+    #[error("image {image} cannot be run")]
     Link { image: String, source: LinkError },
     #[error("the check of {image} was cut short: {why}")]
     Broken { image: String, why: String },
 }
 
 impl StartError {
+    /// The whole story in one line: what happened, every cause, and what mends it.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let said = error.to_string();
+            // Some errors of libraries say their cause themselves.
+            if !text.contains(&said) {
+                text = format!("{text}: {said}");
+            }
+            cause = error.source();
+        }
+        match self {
+            StartError::Fetch { source, .. } => format!("{text}. {}", source.remedy()),
+            StartError::Refused { source, .. } => format!("{text}; {}", source.remedy()),
+            StartError::Link { source: LinkError::Limit { .. }, .. } => {
+                format!("{text}; start the host with more: wasmcloud --max-linear-memory-bytes BYTES")
+            }
+            _ => text,
+        }
+    }
+
     /// True if trying again later may help without anybody changing anything.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, StartError::Fetch { source, .. } if source.is_retryable())
@@ -111,7 +133,19 @@ impl Starter {
         if let Some(claims) = signature.claims() {
             self.lattice.put_claims(claims).await;
         }
-        Ok(Running { actor, signature, needs })
+        Ok(Running { actor, signature, needs, digest: artifact.digest })
+    }
+
+    /// True if the image of `spec` is there and has other bytes than those of `digest`.
+    pub(super) async fn means_other_bytes(&self, spec: &ActorSpec, digest: &str) -> bool {
+        match self.fetcher.fetch(&spec.image, Offline::UseCache).await {
+            Ok(artifact) => artifact.digest != digest,
+            // What runs goes on running; a start would say why it cannot be fetched.
+            Err(error) => {
+                warn!(actor = %spec.id, image = spec.image_text, %error, "cannot see whether the image has changed");
+                false
+            }
+        }
     }
 
     /// Hashing megabytes is no work for the threads that serve calls.

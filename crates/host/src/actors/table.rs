@@ -61,6 +61,8 @@ pub(crate) struct Running {
     pub(crate) actor: Arc<Actor>,
     pub(crate) signature: Signature,
     pub(crate) needs: Needs,
+    /// `sha256:` and the hash of its bytes.
+    pub(crate) digest: String,
 }
 
 #[derive(Clone)]

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{ActorSpec, Actors, StartError, Starter, table::Running};
+use super::{ActorSpec, ActorView, Actors, StartError, Starter, table::Running};
 use crate::{events::Events, supervisor::Tasks};
 
 /// Commands that may wait for one actor.
@@ -121,11 +121,17 @@ impl Shared {
                 self.stop(&view.spec, running).await;
                 Ok(())
             }
-            Some((view, running)) if view.spec.image_text == spec.image_text || !replace => {
+            Some((view, running)) if !replace || self.is_same(view, &running, &spec).await => {
                 self.resize(&view.spec, running, spec).await
             }
             Some((view, _)) => self.start(spec, Some(view.spec.clone())).await,
         }
+    }
+
+    /// True if `spec` means the bytes that run. A file or a tag may mean other bytes than it did when they were started.
+    async fn is_same(&self, view: &ActorView, running: &Running, spec: &ActorSpec) -> bool {
+        view.spec.image_text == spec.image_text
+            && !self.starter.means_other_bytes(spec, &running.digest).await
     }
 
     /// Starts an actor; where another image ran under the same id, calls go over to the new one and the old one drains.
@@ -142,13 +148,14 @@ impl Shared {
                 if let Some(old) = old {
                     old.actor.drain(Instant::now() + self.drain).await;
                 }
-                if let Some(before) = before {
+                // Under the same reference there is nothing that tools would take for gone.
+                if let Some(before) = before.filter(|before| before.image_text != spec.image_text) {
                     self.told_scaled(&ActorSpec { concurrency: 0, ..before }, None);
                 }
                 Ok(())
             }
             Err(error) => {
-                let reason = error.to_string();
+                let reason = error.told();
                 warn!(actor = %spec.id, image = %spec.image_text, reason, "actor did not start");
                 if before.is_none() {
                     self.table.show(spec.clone(), State::Failed(reason.clone()));
@@ -177,7 +184,7 @@ impl Shared {
                     }
                 }
                 Err(error) => {
-                    self.told_failed(&after, error.to_string());
+                    self.told_failed(&after, error.told());
                     return Err(Arc::new(error));
                 }
             }
