@@ -70,8 +70,8 @@ impl Signer {
     #[must_use]
     pub fn signed_at(&self, file: &str, wasm: &[u8], terms: &SignActor, at: u64) -> PathBuf {
         let module = KeyPair::generate(KeyKind::Module);
-        let signed = sign_actor(wasm, terms, &self.account, module.public_key(), at)
-            .expect("the bytes can be signed");
+        let signed =
+            sign_actor(wasm, terms, &self.account, module.public_key(), at).expect("the bytes can be signed");
         self.file(file, &signed)
     }
 

@@ -2,6 +2,12 @@
 
 mod actors;
 mod lattice;
+mod log;
+mod raw;
+mod shell;
 
-pub use actors::Signer;
+pub use actors::{Signer, now, wasm_of};
 pub use lattice::Stage;
+pub use log::{Line, lines};
+pub use raw::{RawEvent, RawEvents};
+pub use shell::Said;

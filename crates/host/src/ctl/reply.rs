@@ -40,5 +40,9 @@ pub(super) fn write<T: Serialize>(outcome: Outcome<T>) -> Option<Bytes> {
 /// Reads a command. An empty body reads as `{}`, as some v1 clients send none.
 pub(super) fn read<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, String> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // serde reads a struct from a list as well: `[]` would stop a host, whose command has no mandatory field.
+    if matches!(body.trim_ascii_start().first(), Some(first) if *first != b'{') {
+        return Err(format!("cannot read the {what} command: it is no JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| format!("cannot read the {what} command: {error}"))
 }
