@@ -4,4 +4,6 @@
 
 mod control;
 mod first_light;
+mod limits;
+mod states;
 mod trust;
