@@ -151,6 +151,7 @@ fn describe_actor(view: &ActorView, states: &States) -> ComponentDescription {
         limits: limits(&spec.limits),
         state: None,
         reason: None,
+        digest: view.running.as_ref().map(|running| running.digest.clone()),
         signed: view.running.as_ref().map(|running| running.signature.claims().is_some()),
         issuer: claims.map(|claims| claims.issuer.clone()),
         reuse: Some(spec.reuse),

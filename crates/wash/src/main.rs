@@ -3,6 +3,11 @@
 //! It reads arguments, does one thing, says what it did and what to do next, and ends with an exit code that scripts can
 //! tell apart ([`exit::Exit`]). It links neither the host nor the runtime: where one is needed it starts `wasmcloud`.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "doc comments of arguments are their help, where [:TAG] means optional"
+)]
+
 mod cli;
 mod clock;
 mod cmd;

@@ -37,6 +37,9 @@ pub struct ComponentDescription {
     /// Limits as requested; `null` without. See [`LIMIT_MEMORY_BYTES`] and [`LIMIT_EXECUTION_TIME_S`].
     #[serde(default)]
     pub limits: Option<BTreeMap<String, String>>,
+    /// Ours: `sha256:` and the hash of the image's bytes, where it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Ours: the word of its state; see [`ComponentDescription::state`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,

@@ -6,7 +6,7 @@ use lattice_control_interface::{
     ComponentDescription, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     ScaleComponentCommand,
 };
-use lattice_core::{EntityId, HostId};
+use lattice_core::{EntityId, HostId, ImageRef};
 use lattice_manifest::{Actor, Limits};
 
 use super::{
@@ -42,7 +42,7 @@ pub(super) async fn run(
         let mut command = command(actor);
         command.annotations = Some(belongs_to(app));
         let did = match running {
-            Some(running) if is_same(running, &command) => {
+            Some(running) if is_same(running, &command) && is_fixed(&actor.image) => {
                 items.push(Item::on(actor.id.as_str(), Did::Unchanged, host));
                 continue;
             }
@@ -51,9 +51,26 @@ pub(super) async fn run(
         };
         let scaled = session.client.scale_component_and_wait(&host, &command, patience).await;
         scaled.map_err(|error| failed(error).context(format!("cannot start actor {}", actor.id)))?;
+        // The reference may have come to mean other bytes: the host looks, and its digest tells.
+        let did = match running.filter(|running| is_same(running, &command)) {
+            Some(before) if digest(session, &host, actor).await? == before.digest => Did::Unchanged,
+            _ => did,
+        };
         items.push(Item::on(actor.id.as_str(), did, host));
     }
     Ok(items)
+}
+
+/// What runs now, by its bytes.
+async fn digest(session: &Session, host: &HostId, actor: &Actor) -> Outcome<Option<String>> {
+    let inventory = session.client.get_host_inventory(host).await.map_err(failed)?;
+    let running = inventory.components.into_iter().find(|one| one.id == actor.id);
+    Ok(running.and_then(|running| running.digest))
+}
+
+/// Whether a reference can only ever mean the same bytes.
+fn is_fixed(image: &ImageRef) -> bool {
+    matches!(image, ImageRef::Oci(oci) if oci.digest.is_some())
 }
 
 /// Every host, those that run the actor first, then those with the fewest actors.

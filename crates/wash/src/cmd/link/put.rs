@@ -89,7 +89,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     if row.state.is_failed() {
         let text = format!("the link {} ({}) is put, and {}", row.ends(), row.contract(), row.state.text());
         return Err(Failure::say(Exit::Refused, text)
-            .help("it is tried again by itself; `wash link query` shows its state"));
+            .help("put it again with what is wrong put right; a cause that passes by itself, as a taken port, needs nothing"));
     }
     out.reply(&Linked { row })
 }

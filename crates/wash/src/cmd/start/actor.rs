@@ -132,6 +132,11 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let scaled = session.client.scale_component_and_wait(&host, &command, patience).await.map_err(failed)?;
     let (state, links) = settled(&session, &host, &id).await?;
     drop(progress);
+    if scaled.event.image_ref != command.component_ref {
+        let text = format!("actor {id} runs another image on host {host}: {}", scaled.event.image_ref);
+        return Err(Failure::say(Exit::Refused, text)
+            .help(format!("to replace it, add --allow-update; to keep both, give another id than {id}")));
+    }
     warn(out, &scaled.note);
     if state.is_failed() {
         return Err(Failure::say(Exit::Refused, format!("actor {id} on host {host}: {}", state.text())));
