@@ -407,6 +407,9 @@ async fn the_inventory_has_the_shape_of_v1_and_says_more() {
         assert!(is_right, "{key} in {inventory}");
         inventory.as_object_mut().unwrap().remove(key);
     }
+    let actor = inventory["components"][0].as_object_mut().unwrap();
+    let digest = actor.remove("digest").unwrap();
+    assert!(digest.as_str().is_some_and(|digest| digest.starts_with("sha256:")), "{digest}");
     let image = stage.folder().join("hello_s.wasm").display().to_string();
     assert_eq!(
         inventory,

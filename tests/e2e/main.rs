@@ -2,8 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod cache;
 mod control;
+mod counting;
 mod first_light;
+mod http_server;
+mod images;
 mod limits;
+mod manifest;
+mod overload;
+mod reuse;
+mod sandbox;
 mod states;
 mod trust;
+mod wash;

@@ -26,7 +26,10 @@ impl Said {
     /// If it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
+        // Notes for people, on standard error, may stand around it.
+        let (start, end) = (self.text.find('{'), self.text.rfind('}').map(|last| last + 1));
+        let json = &self.text[start.unwrap_or_default()..end.unwrap_or_default()];
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
     }
 }
 
