@@ -1,0 +1,77 @@
+//! Above its concurrency an actor's calls wait in a bounded queue, then are refused; no permit is ever lost.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use lattice_control_interface::ScaleComponentCommand;
+use lattice_tests::Stage;
+use tokio::task::JoinSet;
+
+/// Calls that may wait where an actor serves one at a time.
+const QUEUE: u64 = 64;
+
+#[tokio::test]
+async fn beyond_the_queue_calls_are_refused_and_clients_that_leave_make_room() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "misbehave", 1).await;
+    let url = |path: &str| format!("http://{address}{path}");
+
+    let mut clients = JoinSet::new();
+    for _ in 0..=QUEUE {
+        let (http, url) = (stage.http.clone(), url("/sleep?ms=20000"));
+        clients.spawn(async move { http.get(&url).await.map(|answer| answer.status) });
+    }
+    stage.until_load(&id, "misbehave", |busy, waiting| (busy, waiting) == (1, QUEUE)).await;
+    let began = Instant::now();
+    let refused = stage.http.get(&url("/")).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "a refusal does not wait");
+    assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("overloaded")));
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(refused.text().contains("all 1 permits are taken and 64 calls wait"), "{}", refused.text());
+
+    // They all leave, the one being served and those that wait: long before the guest would have answered, all is free.
+    clients.shutdown().await;
+    stage.until_idle(&id, "misbehave").await;
+    assert_eq!(stage.http.get(&url("/")).await.unwrap().status, 200);
+    assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn what_waits_is_served_in_its_turn() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "misbehave", 1).await;
+    let url = format!("http://{address}/sleep?ms=50");
+    let began = Instant::now();
+    let answers = join_all((0..10).map(|_| stage.http.get(&url))).await;
+    assert!(answers.into_iter().all(|answer| answer.unwrap().status == 200));
+    assert!(began.elapsed() >= Duration::from_millis(500), "one at a time");
+    // Another size takes effect at once, and nothing of the old one is left.
+    let resize = ScaleComponentCommand::new("misbehave".parse().unwrap(), "", 10);
+    stage.scale(&id, &resize).await.unwrap();
+    let url = format!("http://{address}/sleep?ms=1000");
+    let sleepers = join_all((0..10).map(|_| stage.http.get(&url)));
+    let all_at_once = stage.until_load(&id, "misbehave", |busy, waiting| (busy, waiting) == (10, 0));
+    let (answers, ()) = tokio::join!(sleepers, all_at_once);
+    assert!(answers.into_iter().all(|answer| answer.unwrap().status == 200));
+    stage.until_idle(&id, "misbehave").await;
+}
+
+#[tokio::test]
+async fn no_end_of_a_call_keeps_its_permit() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&["--max-execution-time-ms", "300"], "misbehave", 1).await;
+    let url = |path: &str| format!("http://{address}{path}");
+    for round in 0..5 {
+        for (path, status) in [("/trap", 500), ("/sleep?ms=20000", 504), ("/nothing", 404), ("/", 200)] {
+            assert_eq!(stage.http.get(&url(path)).await.unwrap().status, status, "{path}, round {round}");
+        }
+        // A body that breaks off, a client that goes in the middle of one, and one that never reads.
+        let _broken = stage.http.get(&url("/panic-after-head")).await;
+        drop(stage.http.open("GET", &url("/early?n=100&ms=50"), &[], "").await.unwrap());
+        let unread = stage.http.open("GET", &url("/big?bytes=50000000"), &[], "").await.unwrap();
+        // The actor's time ends what nobody reads.
+        stage.until_idle(&id, "misbehave").await;
+        drop(unread);
+    }
+    assert_eq!(stage.http.get(&url("/")).await.unwrap().status, 200);
+}
