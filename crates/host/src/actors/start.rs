@@ -133,7 +133,8 @@ impl Starter {
         if let Some(claims) = signature.claims() {
             self.lattice.put_claims(claims).await;
         }
-        Ok(Running { actor, signature, needs, digest: artifact.digest })
+        let was_cached = prepared.was_cached();
+        Ok(Running { actor, signature, needs, digest: artifact.digest, was_cached })
     }
 
     /// True if the image of `spec` is there and has other bytes than those of `digest`.

@@ -63,6 +63,8 @@ pub(crate) struct Running {
     pub(crate) needs: Needs,
     /// `sha256:` and the hash of its bytes.
     pub(crate) digest: String,
+    /// True where its code came from the cache on disk.
+    pub(crate) was_cached: bool,
 }
 
 #[derive(Clone)]

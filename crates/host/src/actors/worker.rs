@@ -142,8 +142,10 @@ impl Shared {
         match self.starter.start(&spec).await {
             Ok(running) => {
                 let claims = running.signature.claims().cloned();
+                let code = if running.was_cached { "cached" } else { "compiled" };
                 let old = self.table.install(spec.clone(), running);
-                info!(actor = %spec.id, image = %spec.image_text, concurrency = spec.concurrency, "actor started");
+                let (image, concurrency) = (&spec.image_text, spec.concurrency);
+                info!(actor = %spec.id, %image, concurrency, code, "actor started");
                 self.told_scaled(&spec, claims.as_ref());
                 if let Some(old) = old {
                     old.actor.drain(Instant::now() + self.drain).await;

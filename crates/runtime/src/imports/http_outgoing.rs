@@ -38,6 +38,7 @@ impl WasiHttpHooks for Way {
         };
         let limits = options.map(limits).unwrap_or_default();
         let request = request.map(outgoing_body);
+        let output = self.output.clone();
         Box::new(async move {
             let deadline = bound.call.deadline;
             let sent = bound.implementation.request(bound.call, request, limits);
@@ -45,7 +46,12 @@ impl WasiHttpHooks for Way {
                 Ok(Ok(response)) => {
                     Ok((response.map(incoming_body), Box::new(std::future::ready(Ok(()))) as Io))
                 }
-                Ok(Err(error)) => Err(from_outgoing(error)),
+                Ok(Err(error)) => {
+                    if !says_why(&error) {
+                        output.log(Level::Warn, "wasi:http", &error.to_string());
+                    }
+                    Err(from_outgoing(error))
+                }
                 Err(_) => Err(Error::HttpResponseTimeout),
             }
         })
@@ -84,6 +90,12 @@ pub(crate) fn incoming_body(body: Body) -> WasiBody {
         _ => Error::ConnectionTerminated,
     })
     .boxed_unsync()
+}
+
+/// True where the contract's code tells an actor's author all there is to know; the others go into the log.
+fn says_why(error: &OutgoingError) -> bool {
+    use OutgoingError::{Dns, Refused, Timeout};
+    matches!(error, Dns { .. } | Refused { .. } | Timeout { .. })
 }
 
 fn from_outgoing(error: OutgoingError) -> Error {

@@ -15,7 +15,7 @@ pub(crate) struct Way {
     pub(crate) link: LinkName,
     /// Bodies the guest has made while serving this call.
     pub(super) bodies: u32,
-    output: Arc<Output>,
+    pub(super) output: Arc<Output>,
 }
 
 impl Way {
