@@ -8,6 +8,7 @@ mod counting;
 mod first_light;
 mod http_server;
 mod images;
+mod keys;
 mod limits;
 mod manifest;
 mod overload;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use lattice_control_interface::HostInventory;
 use lattice_core::{HostId, State};
 use lattice_testkit::{Process, Registry, free_port};
 use lattice_tests::{Said, Stage};
@@ -84,9 +85,13 @@ async fn a_manifest_comes_true_also_when_its_image_comes_late() {
     // The registry is not reachable under the port of the manifest yet.
     let (late, web) = (free_port().unwrap(), free_port().unwrap());
     let _beside_the_manifest = stage.signer.example("echo");
+    let built = stage.signer.example("misbehave");
+    let not_yet = built.with_extension("not-yet");
+    std::fs::rename(&built, &not_yet).unwrap();
     let text = format!(
         "app: shop\nlabels: {{ zone: lab }}\nproviders:\n  - {{ name: http, image: 'builtin://http-server' }}\nactors:\n  \
-         - {{ name: hello, image: '{}', concurrency: 3 }}\n  - {{ name: echo, image: ./echo_s.wasm }}\nlinks:\n  \
+         - {{ name: hello, image: '{}', concurrency: 3 }}\n  - {{ name: echo, image: ./echo_s.wasm }}\n  \
+         - {{ name: built, image: ./misbehave_s.wasm }}\nlinks:\n  \
          - {{ from: http, to: hello, contract: wasi:http, config: {{ address: '127.0.0.1:{web}' }} }}\n  \
          - {{ from: http, to: echo, contract: wasi:http, config: {{ address: '127.0.0.1:{web}', path: /echo }} }}\n",
         image(late)
@@ -107,12 +112,16 @@ async fn a_manifest_comes_true_also_when_its_image_comes_late() {
         })
         .await;
 
+    std::fs::rename(&not_yet, &built).unwrap();
     let mut doors = JoinSet::new();
     doors.spawn(forward(late, own));
     stage.until_link(&id, "http", "hello", |state| *state == State::Ready).await;
     let answer = stage.http.get(&format!("http://127.0.0.1:{web}/")).await.unwrap();
     assert_eq!(answer.text(), "Hello from the lattice!\n");
-    let inventory = stage.until(&id, |inventory| inventory.components.len() == 2).await;
+    let all_run = |inventory: &HostInventory| {
+        inventory.components.iter().filter(|actor| actor.max_instances > 0).count() == 3
+    };
+    let inventory = stage.until(&id, all_run).await;
     let hello = inventory.components.iter().find(|actor| actor.id.as_str() == "hello").unwrap();
     assert_eq!(hello.max_instances, 3);
     assert_eq!(hello.annotations["wasmcloud.dev/appspec"], "shop");
