@@ -64,9 +64,14 @@ impl StartError {
         }
     }
 
-    /// True if trying again later may help without anybody changing anything.
+    /// True if trying again later may help: what is away may come back, and what is not there yet may be pushed or built.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, StartError::Fetch { source, .. } if source.is_retryable())
+        let StartError::Fetch { source, .. } = self else { return false };
+        match &**source {
+            FetchError::NotFound { .. } => true,
+            FetchError::File { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            other => other.is_retryable(),
+        }
     }
 }
 
