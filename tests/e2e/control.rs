@@ -433,3 +433,36 @@ async fn the_inventory_has_the_shape_of_v1_and_says_more() {
         "at {address}"
     );
 }
+
+#[tokio::test]
+async fn of_two_hosts_one_answers_and_knows_what_the_other_wrote() {
+    let stage = Stage::set().await;
+    let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    for (operation, body) in
+        [("link.get", ""), ("claims.get", ""), ("config.get.web", ""), ("config.put.web", "{}")]
+    {
+        let answers = stage.ask_all(operation, body, SILENCE).await;
+        assert_eq!(answers.len(), 1, "{operation}: {answers:?}");
+    }
+    let key = "k".repeat(128);
+    for round in 0..20 {
+        let value = json!({ &key: round.to_string() });
+        stage.done("config.put.web", value.to_string()).await;
+        assert_eq!(stage.ask("config.get.web", "").await["response"], value, "round {round}");
+    }
+    // What is meant for one is not done by the other.
+    stage.done(&format!("label.put.{one}"), r#"{"key":"rack","value":"7"}"#).await;
+    let racks = stage.hosts().await;
+    let rack = |id| racks.iter().find(|host| host.id == id).unwrap().labels.0.get("rack").cloned();
+    assert_eq!((rack(one), rack(two)), (Some("7".to_owned()), None));
+
+    // Names no lattice takes, bodies no reader takes: refused, and everybody lives.
+    let long = "n".repeat(300);
+    assert!(!stage.refused(&format!("config.put.{long}"), "{}").await.is_empty());
+    let deep = "[".repeat(100_000);
+    assert!(!stage.refused("link.put", format!(r#"{{"interfaces":{deep}"#)).await.is_empty());
+    assert!(!stage.refused("link.put", &b"{\"source_id\":\"\xff\"}"[..]).await.is_empty());
+    let odd = json!({ "source_id": "a.b c", "target": "x", "wit_namespace": "wasi", "wit_package": "http" });
+    assert!(stage.refused("link.put", odd.to_string()).await.contains("a.b c"));
+    assert_eq!(stage.hosts().await.len(), 2);
+}
