@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use lattice_code_cache::Status;
 
 use crate::{
     Dispatch,
@@ -66,7 +67,11 @@ impl Runtime {
             host_memory_bytes: self.budget.bytes(),
             host_memory_used: self.budget.used(),
             wasip3: self.config.wasip3,
-            code_cache: self.config.cache.is_some(),
+            code_cache: self
+                .config
+                .cache
+                .as_ref()
+                .is_some_and(|cache| matches!(cache.status(), Status::Ready { .. })),
         }
     }
 
