@@ -1,6 +1,6 @@
 //! Compiled code on disk: used by the next start, and never when it is not what was written.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use lattice_testkit::{Launch, Process, until};
 use lattice_tests::{Line, Stage, lines};
@@ -91,6 +91,23 @@ async fn the_next_start_uses_compiled_code_and_a_damaged_file_is_never_run() {
     // Entries that another key vouches for are not this host's.
     fs::remove_file(stage.folder().join("data/code.key")).unwrap();
     assert!(!was_cached(&started(&stage, None).await.0));
+}
+
+#[tokio::test]
+async fn a_folder_that_others_may_write_to_is_not_used() {
+    let stage = Stage::set().await;
+    let _image = stage.signer.example("hello");
+    let folder = stage.folder().join("cache/code");
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    for _ in 0..2 {
+        let (log, engine) = started(&stage, None).await;
+        assert!(!was_cached(&log));
+        assert_eq!(engine["code_cache"], false);
+        let said = log.iter().find(|line| line.message.contains("compiled code is not kept")).unwrap();
+        assert!(said.field("why").contains("777"), "{said:?}");
+    }
+    assert!(entries(&stage).is_empty());
 }
 
 #[tokio::test]

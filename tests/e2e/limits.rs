@@ -100,6 +100,19 @@ async fn waiting_ends_with_the_actor_s_time() {
     let (reason, id) = scene.fails("/sleep?ms=20000", 504, "deadline").await;
     assert_eq!(reason, format!("invocation {id} took more than 1s and was stopped"));
     assert!(began.elapsed() < Duration::from_secs(5));
+    // In the middle of a body there is no status left to tell it by: the connection breaks.
+    let url = format!("{}/trickle?n=1000&ms=20", scene.url);
+    for http in [lattice_testkit::Http::new(), lattice_testkit::Http::http2()] {
+        let mut body = http.open("GET", &url, &[], "").await.unwrap();
+        let mut bytes = 0;
+        let end = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, bytes::Bytes::len),
+                other => break other,
+            }
+        };
+        assert!(bytes > 0 && end.is_some_and(|end| end.is_err()), "{bytes} bytes look whole");
+    }
     scene.is_unharmed().await;
 }
 

@@ -5,6 +5,7 @@
 mod cache;
 mod control;
 mod counting;
+mod echo;
 mod first_light;
 mod http_server;
 mod images;

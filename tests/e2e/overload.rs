@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use lattice_control_interface::ScaleComponentCommand;
+use lattice_core::State;
+use lattice_testkit::free_port;
 use lattice_tests::Stage;
 use tokio::task::JoinSet;
 
@@ -34,6 +36,30 @@ async fn beyond_the_queue_calls_are_refused_and_clients_that_leave_make_room() {
     stage.until_idle(&id, "misbehave").await;
     assert_eq!(stage.http.get(&url("/")).await.unwrap().status, 200);
     assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_so() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "misbehave", 1).await;
+    // The same actor, behind an address where nobody has much patience.
+    stage.start_provider(&id, "hasty", "builtin://http-server").await.unwrap();
+    let hasty = format!("127.0.0.1:{}", free_port().unwrap());
+    let config = [("address", hasty.as_str()), ("request_timeout_ms", "200")];
+    stage.link("hasty", "misbehave", "wasi:http", &config).await;
+    stage.until_link(&id, "hasty", "misbehave", |state| *state == State::Ready).await;
+
+    let long = format!("http://{address}/sleep?ms=1500");
+    let waits = async {
+        stage.until_load(&id, "misbehave", |busy, _| busy == 1).await;
+        let answer = stage.http.get(&format!("http://{hasty}/")).await.unwrap();
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (504, Some("deadline")));
+        assert!(answer.text().contains("still waiting for a permit"), "{}", answer.text());
+    };
+    let (served, ()) = tokio::join!(stage.http.get(&long), waits);
+    assert_eq!(served.unwrap().status, 200);
+    stage.until_idle(&id, "misbehave").await;
+    assert_eq!(stage.http.get(&format!("http://{hasty}/")).await.unwrap().status, 200);
 }
 
 #[tokio::test]

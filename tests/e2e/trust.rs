@@ -1,7 +1,7 @@
 //! What a host starts, and what it refuses: every refusal says which and what mends it, in the event, in the
 //! inventory and to whoever asked.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use lattice_claims::SignActor;
 use lattice_control_interface::{
@@ -15,7 +15,7 @@ use lattice_tests::{Signer, Stage, now, wasm_of};
 const HOUR: u64 = 3600;
 
 /// Asks for a start that has to fail; the reason, which is everywhere the same.
-async fn refused(stage: &Stage, host: &HostId, actor: &str, image: &PathBuf) -> String {
+async fn refused(stage: &Stage, host: &HostId, actor: &str, image: &Path) -> String {
     let names = [EventName::ComponentScaleFailed];
     let mut events =
         EventStream::subscribe(&stage.connection, &LatticeName::default(), &names).await.unwrap();
@@ -108,6 +108,24 @@ async fn a_clock_set_back_stops_no_actor() {
     stage.link("http", "hello", "wasi:http", &[("address", &address), ("path", "/hello")]).await;
     stage.until_link(&id, "http", "hello", |state| *state == State::Ready).await;
     assert_eq!(stage.http.get(&format!("http://{address}/hello")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_bad_image_does_not_displace_the_one_that_runs() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "hello", 1).await;
+    let good = std::fs::read(stage.signer.example("hello")).unwrap();
+    let bad = stage.signer.file("bad.wasm", &altered(&good, b"Hello from", b"Jello"));
+    let mut update = ScaleComponentCommand::new("hello".parse().unwrap(), bad.display().to_string(), 1);
+    update.allow_update = true;
+    let reason = stage.scale(&id, &update).await.unwrap_err();
+    assert!(reason.contains("changed after it was signed"), "{reason}");
+    let inventory = stage.client.get_host_inventory(&id).await.unwrap();
+    assert_eq!(inventory.components[0].state(), Some(State::Ready));
+    assert_eq!(
+        stage.http.get(&format!("http://{address}/")).await.unwrap().text(),
+        "Hello from the lattice!\n"
+    );
 }
 
 #[tokio::test]
