@@ -155,3 +155,32 @@ async fn actors_serve_while_nats_is_away_and_the_host_comes_back() {
     until("the route has moved", WITHIN, moved).await.unwrap();
     assert_eq!(stage.http.get(&format!("{url}hello")).await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn a_frozen_or_emptied_nats_takes_nothing_from_what_is_served() {
+    let mut stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "hello", 10).await;
+    let url = format!("http://{address}/");
+    stage.nats.pause();
+    for _ in 0..20 {
+        assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
+    }
+    stage.nats.resume();
+    let client = stage.client.clone();
+    let back = || async { client.get_host_inventory(&id).await.ok() };
+    until("the host answers again", WITHIN, back).await.unwrap();
+
+    // A lost disk: no evidence of links is no evidence that they are gone.
+    stage.nats.kill();
+    stage.nats.wipe_store().unwrap();
+    stage.nats.restart().await.unwrap();
+    until("the host answers again", WITHIN, back).await.unwrap();
+    // Once a fact has been written to the new bucket, the host has looked at it.
+    let written = || async {
+        client.put_config(&"probe".parse().unwrap(), &[("a".to_owned(), "b".to_owned())].into()).await.ok()
+    };
+    until("facts can be written again", WITHIN, written).await.unwrap();
+    assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
+    let links = stage.client.get_links().await.unwrap();
+    assert_eq!(links.len(), 1, "{links:?}");
+}
