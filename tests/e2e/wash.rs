@@ -129,6 +129,14 @@ async fn a_lattice_from_up_to_down() {
     // Unlinked, stopped, down.
     shell.ok(&["link", "del", "http", "hello", "wasi:http"]).await;
     assert!(shell.stage.http.get(&url).await.is_err(), "the port goes with its last link");
+    // As it was typed in 2021: the actor first, the port by its old name.
+    let port = address.rsplit(':').next().unwrap();
+    let old_words = ["ctl", "link", "put", "hello", "http", "wasmcloud:httpserver", &format!("PORT={port}")];
+    let linked = shell.ok(&old_words).await;
+    assert!(linked.contains("http -> hello") && linked.contains("ready"), "{linked}");
+    assert_eq!(shell.stage.http.get(&url).await.unwrap().status, 200);
+    shell.ok(&["ctl", "link", "del", "hello", "http", "wasmcloud:httpserver"]).await;
+    assert!(shell.ok(&["get", "links"]).await.contains("no links"));
     shell.ok(&["stop", "actor", "hello"]).await;
     shell.ok(&["stop", "provider", "http"]).await;
     let said = shell.stage.run("wash", &["down"]).await;
