@@ -81,7 +81,7 @@ async fn loops_end_with_their_processor_time_and_neighbours_answer_meanwhile() {
         for _ in 0..10 {
             let began = Instant::now();
             assert_eq!(scene.get("/hello").await.status, 200);
-            assert!(began.elapsed() < Duration::from_secs(1), "a neighbour waited {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(2), "a neighbour waited {:?}", began.elapsed());
         }
     };
     let began = Instant::now();
