@@ -1,6 +1,6 @@
 //! A lattice from the shell alone, from `wash up` to `wash down`.
 
-use lattice_testkit::{actor_file, free_port};
+use lattice_testkit::{Tools, actor_file, free_port};
 use lattice_tests::{Said, Stage};
 use serde_json::json;
 
@@ -58,7 +58,10 @@ async fn a_lattice_from_up_to_down() {
         .run("wash", &["claims", "sign", &hello, "--name", "hello", "--destination", &signed])
         .await;
     assert_eq!(said.code, 0, "{}", said.text);
-    let said = shell.stage.run("wash", &["up", "-d", "--nats-port", &shell.port, "-o", "json"]).await;
+    let server = Tools::of_workspace().nats_server(None, &mut |line| eprintln!("{line}")).unwrap();
+    let server = server.display().to_string();
+    let up = ["up", "-d", "--nats-port", &shell.port, "--nats-server", &server, "-o", "json"];
+    let said = shell.stage.run("wash", &up).await;
     assert_eq!(said.code, 0, "{}", said.text);
     let up = said.json();
     let host = up["host_id"].as_str().unwrap().to_owned();
