@@ -1,17 +1,13 @@
-//! The HTTP client of one link: its pool, its trust, its bounds. Links share nothing.
+//! The HTTP client of one link: its pool, its bounds. Links share nothing.
 
 use std::{sync::Arc, time::Duration};
 
-use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioTimer,
 };
 use lattice_contracts::http::Body;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,13 +15,13 @@ use crate::{
     config::LinkConfig,
     connect::Connector,
     resolve::{Judged, Resolve},
+    trust::trust,
 };
 
 /// Short, so that connections nobody uses do not keep slots from those somebody needs.
 const IDLE: Duration = Duration::from_secs(15);
 const IDLE_PER_HOST: usize = 32;
 const HEADER_BYTES_MAX: usize = 64 * 1024;
-const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Client of one link.
 pub(crate) type LinkClient = Client<Connector, Body>;
@@ -79,27 +75,4 @@ pub(crate) async fn build(
         .http1_max_buf_size(HEADER_BYTES_MAX)
         .http2_max_header_list_size(header_list)
         .build(connector))
-}
-
-async fn trust(ca_file: Option<&str>) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default protocol versions");
-    let Some(path) = ca_file else { return Ok(builder.with_webpki_roots().with_no_client_auth()) };
-    let unusable = |why: String| format!("config ca_file={path:?} is not usable: {why}");
-    let size = tokio::fs::metadata(path).await.map_err(|error| unusable(error.to_string()))?.len();
-    if size > CA_BYTES_MAX {
-        return Err(unusable(format!("{size} bytes are more than {CA_BYTES_MAX}")));
-    }
-    let pem = tokio::fs::read(path).await.map_err(|error| unusable(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| unusable(format!("it is not PEM: {error}")))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable("it holds no certificate".into()));
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

@@ -29,6 +29,7 @@ mod failure;
 mod provider;
 mod resolve;
 mod send;
+mod trust;
 
 pub use provider::HttpClient;
 pub use resolve::Resolve;

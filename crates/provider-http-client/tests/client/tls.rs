@@ -63,5 +63,5 @@ async fn a_file_without_certificates_fails_the_link() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let state = Rig::new().link("a", &[("ca_file", file.path().to_str().unwrap())]).await;
     let State::Failed(why) = state else { panic!("{state}") };
-    assert!(why.ends_with("it holds no certificate"), "{why}");
+    assert!(why.contains("it holds no certificate"), "{why}");
 }
