@@ -3,6 +3,7 @@
 //! No I/O, no async, no clock: every other crate builds on these types, and they build on nothing. Each type that
 //! crosses a wire says here how it is written and how unknown or missing fields read.
 
+mod causes;
 mod contract;
 mod escape;
 mod event;
@@ -15,6 +16,7 @@ mod link;
 mod state;
 mod subject;
 
+pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
     Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known,
 };

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{ConnectErrorKind, Event, ServerError};
+use lattice_core::innermost_cause;
 use tokio::sync::{broadcast, watch};
 
 use crate::{ConnectOptions, Credentials, replies::Replies, violation::Violation};
@@ -249,7 +250,8 @@ fn reconnect_pause(attempts: usize) -> Duration {
 
 fn explain(error: &async_nats::ConnectError, options: &ConnectOptions, deadline: Duration) -> ConnectError {
     let servers = options.shown();
-    let why = innermost(error);
+    // The outer ones only say "IO error".
+    let why = innermost_cause(error);
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             ConnectError::Refused { servers, given: options.effective_credentials().kind().to_owned() }
@@ -259,15 +261,6 @@ fn explain(error: &async_nats::ConnectError, options: &ConnectOptions, deadline:
         ConnectErrorKind::ServerParse => ConnectError::Options { what: format!("servers {servers}"), why },
         _ => ConnectError::Unreachable { servers, why },
     }
-}
-
-/// The text of the last source: the outer ones only say "IO error".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }
 
 fn check_version(client: &async_nats::Client, options: &ConnectOptions) -> Result<(), ConnectError> {

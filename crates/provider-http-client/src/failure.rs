@@ -4,13 +4,14 @@ use std::{error::Error, io};
 
 use hyper_util::client::legacy;
 use lattice_contracts::http::{BodyError, OutgoingError};
+use lattice_core::{causes, innermost_cause};
 
 use crate::{connect::ConnectTimeout, resolve::Unresolved};
 
 /// The contract's error for one of the client's.
 pub(crate) fn outgoing(error: &legacy::Error, authority: &str) -> OutgoingError {
     let authority = || authority.to_owned();
-    for cause in chain(error) {
+    for cause in causes(error) {
         if let Some(unresolved) = cause.downcast_ref::<Unresolved>() {
             return match unresolved {
                 Unresolved::Dns(why) => OutgoingError::Dns { authority: authority(), why: why.clone() },
@@ -29,7 +30,7 @@ pub(crate) fn outgoing(error: &legacy::Error, authority: &str) -> OutgoingError 
             return OutgoingError::Request { why: body.to_string() };
         }
         if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
-            return OutgoingError::Request { why: last_words(error) };
+            return OutgoingError::Request { why: innermost_cause(error) };
         }
         match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
@@ -41,12 +42,7 @@ pub(crate) fn outgoing(error: &legacy::Error, authority: &str) -> OutgoingError 
             _ => {}
         }
     }
-    OutgoingError::Protocol { authority: authority(), why: last_words(error) }
-}
-
-/// An error and its causes. Nothing in the chain makes itself; the bound is against a cause that does.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source()).take(32)
+    OutgoingError::Protocol { authority: authority(), why: innermost_cause(error) }
 }
 
 /// `io::Error` hides what it wraps from `source`, so it is looked into.
@@ -59,9 +55,4 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         error = error.downcast_ref::<io::Error>()?.get_ref()?;
     }
     None
-}
-
-/// The innermost cause says what happened; those around it only where.
-fn last_words(error: &legacy::Error) -> String {
-    chain(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -6,7 +6,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use lattice_core::OciRef;
+use lattice_core::{OciRef, innermost_cause};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
@@ -32,7 +32,7 @@ pub(crate) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
         .read_timeout(config.silence_max)
         .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
         .build()
-        .map_err(|error| FetchError::Setup { reason: cause(&error) })
+        .map_err(|error| FetchError::Setup { reason: innermost_cause(&error) })
 }
 
 /// What is done with the repository; a token is asked for exactly that.
@@ -275,7 +275,7 @@ impl<'a> Session<'a> {
         let reason = if error.is_timeout() {
             format!("it is silent for {:?}", self.config.silence_max)
         } else {
-            cause(error)
+            innermost_cause(error)
         };
         FetchError::Unreachable { registry, reason }
     }
@@ -305,15 +305,6 @@ fn reason(body: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned()
-}
-
-/// The innermost cause, which is the one that helps: the layers above only say that a request failed.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 /// What TLS said, if it was TLS that failed. An I/O error hides the error inside it from `source`, so it is asked itself.

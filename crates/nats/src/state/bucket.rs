@@ -11,7 +11,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use lattice_core::{FactKey, LatticeName};
+use lattice_core::{FactKey, LatticeName, with_causes};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::StateError;
@@ -68,7 +68,8 @@ impl Bucket {
         match (self.state().await?, made) {
             (Some(state), _) => Ok(state),
             (None, made) => {
-                let why = made.err().map_or_else(|| "it is gone again".to_owned(), |error| chain(&error));
+                let why =
+                    made.err().map_or_else(|| "it is gone again".to_owned(), |error| with_causes(&error));
                 Err(self.refused("the making", why))
             }
         }
@@ -178,10 +179,10 @@ impl Bucket {
             deliver_policy: DeliverPolicy::LastPerSubject,
             ..push::OrderedConfig::default()
         };
-        let stream = stream.map_err(|error| refused(chain(&error)))?;
-        let consumer = stream.create_consumer(config).await.map_err(|error| refused(chain(&error)))?;
+        let stream = stream.map_err(|error| refused(with_causes(&error)))?;
+        let consumer = stream.create_consumer(config).await.map_err(|error| refused(with_causes(&error)))?;
         let pending = consumer.cached_info().num_pending;
-        let messages = consumer.messages().await.map_err(|error| refused(chain(&error)))?;
+        let messages = consumer.messages().await.map_err(|error| refused(with_causes(&error)))?;
         Ok((messages, pending))
     }
 
@@ -207,18 +208,4 @@ impl Bucket {
     fn refused(&self, what: &str, why: String) -> StateError {
         StateError::Refused { bucket: self.name.clone(), what: what.to_owned(), why }
     }
-}
-
-/// An error of async-nats with its sources, which hold what happened.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let source_text = source.to_string();
-        if !text.contains(&source_text) {
-            text = format!("{text}: {source_text}");
-        }
-        next = source.source();
-    }
-    text
 }
