@@ -26,7 +26,7 @@ async fn started(
     };
     let launch = launch
         .args(["--nats-url", &stage.nats.url(), "--trust", stage.signer.account()])
-        .args([Line::JSON, "--log-level", "info,lattice_code_cache=debug"])
+        .args(["--allow-file-load", Line::JSON, "--log-level", "info,lattice_code_cache=debug"])
         .ready("wasmcloud ready", SOON);
     let mut host: Process = launch.start().await.unwrap();
     let id = stage.hosts().await[0].id.clone();

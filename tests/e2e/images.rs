@@ -118,3 +118,17 @@ async fn files_and_the_tag_latest_where_it_is_allowed() {
         running.components.iter().filter(|c| c.max_instances > 0).map(|c| c.id.as_str()).collect();
     assert_eq!(ready, ["by-path", "by-url", "latest"]);
 }
+
+#[tokio::test]
+async fn who_may_send_commands_cannot_look_into_the_files_of_a_host() {
+    let stage = Stage::set().await;
+    let args = ["--trust", stage.signer.account()];
+    let _host = lattice_testkit::Host::start(&stage.nats.url(), args, &[]).await.unwrap();
+    let id = stage.hosts().await[0].id.clone();
+    let image = stage.signer.example("hello");
+    let why = stage.start_actor(&id, "hello", &image, 1).await.unwrap_err();
+    assert!(why.contains("--allow-file-load"), "{why}");
+    let seed = stage.signer.file("host.nk", b"SNAAAAAAAAAAAAAAAAAA");
+    let why = stage.start_actor(&id, "seed", &seed, 1).await.unwrap_err();
+    assert!(!why.contains("SNAAAA"), "{why}");
+}

@@ -15,6 +15,9 @@ use crate::Signer;
 /// How long anything that should happen may take, on a busy machine with a debug build.
 const WITHIN: Duration = Duration::from_secs(30);
 
+/// Hosts of a stage start the files that the scenario signs.
+pub(crate) const ALLOW_FILES: (&str, &str) = ("WASMCLOUD_ALLOW_FILE_LOAD", "true");
+
 /// A NATS server, a signer, and a client of the control protocol.
 pub struct Stage {
     /// The server.
@@ -69,7 +72,7 @@ impl Stage {
     /// # Panics
     /// If the host does not become ready.
     pub async fn host_with(&self, args: Vec<OsString>) -> (Host, HostId) {
-        let host = Host::start(&self.nats.url(), args, &[]).await.expect("the host becomes ready");
+        let host = Host::start(&self.nats.url(), args, &[ALLOW_FILES]).await.expect("the host becomes ready");
         let line = host.process.output();
         let id = line.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
         let id = HostId::new(id.unwrap_or_default()).expect("the ready line names the host");

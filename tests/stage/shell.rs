@@ -5,7 +5,7 @@ use std::{ffi::OsString, time::Duration};
 use lattice_testkit::{Launch, Process};
 use serde_json::Value;
 
-use crate::Stage;
+use crate::{Stage, lattice::ALLOW_FILES};
 
 /// How long a command may take.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -81,7 +81,8 @@ impl Stage {
         let mut args: Vec<OsString> = vec!["--nats-url".into(), self.nats.url().into()];
         args.extend(["--trust".into(), self.signer.account().into()]);
         args.extend(flags.iter().map(Into::into));
-        let launch = self.program("wasmcloud").args(args).ready("wasmcloud ready", WITHIN);
+        let (name, value) = ALLOW_FILES;
+        let launch = self.program("wasmcloud").env(name, value).args(args).ready("wasmcloud ready", WITHIN);
         launch.start().await.unwrap_or_else(|error| panic!("{error}"))
     }
 }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use lattice_claims::Trust;
 use lattice_core::{Labels, LatticeName};
+use lattice_nats::Secret;
 
 /// Flags of the host, a group a subsystem.
 #[derive(Debug, Args)]
@@ -21,6 +22,11 @@ pub struct HostArgs {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) logging: LoggingArgs,
+}
+
+/// Secrets of the command line are hidden from the moment they are read.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 #[derive(Debug, Args)]
@@ -44,18 +50,18 @@ pub(crate) struct NatsArgs {
         env = "WASMCLOUD_NATS_JWT",
         value_name = "JWT",
         requires = "nats_seed",
-        hide_env_values = true
+        hide_env_values = true, value_parser = secret
     )]
-    pub(crate) nats_jwt: Option<String>,
+    pub(crate) nats_jwt: Option<Secret>,
     /// Seed that signs the server's challenge, together with --nats-jwt
     #[arg(
         long,
         env = "WASMCLOUD_NATS_SEED",
         value_name = "SEED",
         requires = "nats_jwt",
-        hide_env_values = true
+        hide_env_values = true, value_parser = secret
     )]
-    pub(crate) nats_seed: Option<String>,
+    pub(crate) nats_seed: Option<Secret>,
     /// JetStream domain that keeps the lattice's state
     #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     pub(crate) js_domain: Option<String>,
@@ -71,8 +77,8 @@ pub(crate) struct PlaceArgs {
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<Labels>,
     /// Seed of the host's key (SN…) instead of the one in the data folder
-    #[arg(long, env = "WASMCLOUD_HOST_SEED", value_name = "SEED", hide_env_values = true)]
-    pub(crate) host_seed: Option<String>,
+    #[arg(long, env = "WASMCLOUD_HOST_SEED", value_name = "SEED", hide_env_values = true, value_parser = secret)]
+    pub(crate) host_seed: Option<Secret>,
     /// Folder for the host's key and state [default: $XDG_DATA_HOME/wasmcloud or ~/.local/share/wasmcloud]
     #[arg(long, env = "WASMCLOUD_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -113,12 +119,15 @@ pub(crate) struct ImageArgs {
         env = "WASMCLOUD_OCI_PASSWORD",
         value_name = "PASSWORD",
         requires = "oci_user",
-        hide_env_values = true
+        hide_env_values = true, value_parser = secret
     )]
-    pub(crate) oci_password: Option<String>,
+    pub(crate) oci_password: Option<Secret>,
     /// Folder for fetched images and compiled code [default: $XDG_CACHE_HOME/wasmcloud or ~/.cache/wasmcloud]
     #[arg(long, env = "WASMCLOUD_CACHE_DIR", value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Start files of this machine when a control command names them; a manifest given with -m always may
+    #[arg(long, env = "WASMCLOUD_ALLOW_FILE_LOAD")]
+    pub(crate) allow_file_load: bool,
     /// Largest image, in bytes
     #[arg(long, env = "WASMCLOUD_MAX_COMPONENT_SIZE", value_name = "BYTES", default_value_t = 50 << 20)]
     pub(crate) max_component_size_bytes: u64,
@@ -127,13 +136,13 @@ pub(crate) struct ImageArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Most memory of one instance, in bytes, where the actor asks for nothing else
+    /// Memory of one instance, in bytes: the most an actor may ask for, and what it gets if it asks for nothing
     #[arg(long, env = "WASMCLOUD_MAX_LINEAR_MEMORY", value_name = "BYTES", default_value_t = 256 << 20)]
     pub(crate) max_linear_memory_bytes: u64,
-    /// Longest invocation, in milliseconds, where the actor asks for nothing else
+    /// Time of one invocation, in milliseconds: the most, and what an actor gets if it asks for nothing
     #[arg(long, env = "WASMCLOUD_MAX_EXECUTION_TIME_MS", value_name = "MS", default_value_t = 600_000)]
     pub(crate) max_execution_time_ms: u64,
-    /// Most processor time of one invocation, in milliseconds
+    /// Processor time of one invocation, in milliseconds: the most, and what an actor gets if it asks for nothing
     #[arg(long, env = "WASMCLOUD_MAX_CPU_TIME_MS", value_name = "MS", default_value_t = 10_000)]
     pub(crate) max_cpu_time_ms: u64,
     /// Memory of all instances together, in bytes [default: half of this machine's]
@@ -143,10 +152,10 @@ pub(crate) struct LimitArgs {
     #[arg(long, env = "WASMCLOUD_WASIP3")]
     pub(crate) wasip3: bool,
     /// Longest wait for calls in flight when the host stops, in seconds
-    #[arg(long, env = "WASMCLOUD_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, env = "WASMCLOUD_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) drain_timeout: u64,
     /// Time between heartbeats, in seconds
-    #[arg(long, env = "WASMCLOUD_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, env = "WASMCLOUD_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) heartbeat_interval_seconds: u64,
 }
 
@@ -185,7 +194,7 @@ pub struct HostConfig {
     pub(crate) nats: NatsArgs,
     pub(crate) lattice: LatticeName,
     pub(crate) labels: Labels,
-    pub(crate) host_seed: Option<String>,
+    pub(crate) host_seed: Option<Secret>,
     pub(crate) data_dir: PathBuf,
     pub(crate) cache_dir: PathBuf,
     pub(crate) manifest: Option<PathBuf>,
@@ -234,7 +243,7 @@ impl HostArgs {
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,
             drain: Duration::from_secs(self.limits.drain_timeout),
-            heartbeat: Duration::from_secs(self.limits.heartbeat_interval_seconds.max(1)),
+            heartbeat: Duration::from_secs(self.limits.heartbeat_interval_seconds),
             limits: self.limits,
         })
     }

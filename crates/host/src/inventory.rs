@@ -1,6 +1,9 @@
 //! What runs here and how it fares: the answer to `host.get`, and the heartbeat's data.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use lattice_control_interface::{
     ComponentDescription, Host, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
@@ -109,14 +112,12 @@ impl Inventory {
             states.providers.insert(view.spec.id.clone(), view.state.clone());
             reported.extend(view.links.iter());
         }
-        let here = |id: &str| {
-            providers.iter().any(|view| view.spec.id.as_str() == id)
-                || actors.iter().any(|view| view.spec.id.as_str() == id && view.running.is_some())
-        };
+        let running = actors.iter().filter(|view| view.running.is_some()).map(|view| view.spec.id.as_str());
+        let here: HashSet<&str> = providers.iter().map(|view| view.spec.id.as_str()).chain(running).collect();
         for (key, link) in &self.lattice.view().links {
             let ends = Ends {
-                source_here: here(link.source.as_str()),
-                target_here: here(link.target.as_str()),
+                source_here: here.contains(link.source.as_str()),
+                target_here: here.contains(link.target.as_str()),
                 reported: reported.get(key).copied(),
             };
             if let Some(state) = status(link, &ends) {

@@ -30,11 +30,18 @@ pub(crate) struct View {
     pub(crate) claims: BTreeMap<String, ClaimsMap>,
 }
 
+/// The facts and what they read as, always of one moment.
+#[derive(Default)]
+struct Seen {
+    facts: Arc<Facts>,
+    view: Arc<View>,
+}
+
 /// The view and the way to change it; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lattice {
     store: Arc<FactStore>,
-    view: Arc<RwLock<Arc<View>>>,
+    seen: Arc<RwLock<Seen>>,
     changed: Changed,
 }
 
@@ -50,7 +57,7 @@ impl Lattice {
         let store = FactStore::open(connection, lattice, host.clone())
             .await
             .context("cannot open the bucket of facts")?;
-        let this = Self { store: Arc::new(store), view: Arc::default(), changed: changed.clone() };
+        let this = Self { store: Arc::new(store), seen: Arc::default(), changed: changed.clone() };
         let heard = this.store.subscribe_changes();
         this.refresh();
         tasks.spawn_core("facts", this.clone().keep(heard, tasks.stop_token()));
@@ -68,14 +75,20 @@ impl Lattice {
     }
 
     fn refresh(&self) {
-        let view = Arc::new(typed(&self.store.snapshot()));
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        // The snapshot is taken under the lock: of two at work at once, the later one has the later facts.
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        let facts = self.store.snapshot();
+        if Arc::ptr_eq(&facts, &seen.facts) {
+            return;
+        }
+        *seen = Seen { view: Arc::new(typed(&facts)), facts };
+        drop(seen);
         self.changed.tell();
     }
 
     /// The facts as they are now.
     pub(crate) fn view(&self) -> Arc<View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).view.clone()
     }
 
     /// The signal of this host: told when facts change, and by the tables when theirs does.

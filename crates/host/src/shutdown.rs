@@ -61,6 +61,9 @@ impl StopRequest {
     }
 }
 
+/// What providers may take beyond the deadline of calls in flight.
+const PROVIDER_GRACE: Duration = Duration::from_secs(5);
+
 /// Stops everything, at most `patience` for calls in flight. Repeating it does nothing more.
 ///
 /// Servers go first: they take no new requests while those in flight still find actors and stores. Then actors, then
@@ -68,6 +71,8 @@ impl StopRequest {
 pub(crate) async fn stop(parts: Parts, patience: Duration) {
     let deadline = Instant::now() + patience;
     info!(?patience, "host is stopping");
+    // What is being started is given up: a start that ends now would find nobody to stop it.
+    parts.tasks.close();
     parts.control.stop().await;
     let servers = |view: &ProviderView| parts.builtins.calls_actors(&view.spec.image);
     let (first, last): (Vec<_>, Vec<_>) = parts.builtins.table.list().into_iter().partition(servers);
@@ -84,11 +89,10 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     info!("host stopped");
 }
 
-/// Providers have their own patience; the host's, where it is shorter, wins.
 async fn stop_providers(parts: &Parts, views: Vec<ProviderView>, deadline: Instant) {
-    let stops = views.iter().map(|view| parts.builtins.table.stop(&view.spec.id));
+    let stops = views.iter().map(|view| parts.builtins.table.stop(&view.spec.id, deadline));
     // One that is gone already is what was wanted.
-    if tokio::time::timeout_at(deadline, futures::future::join_all(stops)).await.is_err() {
+    if tokio::time::timeout_at(deadline + PROVIDER_GRACE, futures::future::join_all(stops)).await.is_err() {
         warn!("some providers did not stop in time");
     }
 }

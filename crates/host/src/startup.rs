@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
-use lattice_nats::EventPublisher;
+use lattice_nats::{EventPublisher, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -53,7 +53,7 @@ impl Host {
     pub async fn start(config: HostConfig) -> anyhow::Result<Self> {
         // Before anything is touched: a manifest that cannot be run starts nothing.
         let manifest = config.manifest.as_deref().map(read).transpose()?;
-        let identity = Identity::take(&config.data_dir, config.host_seed.as_deref())?;
+        let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let host = identity.id.clone();
         let connection = parts::connect(&config.nats, &host).await?;
         let tasks = Tasks::new();
@@ -119,6 +119,7 @@ impl Host {
             lattice: lattice.clone(),
             events: events.clone(),
             stop: stop.clone(),
+            allow_files: config.images.allow_file_load,
         };
         let control = ControlTask::start(ctl, &connection).await?;
         let parts = Parts {
@@ -134,7 +135,7 @@ impl Host {
         };
         parts.say_hello();
         if let Some(manifest) = manifest {
-            let applier = Applier { lattice, crew, builtins, stop: tasks.stop_token() };
+            let applier = Applier { lattice, crew, builtins, stop: tasks.closing_token() };
             tasks.spawn("manifest", async move { applier.run(&manifest).await });
         }
         Ok(Self { parts, stop, drain: config.drain })

@@ -1,6 +1,14 @@
 //! Owner of the host's tasks: each has a name and a stop, and a core task that ends takes the host down in order.
 
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::FutureExt as _;
 use tokio::sync::watch;
@@ -12,12 +20,20 @@ use tracing::{Instrument as _, debug_span, error};
 pub(crate) struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    closing: CancellationToken,
     broken: watch::Sender<Option<String>>,
+    panics: Arc<AtomicU64>,
 }
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), broken: watch::Sender::new(None) }
+        Self {
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            broken: watch::Sender::new(None),
+            panics: Arc::default(),
+        }
     }
 
     /// The token that is cancelled when the host stops. Tasks end soon after.
@@ -25,11 +41,33 @@ impl Tasks {
         self.stop.clone()
     }
 
-    /// Runs `task`. A panic in it is contained and reported.
+    /// From now on nothing new is started; what runs goes on.
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// The token that is cancelled when nothing new shall be started any more.
+    pub(crate) fn closing_token(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// True once nothing new shall be started.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Counts a contained panic, and tells of it.
+    pub(crate) fn panicked(&self, task: &str) {
+        let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
+        error!(task, panics, "a task panicked; what it was doing is lost, the host goes on");
+    }
+
+    /// Runs `task`. A panic in it is contained, counted and reported.
     pub(crate) fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let this = self.clone();
         let task = async move {
             if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-                error!(task = name, "a task panicked; what it was doing is lost, the host goes on");
+                this.panicked(name);
             }
         };
         self.tracker.spawn(task.instrument(debug_span!(parent: None, "task", name)));
@@ -60,6 +98,7 @@ impl Tasks {
 
     /// Tells every task to stop and waits for them, at most `patience`; false if some were still running.
     pub(crate) async fn stop(&self, patience: Duration) -> bool {
+        self.closing.cancel();
         self.stop.cancel();
         self.tracker.close();
         tokio::time::timeout(patience, self.tracker.wait()).await.is_ok()
@@ -79,5 +118,6 @@ mod tests {
         let stop = tasks.stop_token();
         tasks.spawn_core("patient", async move { stop.cancelled().await });
         assert!(tasks.stop(Duration::from_secs(5)).await);
+        assert_eq!(tasks.panics.load(Ordering::Relaxed), 1);
     }
 }

@@ -11,4 +11,4 @@ pub(crate) use callee::Callees;
 pub(crate) use needs::{Needs, state_with_links};
 pub(crate) use start::{DefaultLimits, StartError, Starter};
 pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Signature};
-pub(crate) use worker::Crew;
+pub(crate) use worker::{Crew, ScaleRefused};

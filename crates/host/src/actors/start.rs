@@ -11,7 +11,8 @@ use lattice_contracts::InvocationIds;
 use lattice_core::{ConfigName, HostId, ImageRef};
 use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
 use lattice_runtime::{
-    ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Runtime, StartError as LinkError,
+    ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Prepared, Runtime,
+    StartError as LinkError,
 };
 
 use tracing::warn;
@@ -37,6 +38,10 @@ pub(crate) enum StartError {
     Prepare { image: String, source: PrepareError },
     #[error("image {image} cannot be run")]
     Link { image: String, source: LinkError },
+    #[error(
+        "it asks for {asked} {what}, and this host gives at most {max}; start the host with {flag} {asked}, or ask for less"
+    )]
+    Limit { what: &'static str, asked: u64, max: u64, flag: &'static str },
     #[error("the check of {image} was cut short: {why}")]
     Broken { image: String, why: String },
 }
@@ -57,9 +62,6 @@ impl StartError {
         match self {
             StartError::Fetch { source, .. } => format!("{text}. {}", source.remedy()),
             StartError::Refused { source, .. } => format!("{text}; {}", source.remedy()),
-            StartError::Link { source: LinkError::Limit { .. }, .. } => {
-                format!("{text}; start the host with more: wasmcloud --max-linear-memory-bytes BYTES")
-            }
             _ => text,
         }
     }
@@ -75,7 +77,7 @@ impl StartError {
     }
 }
 
-/// Limits where the actor asks for nothing else.
+/// The most an actor may have, and what it gets if it asks for nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DefaultLimits {
     pub(crate) memory_bytes: u64,
@@ -103,10 +105,7 @@ impl Starter {
         if let ImageRef::Builtin(_) = spec.image {
             return Err(StartError::Builtin { image });
         }
-        let known = self.lattice.view();
-        if let Some(name) = spec.config.iter().find(|name| !known.configs.contains_key(*name)) {
-            return Err(StartError::NoConfig { name: name.clone() });
-        }
+        self.has_configs(spec)?;
         let artifact = self
             .fetcher
             .fetch(&spec.image, Offline::UseCache)
@@ -121,6 +120,33 @@ impl Starter {
             .prepare(artifact.bytes.clone())
             .await
             .map_err(|source| StartError::Prepare { image: image.clone(), source })?;
+        if let Some(claims) = signature.claims() {
+            self.lattice.put_claims(claims).await;
+        }
+        self.launch(spec, prepared, signature, artifact.digest)
+    }
+
+    /// Starts the bytes that run already under another specification: nothing is fetched, so nothing else can come in.
+    pub(super) fn restart(&self, spec: &ActorSpec, running: &Running) -> Result<Running, StartError> {
+        self.has_configs(spec)?;
+        self.launch(spec, running.prepared.clone(), running.signature.clone(), running.digest.clone())
+    }
+
+    fn has_configs(&self, spec: &ActorSpec) -> Result<(), StartError> {
+        let known = self.lattice.view();
+        match spec.config.iter().find(|name| !known.configs.contains_key(*name)) {
+            Some(name) => Err(StartError::NoConfig { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn launch(
+        &self,
+        spec: &ActorSpec,
+        prepared: Prepared,
+        signature: Signature,
+        digest: String,
+    ) -> Result<Running, StartError> {
         let needs: Needs =
             prepared.outside().needs_links().into_iter().map(|(contract, _)| contract).collect();
         let dispatch = HostDispatch {
@@ -133,13 +159,9 @@ impl Starter {
         };
         let actor = self
             .runtime
-            .start(&prepared, self.runtime_spec(spec), Arc::new(dispatch))
-            .map_err(|source| StartError::Link { image, source })?;
-        if let Some(claims) = signature.claims() {
-            self.lattice.put_claims(claims).await;
-        }
-        let was_cached = prepared.was_cached();
-        Ok(Running { actor, signature, needs, digest: artifact.digest, was_cached })
+            .start(&prepared, self.runtime_spec(spec)?, Arc::new(dispatch))
+            .map_err(|source| StartError::Link { image: spec.image_text.clone(), source })?;
+        Ok(Running { actor, signature, needs, digest, prepared })
     }
 
     /// True if the image of `spec` is there and has other bytes than those of `digest`.
@@ -168,27 +190,37 @@ impl Starter {
         }
     }
 
-    /// The host's defaults, with what the operator set for this actor.
-    fn runtime_spec(&self, spec: &ActorSpec) -> RuntimeSpec {
-        let set = &spec.limits;
+    /// The host's defaults, with what the operator set for this actor: never more than the host allows.
+    fn runtime_spec(&self, spec: &ActorSpec) -> Result<RuntimeSpec, StartError> {
+        let (set, most) = (&spec.limits, &self.limits);
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        for (what, asked, max, flag) in [
+            ("bytes of memory", set.memory_bytes, most.memory_bytes, "--max-linear-memory-bytes"),
+            ("ms of time", set.wall_ms, ms(most.wall), "--max-execution-time-ms"),
+            ("ms of processor time", set.cpu_ms, ms(most.cpu), "--max-cpu-time-ms"),
+        ] {
+            if let Some(asked) = asked.filter(|asked| *asked > max) {
+                return Err(StartError::Limit { what, asked, max, flag });
+            }
+        }
         let concurrency = NonZeroU32::new(spec.concurrency).unwrap_or(NonZeroU32::MIN);
-        RuntimeSpec {
+        Ok(RuntimeSpec {
             id: spec.id.clone(),
             concurrency,
             queue: queue_of(concurrency),
             limits: RuntimeLimits {
-                memory_bytes: set.memory_bytes.unwrap_or(self.limits.memory_bytes),
-                cpu: set.cpu_ms.map_or(self.limits.cpu, Duration::from_millis),
-                wall: set.wall_ms.map_or(self.limits.wall, Duration::from_millis),
+                memory_bytes: set.memory_bytes.unwrap_or(most.memory_bytes),
+                cpu: set.cpu_ms.map_or(most.cpu, Duration::from_millis),
+                wall: set.wall_ms.map_or(most.wall, Duration::from_millis),
                 ..RuntimeLimits::default()
             },
             reuse: NonZeroU32::new(spec.reuse).unwrap_or(NonZeroU32::MIN),
-        }
+        })
     }
 }
 
 /// Calls that may wait for a permit: enough for a burst, few enough that the last one is still served in time.
-fn queue_of(concurrency: NonZeroU32) -> u32 {
+pub(super) fn queue_of(concurrency: NonZeroU32) -> u32 {
     concurrency.get().saturating_mul(4).clamp(64, 4_096)
 }
 

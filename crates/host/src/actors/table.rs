@@ -7,7 +7,7 @@ use std::{
 
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_core::{ActorId, ConfigName, ImageRef, State};
-use lattice_runtime::Actor;
+use lattice_runtime::{Actor, Prepared};
 
 use super::Needs;
 use crate::signal::Changed;
@@ -63,8 +63,8 @@ pub(crate) struct Running {
     pub(crate) needs: Needs,
     /// `sha256:` and the hash of its bytes.
     pub(crate) digest: String,
-    /// True where its code came from the cache on disk.
-    pub(crate) was_cached: bool,
+    /// Its code, to be started again under other limits.
+    pub(crate) prepared: Prepared,
 }
 
 #[derive(Clone)]

@@ -4,10 +4,12 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_control_interface::events::{ComponentScaleFailed, ComponentScaled, EventClaims};
 use lattice_core::{ActorId, State};
@@ -23,9 +25,14 @@ use crate::{events::Events, supervisor::Tasks};
 /// Commands that may wait for one actor.
 const QUEUE: usize = 32;
 
-/// Too many commands wait for this actor already.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Busy;
+/// Why a command is not even queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScaleRefused {
+    /// Too many commands wait for this actor already.
+    Busy,
+    /// The host is stopping.
+    Stopping,
+}
 
 /// A command, and where its outcome goes.
 struct Command {
@@ -67,16 +74,20 @@ impl Crew {
         &self,
         spec: ActorSpec,
         replace: bool,
-    ) -> Result<oneshot::Receiver<Result<(), Arc<StartError>>>, Busy> {
+    ) -> Result<oneshot::Receiver<Result<(), Arc<StartError>>>, ScaleRefused> {
+        if self.shared.tasks.is_closing() {
+            return Err(ScaleRefused::Stopping);
+        }
         let (done, outcome) = oneshot::channel();
-        let mut workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = workers.entry(spec.id.clone()).or_insert_with(|| {
+        let mut workers = self.shared.lock();
+        let id = spec.id.clone();
+        let queue = workers.entry(id.clone()).or_insert_with(|| {
             let (sender, commands) = mpsc::channel(QUEUE);
             let shared = self.shared.clone();
-            self.shared.tasks.spawn("actor", async move { shared.work(commands).await });
+            self.shared.tasks.spawn("actor", async move { shared.work(id, commands).await });
             sender
         });
-        queue.try_send(Command { spec, replace, done }).map_err(|_| Busy)?;
+        queue.try_send(Command { spec, replace, done }).map_err(|_full| ScaleRefused::Busy)?;
         Ok(outcome)
     }
 
@@ -90,20 +101,40 @@ impl Crew {
 }
 
 impl Shared {
-    async fn work(&self, mut commands: mpsc::Receiver<Command>) {
-        let stop = self.tasks.stop_token();
+    fn lock(&self) -> MutexGuard<'_, HashMap<ActorId, mpsc::Sender<Command>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out commands until there is no more actor to care for, or the host stops.
+    async fn work(&self, id: ActorId, mut commands: mpsc::Receiver<Command>) {
+        let closing = self.tasks.closing_token();
         loop {
             let command = tokio::select! {
-                () = stop.cancelled() => return,
+                () = closing.cancelled() => return,
                 command = commands.recv() => command,
             };
             let Some(Command { spec, replace, done }) = command else { return };
+            let work = AssertUnwindSafe(self.carry_out(spec.clone(), replace)).catch_unwind();
             let outcome = tokio::select! {
-                () = stop.cancelled() => return,
-                outcome = self.carry_out(spec, replace) => outcome,
+                () = closing.cancelled() => return,
+                outcome = work => outcome,
             };
-            // Nobody may be waiting; the event has told everyone else.
-            let _unheard = done.send(outcome);
+            match outcome {
+                // Nobody may be waiting; the event has told everyone else.
+                Ok(outcome) => drop(done.send(outcome)),
+                Err(_panic) => {
+                    self.tasks.panicked("actor");
+                    let reason = "starting it broke off; the host's log says why".to_owned();
+                    self.told_failed(&spec, reason.clone());
+                    self.table.show(spec, State::Failed(reason));
+                }
+            }
+            // Under the lock nobody queues a command, so none is lost with the worker.
+            let mut workers = self.lock();
+            if commands.is_empty() && self.table.view(id.as_str()).is_none() {
+                workers.remove(&id);
+                return;
+            }
         }
     }
 
@@ -142,7 +173,7 @@ impl Shared {
         match self.starter.start(&spec).await {
             Ok(running) => {
                 let claims = running.signature.claims().cloned();
-                let code = if running.was_cached { "cached" } else { "compiled" };
+                let code = if running.prepared.was_cached() { "cached" } else { "compiled" };
                 let old = self.table.install(spec.clone(), running);
                 let (image, concurrency) = (&spec.image_text, spec.concurrency);
                 info!(actor = %spec.id, %image, concurrency, code, "actor started");
@@ -179,21 +210,19 @@ impl Shared {
         let mut after = ActorSpec { concurrency: asked.concurrency, ..now.clone() };
         if now.limits != asked.limits || now.config != asked.config || now.reuse != asked.reuse {
             (after.limits, after.config, after.reuse) = (asked.limits, asked.config, asked.reuse);
-            match self.starter.start(&after).await {
-                Ok(fresh) => {
-                    if let Some(old) = self.table.install(after.clone(), fresh) {
-                        old.actor.drain(Instant::now() + self.drain).await;
-                    }
-                }
-                Err(error) => {
-                    self.told_failed(&after, error.told());
-                    return Err(Arc::new(error));
-                }
+            let fresh = self.starter.restart(&after, &running).map_err(|error| {
+                self.told_failed(&after, error.told());
+                Arc::new(error)
+            })?;
+            let old = self.table.install(after.clone(), fresh);
+            self.told_scaled(&after, running.signature.claims());
+            if let Some(old) = old {
+                old.actor.drain(Instant::now() + self.drain).await;
             }
-        } else {
-            running.actor.set_concurrency(NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN));
-            self.table.set_concurrency(&after.id, after.concurrency);
+            return Ok(());
         }
+        running.actor.set_concurrency(NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN));
+        self.table.set_concurrency(&after.id, after.concurrency);
         self.told_scaled(&after, running.signature.claims());
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
     Ctl,
     reply::{Answer, Outcome, read, said},
 };
-use crate::actors::{ActorSpec, ActorView, Limits};
+use crate::actors::{ActorSpec, ActorView, Limits, ScaleRefused};
 
 impl Ctl {
     /// Silent unless this host could run the actor and does not yet.
@@ -33,6 +33,13 @@ impl Ctl {
     /// Acknowledged at once; the outcome is told by event.
     pub(super) fn actor_scale(&self, body: &[u8]) -> Outcome {
         let command: ScaleComponentCommand = read("component scale", body)?;
+        self.is_for_us(&command.host_id)?;
+        if self.builtins.table.runs(command.component_id.as_str()) {
+            return Err(format!(
+                "{} is the id of a provider on this host; give the actor another",
+                command.component_id
+            ));
+        }
         let running = self.actors.view(command.component_id.as_str()).filter(|view| view.running.is_some());
         let spec = spec_of(&command, running.as_ref())?;
         let other_image =
@@ -56,6 +63,7 @@ impl Ctl {
 
     pub(super) fn actor_update(&self, body: &[u8]) -> Outcome {
         let command: UpdateComponentCommand = read("component update", body)?;
+        self.is_for_us(&command.host_id)?;
         let id = &command.component_id;
         let running = self.actors.view(id.as_str()).filter(|view| view.running.is_some());
         let Some(view) = running else { return Err(format!("component {id} not found")) };
@@ -72,9 +80,19 @@ impl Ctl {
 
     fn queue(&self, spec: ActorSpec, replace: bool) -> Result<(), String> {
         let id = spec.id.clone();
+        if matches!(spec.image, ImageRef::File(_)) && spec.concurrency > 0 && !self.allow_files {
+            return Err(format!(
+                "this host starts no files at the request of others: {} is one; push it to a registry, or start the host \
+                 with --allow-file-load",
+                spec.image_text
+            ));
+        }
         // The outcome is told by event; who asked is gone already.
-        self.crew.scale(spec, replace).map(drop).map_err(|_busy| {
-            format!("too many commands wait for actor {id}; wait for their events and try again")
+        self.crew.scale(spec, replace).map(drop).map_err(|refused| match refused {
+            ScaleRefused::Busy => {
+                format!("too many commands wait for actor {id}; wait for their events and try again")
+            }
+            ScaleRefused::Stopping => "the host is stopping; start it on another one".to_owned(),
         })
     }
 }

@@ -21,11 +21,17 @@ impl Ctl {
     /// The answer goes out first; then the host stops in order.
     pub(super) fn host_stop(&self, body: &[u8]) -> Outcome {
         let command: StopHostCommand = read("host stop", body)?;
-        if !command.host_id.is_empty() && command.host_id != self.about.id.as_str() {
-            return Err(format!("invalid host_id [{}]; this is {}", command.host_id, self.about.id));
-        }
+        self.is_for_us(&command.host_id)?;
         // v1 hosts read milliseconds, whatever the type's documentation says.
         self.stop.ask("asked by a control command", command.timeout.map(Duration::from_millis));
         said("successfully handled stop host")
+    }
+
+    /// Commands may repeat the host in their body; one that names another was sent to the wrong subject.
+    pub(super) fn is_for_us(&self, host_id: &str) -> Result<(), String> {
+        if host_id.is_empty() || host_id == self.about.id.as_str() {
+            return Ok(());
+        }
+        Err(format!("invalid host_id [{host_id}]; this is {}", self.about.id))
     }
 }

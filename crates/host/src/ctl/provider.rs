@@ -5,12 +5,13 @@ use lattice_control_interface::{
     events::{Legacy, ProviderStopped},
 };
 use lattice_core::ImageRef;
+use tokio::time::Instant;
 
 use super::{
     Ctl,
     reply::{Answer, Outcome, read, said},
 };
-use crate::providers::{AlreadyRunning, NotRunning, ProviderSpec};
+use crate::providers::{NotRunning, ProviderSpec, StartRefused};
 
 impl Ctl {
     /// Silent unless this host could run the provider and does not yet.
@@ -32,6 +33,13 @@ impl Ctl {
     /// Acknowledged at once; the outcome is told by event.
     pub(super) fn provider_start(&self, body: &[u8]) -> Outcome {
         let command: StartProviderCommand = read("provider start", body)?;
+        self.is_for_us(&command.host_id)?;
+        if self.actors.view(command.provider_id.as_str()).is_some() {
+            return Err(format!(
+                "{} is the id of an actor on this host; give the provider another",
+                command.provider_id
+            ));
+        }
         let image: ImageRef = command.provider_ref.parse().map_err(|error| format!("{error}"))?;
         let spec = ProviderSpec {
             id: command.provider_id,
@@ -42,15 +50,17 @@ impl Ctl {
         };
         match self.builtins.start(spec) {
             Ok(()) => said("successfully started provider"),
-            Err(AlreadyRunning) => Err("provider with that ID is already running".to_owned()),
+            Err(StartRefused::AlreadyRunning) => Err("provider with that ID is already running".to_owned()),
+            Err(StartRefused::Stopping) => Err("the host is stopping; start it on another one".to_owned()),
         }
     }
 
     /// Answered when nothing of the provider is left.
     pub(super) async fn provider_stop(&self, body: &[u8]) -> Outcome {
         let command: StopProviderCommand = read("provider stop", body)?;
+        self.is_for_us(&command.host_id)?;
         let id = command.provider_id;
-        match self.builtins.table.stop(&id).await {
+        match self.builtins.table.stop(&id, Instant::now() + self.builtins.drain).await {
             Ok(spec) => {
                 self.events.publish(&ProviderStopped {
                     host_id: self.about.id.clone(),

@@ -26,6 +26,8 @@ pub(crate) struct Ctl {
     pub(crate) lattice: Lattice,
     pub(crate) events: Events,
     pub(crate) stop: StopRequest,
+    /// Whether commands may name files of this machine.
+    pub(crate) allow_files: bool,
 }
 
 impl Ctl {

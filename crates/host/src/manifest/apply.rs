@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::{
     actors::{ActorSpec, Crew, Limits},
     lattice::Lattice,
-    providers::{AlreadyRunning, Builtins, ProviderSpec},
+    providers::{Builtins, ProviderSpec, StartRefused},
 };
 
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl Applier {
                 config: provider.config.clone(),
                 annotations: annotations.clone(),
             };
-            if self.builtins.start(spec) == Err(AlreadyRunning) {
+            if self.builtins.start(spec) == Err(StartRefused::AlreadyRunning) {
                 warn!(provider = %provider.id, "runs already; the manifest's is not started beside it");
             }
         }
@@ -103,7 +103,7 @@ impl Applier {
         loop {
             let outcome = match self.crew.scale(spec.clone(), true) {
                 Ok(outcome) => outcome.await,
-                Err(_busy) => return false,
+                Err(_refused) => return false,
             };
             match outcome {
                 Ok(Ok(())) => return true,

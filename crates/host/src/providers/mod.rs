@@ -6,4 +6,4 @@ mod run;
 mod table;
 
 pub(crate) use builtin::Builtins;
-pub(crate) use table::{AlreadyRunning, NotRunning, ProviderSpec, ProviderView, Providers};
+pub(crate) use table::{NotRunning, ProviderSpec, ProviderView, Providers, StartRefused};

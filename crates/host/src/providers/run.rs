@@ -12,23 +12,33 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::{AlreadyRunning, Builtins, ProviderSpec, report::TableReport, table::Tenure};
+use super::{Builtins, ProviderSpec, StartRefused, report::TableReport, table::Tenure};
 use crate::links::{Applied, Effect, Verdict, diff, merge, wanted};
+
+/// What a provider may take beyond its deadline to end.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// What a provider may take to say how a link fares at first.
+const PUT_WITHIN: Duration = Duration::from_secs(10);
 
 impl Builtins {
     /// Starts a provider; returns as soon as it is in the table. How it fares is told by state and event.
-    pub(crate) fn start(&self, spec: ProviderSpec) -> Result<(), AlreadyRunning> {
-        let stop = self.tasks.stop_token().child_token();
-        let tenure = self.table.enter(spec.clone(), stop)?;
+    pub(crate) fn start(&self, spec: ProviderSpec) -> Result<(), StartRefused> {
+        if self.tasks.is_closing() {
+            return Err(StartRefused::Stopping);
+        }
+        let tenure = self.table.enter(spec.clone())?;
         let this = self.clone();
         self.tasks.spawn("provider", async move { this.live(tenure, spec).await });
         Ok(())
     }
 
     async fn live(&self, tenure: Tenure, spec: ProviderSpec) {
-        let Some(config) = self.wait_for_config(&tenure, &spec).await else { return };
+        let Some(config) = self.wait_for_config(&tenure, &spec).await else { return tenure.end() };
         let tasks = TaskTracker::new();
+        // What the provider spawned ends with this task, even if it panics.
         let cancel = CancellationToken::new();
+        let _ends_all = cancel.clone().drop_guard();
         let context = ProviderContext {
             id: spec.id.clone(),
             config,
@@ -40,19 +50,30 @@ impl Builtins {
         let provider = match self.make(&spec.image, context) {
             Ok(provider) => provider,
             Err(reason) => {
-                warn!(provider = %spec.id, image = %spec.image, reason, "provider did not start");
-                self.table.set_state(&spec.id, State::Failed(reason.clone()));
-                self.events.publish(&ProviderStartFailed {
-                    error: reason,
-                    host_id: self.about.id.clone(),
-                    provider_id: spec.id.clone(),
-                    provider_ref: spec.image_text.clone(),
-                    link_name: LinkName::default(),
-                });
-                return;
+                self.tell_start_failed(&spec, reason);
+                return tenure.end();
             }
         };
         self.table.install(&spec.id, provider.clone());
+        self.tell_started(&spec);
+        let deadline = self.keep_linked(&tenure, &*provider).await;
+
+        self.table.set_state(&spec.id, State::Stopping);
+        if tokio::time::timeout_at(deadline + STOP_GRACE, provider.stop(deadline)).await.is_err() {
+            warn!(provider = %spec.id, "provider did not stop in time; what it still did is lost");
+        }
+        self.table.withdraw(&spec.id);
+        tasks.close();
+        // What is still running is broken off; a moment is enough to notice a cancelled token.
+        cancel.cancel();
+        if tokio::time::timeout(STOP_GRACE, tasks.wait()).await.is_err() {
+            warn!(provider = %spec.id, left = tasks.len(), "tasks of a stopped provider still run");
+        }
+        info!(provider = %spec.id, "provider stopped");
+        tenure.end();
+    }
+
+    fn tell_started(&self, spec: &ProviderSpec) {
         info!(provider = %spec.id, image = %spec.image, "provider started");
         self.events.publish(&ProviderStarted {
             host_id: self.about.id.clone(),
@@ -62,20 +83,18 @@ impl Builtins {
             claims: None,
             legacy: Legacy::of(&spec.id),
         });
-        self.keep_linked(&tenure, &*provider).await;
+    }
 
-        self.table.set_state(&spec.id, State::Stopping);
-        let deadline = Instant::now() + self.drain;
-        provider.stop(deadline).await;
-        self.table.withdraw(&spec.id);
-        tasks.close();
-        // What is still running after the deadline is broken off; a second is enough to notice a cancelled token.
-        if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
-            cancel.cancel();
-            let _late = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
-        }
-        cancel.cancel();
-        info!(provider = %spec.id, "provider stopped");
+    fn tell_start_failed(&self, spec: &ProviderSpec, reason: String) {
+        warn!(provider = %spec.id, image = %spec.image, reason, "provider did not start");
+        self.table.set_state(&spec.id, State::Failed(reason.clone()));
+        self.events.publish(&ProviderStartFailed {
+            error: reason,
+            host_id: self.about.id.clone(),
+            provider_id: spec.id.clone(),
+            provider_ref: spec.image_text.clone(),
+            link_name: LinkName::default(),
+        });
     }
 
     /// Named configuration may come after the provider: it is pending until then. `None` when stopped first.
@@ -96,29 +115,38 @@ impl Builtins {
                 }
             }
             tokio::select! {
-                () = tenure.stop.cancelled() => return None,
+                _deadline = tenure.stopped() => return None,
                 heard = changed.changed() => heard.ok()?,
             }
         }
     }
 
-    /// Goes from the links the provider has to those it should have, at every change, until it shall stop.
-    async fn keep_linked(&self, tenure: &Tenure, provider: &dyn Provider) {
+    /// Goes from the links the provider has to those it should have, at every change, until it shall stop: then tells
+    /// until when calls in flight may go on.
+    async fn keep_linked(&self, tenure: &Tenure, provider: &dyn Provider) -> Instant {
         let mut changed = self.lattice.changed().listen();
         let mut applied = Applied::new();
         loop {
             changed.borrow_and_update();
-            let view = self.lattice.view();
-            let judged = wanted(&tenure.id, provider.serves(), view.links.values(), &view.configs);
-            for effect in diff(&applied, &judged) {
-                self.apply(tenure, provider, &mut applied, effect).await;
-            }
-            self.show_blocked(tenure, &judged);
+            // A provider that is stopped while it takes a link loses the link with all others.
             tokio::select! {
-                () = tenure.stop.cancelled() => return,
-                heard = changed.changed() => if heard.is_err() { return },
+                deadline = tenure.stopped() => return deadline,
+                () = self.converge(tenure, provider, &mut applied) => {}
+            }
+            tokio::select! {
+                deadline = tenure.stopped() => return deadline,
+                heard = changed.changed() => if heard.is_err() { return Instant::now() },
             }
         }
+    }
+
+    async fn converge(&self, tenure: &Tenure, provider: &dyn Provider, applied: &mut Applied) {
+        let view = self.lattice.view();
+        let judged = wanted(&tenure.id, provider.serves(), view.links.values(), &view.configs);
+        for effect in diff(applied, &judged) {
+            self.apply(tenure, provider, applied, effect).await;
+        }
+        self.show_blocked(tenure, &judged);
     }
 
     async fn apply(&self, tenure: &Tenure, provider: &dyn Provider, applied: &mut Applied, effect: Effect) {
@@ -129,15 +157,18 @@ impl Builtins {
                 } else {
                     Callee::None
                 };
-                provider
-                    .put_link(ProviderLink {
-                        key: key.clone(),
-                        actor: wanted.actor.clone(),
-                        interfaces: wanted.interfaces.clone(),
-                        config: wanted.config.clone(),
-                        callee,
-                    })
-                    .await;
+                let put = provider.put_link(ProviderLink {
+                    key: key.clone(),
+                    actor: wanted.actor.clone(),
+                    interfaces: wanted.interfaces.clone(),
+                    config: wanted.config.clone(),
+                    callee,
+                });
+                if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {
+                    let reason =
+                        format!("the provider did not take the link within {PUT_WITHIN:?}; put it again");
+                    self.table.set_link(&tenure.id, &key, Some(State::Failed(reason)));
+                }
                 applied.insert(key, wanted);
             }
             Effect::Delete(key) => {

@@ -7,8 +7,7 @@ use std::{
 
 use lattice_contracts::{Provider, http::Outgoing, keyvalue::Keyvalue};
 use lattice_core::{ConfigName, ImageRef, LinkKey, ProviderId, State};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::watch, time::Instant};
 
 use crate::signal::Changed;
 
@@ -43,9 +42,14 @@ pub(crate) struct ProviderView {
     pub(crate) links: BTreeMap<LinkKey, State>,
 }
 
-/// A provider of that id runs already.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct AlreadyRunning;
+/// Why a provider is not even tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartRefused {
+    /// One of that id runs already.
+    AlreadyRunning,
+    /// The host is stopping.
+    Stopping,
+}
 
 /// No provider of that id runs here.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +61,8 @@ struct Entry {
     links: BTreeMap<LinkKey, State>,
     /// Present while it can be called.
     provider: Option<Arc<dyn Provider>>,
-    stop: CancellationToken,
+    /// Until when calls in flight may go on, once it shall stop.
+    stop: watch::Sender<Option<Instant>>,
     /// True when its task has ended and nothing of it is left.
     gone: watch::Sender<bool>,
 }
@@ -72,14 +77,36 @@ pub(crate) struct Providers {
 /// What a provider's task holds of its entry: ends the entry's life when dropped, whatever happens to the task.
 pub(super) struct Tenure {
     pub(super) id: ProviderId,
-    pub(super) stop: CancellationToken,
+    stop: watch::Receiver<Option<Instant>>,
     gone: watch::Sender<bool>,
     table: Providers,
+    orderly: bool,
+}
+
+impl Tenure {
+    /// Waits until the provider shall stop, and tells until when calls in flight may go on. Cancel-safe.
+    pub(super) async fn stopped(&self) -> Instant {
+        let mut stop = self.stop.clone();
+        match stop.wait_for(Option::is_some).await {
+            Ok(deadline) => deadline.unwrap_or_else(Instant::now),
+            // The entry was taken from the table with the sender in it.
+            Err(_) => Instant::now(),
+        }
+    }
+
+    /// The task has come to its own end and has said how.
+    pub(super) fn end(mut self) {
+        self.orderly = true;
+    }
 }
 
 impl Drop for Tenure {
     fn drop(&mut self) {
         self.table.withdraw(&self.id);
+        if !self.orderly {
+            let reason = "its task broke off; the host's log says why; stop it and start it again";
+            self.table.set_state(&self.id, State::Failed(reason.to_owned()));
+        }
         self.gone.send_replace(true);
     }
 }
@@ -94,29 +121,25 @@ impl Providers {
     }
 
     /// Makes an entry in state `starting`; one that failed before is replaced.
-    pub(super) fn enter(
-        &self,
-        spec: ProviderSpec,
-        stop: CancellationToken,
-    ) -> Result<Tenure, AlreadyRunning> {
+    pub(super) fn enter(&self, spec: ProviderSpec) -> Result<Tenure, StartRefused> {
         let id = spec.id.clone();
-        let gone = watch::Sender::new(false);
+        let (gone, (stop, stopped)) = (watch::Sender::new(false), watch::channel(None));
         let mut entries = self.lock();
         if entries.get(&id).is_some_and(|entry| !*entry.gone.borrow()) {
-            return Err(AlreadyRunning);
+            return Err(StartRefused::AlreadyRunning);
         }
         let entry = Entry {
             spec,
             state: State::Starting,
             links: BTreeMap::new(),
             provider: None,
-            stop: stop.clone(),
+            stop,
             gone: gone.clone(),
         };
         entries.insert(id.clone(), entry);
         drop(entries);
         self.changed.tell();
-        Ok(Tenure { id, stop, gone, table: self.clone() })
+        Ok(Tenure { id, stop: stopped, gone, table: self.clone(), orderly: false })
     }
 
     /// From now on calls find it.
@@ -158,19 +181,25 @@ impl Providers {
         self.changed.tell();
     }
 
-    /// Stops a provider and waits until nothing of it is left.
-    pub(crate) async fn stop(&self, id: &ProviderId) -> Result<ProviderSpec, NotRunning> {
-        let mut gone = {
+    /// Stops a provider and waits until nothing of it is left: calls in flight may go on until `deadline`.
+    pub(crate) async fn stop(&self, id: &ProviderId, deadline: Instant) -> Result<ProviderSpec, NotRunning> {
+        let mine = {
             let mut entries = self.lock();
             let entry = entries.get_mut(id).ok_or(NotRunning)?;
-            entry.stop.cancel();
-            entry.gone.subscribe()
+            // The first deadline holds: who stops it again only waits.
+            entry.stop.send_if_modified(|stop| stop.replace(stop.unwrap_or(deadline)).is_none());
+            entry.gone.clone()
         };
-        // An error means that the sender is gone, and with it the task.
+        let mut gone = mine.subscribe();
+        // Cannot fail: `mine` is a sender.
         let _ended = gone.wait_for(|gone| *gone).await;
-        let entry = self.lock().remove(id).ok_or(NotRunning)?;
+        let mut entries = self.lock();
+        // Another one may have been started under the same id since.
+        let is_mine = entries.get(id).is_some_and(|entry| entry.gone.same_channel(&mine));
+        let entry = if is_mine { entries.remove(id) } else { None };
+        drop(entries);
         self.changed.tell();
-        Ok(entry.spec)
+        entry.map(|entry| entry.spec).ok_or(NotRunning)
     }
 
     /// Every provider, by id.

@@ -7,7 +7,7 @@ use lattice_claims::Trust;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
 use lattice_core::{HostId, LatticeName};
 use lattice_manifest::Manifest;
-use lattice_nats::{ConnectOptions, Connection, Credentials, Secret};
+use lattice_nats::{ConnectOptions, Connection, Credentials};
 use lattice_registry::{FetchConfig, Fetcher};
 use lattice_runtime::{Runtime, RuntimeConfig};
 use tracing::warn;
@@ -27,7 +27,9 @@ pub(super) async fn connect(nats: &NatsArgs, host: &HostId) -> anyhow::Result<Co
     options.js_domain.clone_from(&nats.js_domain);
     options.credentials = match (&nats.nats_creds, &nats.nats_jwt, &nats.nats_seed) {
         (Some(file), ..) => Credentials::CredsFile(file.clone()),
-        (None, Some(jwt), Some(seed)) => Credentials::JwtSeed { jwt: jwt.clone(), seed: Secret::new(seed) },
+        (None, Some(jwt), Some(seed)) => {
+            Credentials::JwtSeed { jwt: jwt.reveal().to_owned(), seed: seed.clone() }
+        }
         _ => Credentials::None,
     };
     let connection = Connection::connect(options, CONNECT_WITHIN).await?;
@@ -93,7 +95,9 @@ pub(super) fn fetcher(config: &HostConfig) -> anyhow::Result<Arc<Fetcher>> {
     let credentials = images.oci_user.as_ref().map(|user| lattice_registry::Credentials {
         registry: images.oci_registry.clone(),
         user: user.clone(),
-        password: lattice_registry::Secret::new(images.oci_password.clone().unwrap_or_default()),
+        password: lattice_registry::Secret::new(
+            images.oci_password.as_ref().map_or("", |password| password.reveal()),
+        ),
     });
     let fetcher = Fetcher::new(FetchConfig {
         cache_dir: Some(config.cache_dir.join("oci")),

@@ -126,6 +126,8 @@ impl Args {
         give("--log-level", (&self.host.log_level).into());
         let switches = [
             ("--allow-unsigned", self.host.allow_unsigned),
+            // The host is the user's own, on the user's machine.
+            ("--allow-file-load", true),
             ("--allow-latest", self.host.allow_latest),
             ("--wasip3", self.host.wasip3),
         ];
