@@ -30,6 +30,8 @@ pub(crate) struct Listener {
     pub(crate) closed: CancellationToken,
     /// Cancelled once the last connection has ended.
     pub(crate) done: CancellationToken,
+    /// Its connections, and what hyper spawns for them.
+    pub(crate) connections: TaskTracker,
 }
 
 /// Told by a listener's task whenever its state changes.
@@ -73,13 +75,13 @@ pub(crate) async fn run(
     // However this ends, nobody waits for it in vain.
     let done = listener.done.clone().drop_guard();
     let closed = listener.closed.clone().drop_guard();
-    let connections = TaskTracker::new();
+    let connections = &listener.connections;
     let bound = match bound {
         Some(bound) => Some(bound),
         None => bind_when_free(address, &listener.ends, &tell).await,
     };
     if let Some(bound) = bound {
-        accept(bound, &listener, limits, &connections, &tell).await;
+        accept(bound, &listener, limits, &tell).await;
     }
     drop(closed);
     connections.close();
@@ -110,13 +112,8 @@ async fn bind_when_free(address: SocketAddr, ends: &Ends, tell: &Tell) -> Option
     }
 }
 
-async fn accept(
-    bound: TcpListener,
-    listener: &Listener,
-    limits: Limits,
-    connections: &TaskTracker,
-    tell: &Tell,
-) {
+async fn accept(bound: TcpListener, listener: &Listener, limits: Limits, tell: &Tell) {
+    let connections = &listener.connections;
     let protocol = Arc::new(protocol(&limits, connections.clone()));
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let ends = &listener.ends;

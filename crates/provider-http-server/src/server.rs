@@ -1,6 +1,6 @@
 //! The provider as the host sees it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -11,6 +11,8 @@ use tokio_util::sync::DropGuard;
 
 use crate::table::{INTERFACE, Inner};
 
+/// How long connections that were broken off may take to end: they do at their next step.
+const KILL_GRACE: Duration = Duration::from_secs(1);
 const SERVES: &[Serves] =
     &[Serves { namespace: "wasi", package: "http", interface: INTERFACE, direction: Direction::ToActor }];
 
@@ -65,9 +67,17 @@ impl Provider for HttpServer {
     async fn stop(&self, deadline: Instant) {
         let listeners = self.inner.drain_all();
         let done = || join_all(listeners.iter().map(|listener| listener.done.cancelled()));
-        if tokio::time::timeout_at(deadline, done()).await.is_err() {
-            listeners.iter().for_each(|listener| listener.ends.kill.cancel());
-            done().await;
+        if tokio::time::timeout_at(deadline, done()).await.is_ok() {
+            return;
+        }
+        listeners.iter().for_each(|listener| listener.ends.kill.cancel());
+        if tokio::time::timeout(KILL_GRACE, done()).await.is_err() {
+            let left = listeners.iter().filter(|listener| !listener.done.is_cancelled());
+            let tasks: usize = left.map(|listener| listener.connections.len()).sum();
+            tracing::error!(
+                tasks,
+                "connections are still being served after they were broken off; they are given up"
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use lattice_contracts::{Callee, ProviderContext, ProviderLink, config::ConfigError, state_of_all};
 use lattice_core::{Contract, LinkKey, State};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Limits, LinkConfig},
@@ -185,6 +185,7 @@ impl Inner {
             ends: Ends { drain: CancellationToken::new(), kill },
             closed: CancellationToken::new(),
             done: CancellationToken::new(),
+            connections: TaskTracker::new(),
         });
         let (state, local, bound) = match bind(address) {
             Ok(bound) => (State::Ready, bound.local_addr().ok(), Some(bound)),

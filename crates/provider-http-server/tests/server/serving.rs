@@ -306,3 +306,29 @@ async fn stopping_breaks_off_what_does_not_end() {
     dropped.wait().await;
     assert_eq!(rest(&mut stream).await, "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_waits_for_nothing_that_cannot_be_broken_off() {
+    let rig = Rig::new();
+    let entered = Once::default();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Arc::new(std::sync::Mutex::new(released));
+    let stuck = {
+        let entered = entered.clone();
+        actor(move |_, _| {
+            let (entered, released) = (entered.clone(), released.clone());
+            async move {
+                entered.happens();
+                // Holds its thread in the middle of a step, where no task can be ended.
+                let _ = released.lock().unwrap().recv();
+                Ok(Response::new(full("")))
+            }
+        })
+    };
+    let address = rig.open("stuck", &[], stuck).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    entered.wait().await;
+    timeout(SOON, rig.server.stop(Instant::now())).await.expect("it did not stop");
+    release.send(()).unwrap();
+}
