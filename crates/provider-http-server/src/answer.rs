@@ -36,11 +36,7 @@ impl Refusal {
 
     pub(crate) fn call(error: CallError) -> Self {
         let status = StatusCode::from_u16(error.code.http_status());
-        // A trap's reason may carry the guest's own words or a backtrace: those belong into the log, not to strangers.
-        let reason = match error.code {
-            ErrorCode::Trap => "the actor trapped; the host's log has the backtrace under this id".to_owned(),
-            _ => error.reason,
-        };
+        let reason = told_to_strangers(&error).to_owned();
         Self {
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code: error.code.as_str(),
@@ -65,5 +61,57 @@ impl Refusal {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+/// What a client is told. A reason may name actors, buckets and commands, or carry a guest's own words: those belong into
+/// the log, under the id that the answer carries. Only what the client itself can act upon is passed on, of codes whose
+/// reasons hold nothing but numbers.
+fn told_to_strangers(error: &CallError) -> &str {
+    match error.code {
+        ErrorCode::Overloaded | ErrorCode::TooLarge | ErrorCode::Deadline => &error.reason,
+        ErrorCode::Trap => "the actor trapped; the host's log has the backtrace under this id",
+        ErrorCode::Protocol => "the actor's answer cannot be sent; the host's log says more under this id",
+        ErrorCode::Denied => "a rule refuses the call; the host's log says which under this id",
+        ErrorCode::NoLink => {
+            "something that the actor needs is not linked; the host's log says more under this id"
+        }
+        ErrorCode::Backend => "something behind the actor failed; the host's log says more under this id",
+        ErrorCode::Unreachable => {
+            "the actor does not run now; try again later, the host's log says more under this id"
+        }
+        ErrorCode::Cancelled => "the call was broken off; the host's log says more under this id",
+        // A code of a later version.
+        _ => "the call failed; the host's log says more under this id",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_core::{ActorId, Hop};
+
+    use super::*;
+
+    #[test]
+    fn strangers_learn_what_they_can_act_upon_and_nothing_of_the_lattice() {
+        for (code, passed_on) in [
+            (ErrorCode::Trap, false),
+            (ErrorCode::Protocol, false),
+            (ErrorCode::NoLink, false),
+            (ErrorCode::Denied, false),
+            (ErrorCode::Backend, false),
+            (ErrorCode::Unreachable, false),
+            (ErrorCode::Cancelled, false),
+            (ErrorCode::Overloaded, true),
+            (ErrorCode::TooLarge, true),
+            (ErrorCode::Deadline, true),
+        ] {
+            let hop = Hop::Actor(ActorId::new("secret").unwrap());
+            let reason = "bucket secret: wash link put secret";
+            let refusal = Refusal::call(CallError::new(hop, code, reason));
+            assert_eq!(refusal.code, code.as_str());
+            assert_eq!(refusal.reason.contains("secret"), passed_on, "{code}");
+            assert_eq!(refusal.reason.ends_with("under this id"), !passed_on, "{code}");
+        }
     }
 }

@@ -95,7 +95,7 @@ async fn answer(
     let handling = route.callee.handle(call, Request::from_parts(parts, body));
     let handled = match tokio::time::timeout_at(deadline + CALLEE_GRACE, handling).await {
         Ok(handled) => handled,
-        Err(_late) => Err(late(&route)),
+        Err(_late) => Err(late(&route, id)),
     };
     match handled.and_then(|response| sound(&route, response)) {
         Ok(response) => Ok(response),
@@ -114,10 +114,10 @@ fn find(door: &Door, parts: &http::request::Parts) -> Result<Arc<Route>, Refusal
     }
 }
 
-fn late(route: &Route) -> CallError {
-    let (actor, time) = (&route.actor, route.config.request_timeout);
-    let reason = format!("{actor} did not answer within {} ms", time.as_millis());
-    CallError::new(Hop::Actor(actor.clone()), ErrorCode::Deadline, reason)
+fn late(route: &Route, id: InvocationId) -> CallError {
+    let reason =
+        format!("invocation {id} was not answered within {} ms", route.config.request_timeout.as_millis());
+    CallError::new(Hop::Actor(route.actor.clone()), ErrorCode::Deadline, reason)
 }
 
 /// A response that may be sent: no informational status, nothing that concerns a connection.
@@ -135,11 +135,15 @@ fn refuse(route: &Route, id: InvocationId, error: CallError, overrun: Option<Ove
     if overrun.is_some_and(|overrun| overrun.load(Ordering::Relaxed)) {
         return Refusal::too_large(route.config.body_bytes_max);
     }
-    match error.code {
-        ErrorCode::Overloaded | ErrorCode::Cancelled | ErrorCode::TooLarge | ErrorCode::Denied => {
-            tracing::debug!(%id, actor = %route.actor, %error, "request refused");
+    let CallError { hop, code, reason } = &error;
+    match code {
+        // The client is told all of it, and these come in floods.
+        ErrorCode::Overloaded | ErrorCode::TooLarge => {
+            tracing::debug!(invocation = %id, actor = %route.actor, %hop, %code, reason, "request refused");
         }
-        _ => tracing::warn!(%id, actor = %route.actor, %error, "request failed"),
+        _ => {
+            tracing::warn!(invocation = %id, actor = %route.actor, %hop, %code, reason, "request failed");
+        }
     }
     let refusal = Refusal::call(error);
     if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
