@@ -7,11 +7,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
-use lattice_nats::{EventPublisher, Secret};
+use lattice_nats::{Connection, EventPublisher, Secret};
+use lattice_runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::{
+    about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
     config::HostConfig,
     ctl::{ControlTask, Ctl},
@@ -62,58 +64,23 @@ impl Host {
             .await
             .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
         let runtime = parts::engine(&config)?;
-        let engine = runtime.describe();
         let about = Arc::new(parts::about(&config, &host, &connection, manifest.as_ref()));
         let events = Events(Arc::new(EventPublisher::new(&connection, &config.lattice, &host)));
 
-        let ids = Arc::new(InvocationIds::new(random_bits()));
-        let providers = Providers::new(changed.clone());
-        let actors = Actors::new(changed.clone());
-        let router = Router::new(lattice.clone(), providers.clone());
-        let starter = Starter {
-            host: host.clone(),
-            runtime,
-            fetcher: parts::fetcher(&config)?,
-            trust: Arc::new(config.trust.clone()),
-            allow_unsigned: config.allow_unsigned,
-            limits: DefaultLimits {
-                memory_bytes: config.limits.max_linear_memory_bytes,
-                wall: Duration::from_millis(config.limits.max_execution_time_ms),
-                cpu: Duration::from_millis(config.limits.max_cpu_time_ms),
-            },
-            router: router.clone(),
-            lattice: lattice.clone(),
-            ids: ids.clone(),
-        };
-        let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
-        let builtins = Builtins {
-            table: providers.clone(),
-            about: about.clone(),
-            tasks: tasks.clone(),
-            ids,
-            events: events.clone(),
-            lattice: lattice.clone(),
-            callees: Callees { actors: actors.clone(), host: host.clone() },
-            connection: connection.clone(),
-            drain: config.drain,
-        };
-        let inventory = Inventory {
-            about: about.clone(),
-            actors: actors.clone(),
-            providers,
-            lattice: lattice.clone(),
-            engine,
-        };
-        tasks.spawn_core("routes", router.keep(tasks.stop_token()));
-        tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
+        let ground = Ground { about, events, lattice, tasks, connection, changed };
+        let (workloads, inventory) = ground.workloads(&config, runtime)?;
+        let Ground { about, events, lattice, tasks, connection, .. } = ground;
         let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
+        tasks.spawn_core("routes", workloads.router.keep(tasks.stop_token()));
+        tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
         tasks.spawn_core("heartbeat", beat);
 
         let stop = StopRequest::new();
+        let (crew, builtins) = (workloads.crew, workloads.builtins);
         let ctl = Ctl {
             about: about.clone(),
             inventory,
-            actors,
+            actors: workloads.actors,
             crew: crew.clone(),
             builtins: builtins.clone(),
             lattice: lattice.clone(),
@@ -168,6 +135,70 @@ impl Host {
             () = heard(&mut terminate) => warn!("stopped at once: calls in flight are lost"),
         }
         reason
+    }
+}
+
+/// What everything on a host stands on.
+struct Ground {
+    about: Arc<About>,
+    events: Events,
+    lattice: Lattice,
+    tasks: Tasks,
+    connection: Connection,
+    changed: Changed,
+}
+
+/// What runs actors and providers; nothing runs yet.
+struct Workloads {
+    actors: Actors,
+    router: Router,
+    crew: Crew,
+    builtins: Builtins,
+}
+
+impl Ground {
+    /// Makes the tables and those who fill them.
+    fn workloads(&self, config: &HostConfig, runtime: Runtime) -> anyhow::Result<(Workloads, Inventory)> {
+        let Ground { about, events, lattice, tasks, connection, changed } = self;
+        let ids = Arc::new(InvocationIds::new(random_bits()));
+        let providers = Providers::new(changed.clone());
+        let actors = Actors::new(changed.clone());
+        let router = Router::new(lattice.clone(), providers.clone());
+        let inventory = Inventory {
+            about: about.clone(),
+            actors: actors.clone(),
+            providers: providers.clone(),
+            lattice: lattice.clone(),
+            engine: runtime.describe(),
+        };
+        let starter = Starter {
+            host: about.id.clone(),
+            runtime,
+            fetcher: parts::fetcher(config)?,
+            trust: Arc::new(config.trust.clone()),
+            allow_unsigned: config.allow_unsigned,
+            limits: DefaultLimits {
+                memory_bytes: config.limits.max_linear_memory_bytes,
+                wall: Duration::from_millis(config.limits.max_execution_time_ms),
+                cpu: Duration::from_millis(config.limits.max_cpu_time_ms),
+            },
+            router: router.clone(),
+            lattice: lattice.clone(),
+            ids: ids.clone(),
+        };
+        let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
+        let builtins = Builtins {
+            table: providers,
+            about: about.clone(),
+            tasks: tasks.clone(),
+            ids,
+            events: events.clone(),
+            lattice: lattice.clone(),
+            callees: Callees { actors: actors.clone(), host: about.id.clone() },
+            connection: connection.clone(),
+            drain: config.drain,
+        };
+        Ok((Workloads { actors, router, crew, builtins }, inventory))
     }
 }
 
