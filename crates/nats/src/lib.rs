@@ -23,6 +23,7 @@ pub use connect::ConnectError;
 pub use connection::Connection;
 pub use control::{ControlRequest, ControlServer, RespondError};
 pub use events::{EventError, EventPublisher, EventStream};
+pub use jetstream_api::ApiError;
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
 pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{Fact, FactStore, Facts, StateError, Version};

@@ -130,9 +130,9 @@ impl Bucket {
         if answer.as_ref().is_err_and(|error| error.err_code == ApiError::TTL_DISABLED) {
             answer = self.try_write(key, value, expected, None).await?;
         }
-        answer.map_err(|error| match error.err_code {
-            ApiError::WRONG_LAST_SEQUENCE | ApiError::WRONG_LAST_SEQUENCE_CONSTANT => WriteError::Conflict,
-            _ => WriteError::Failed(self.refused("a write", error.to_string())),
+        answer.map_err(|error| match error.is_conflict() {
+            true => WriteError::Conflict,
+            false => WriteError::Failed(self.refused("a write", error.to_string())),
         })
     }
 
