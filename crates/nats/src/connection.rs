@@ -11,6 +11,7 @@ use crate::{
     ConnectError, ConnectOptions, Violation,
     connect::{self, Signals},
     replies::Replies,
+    tasks,
 };
 
 /// How long a request to JetStream may take.
@@ -69,8 +70,8 @@ impl Connection {
             .await
             .map_err(|error| ConnectError::Options { what: "inbox prefix".into(), why: error.to_string() })?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(route_answers(inbox, Arc::clone(&replies), stop.clone()));
-        tasks.spawn(watch_state(client.clone(), Arc::clone(&signals), stop.clone()));
+        tasks::spawn(&tasks, "nats-inbox", route_answers(inbox, Arc::clone(&replies), stop.clone()));
+        tasks::spawn(&tasks, "nats-state", watch_state(client.clone(), Arc::clone(&signals), stop.clone()));
         let inner = Arc::new(Inner { client, options, signals, replies, tasks, stop });
         Ok(Self { inner })
     }

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Connection, SubscribeError, Subscription, clock};
+use crate::{Connection, SubscribeError, Subscription, clock, tasks};
 
 /// Events that wait to be sent; while NATS is away further ones are dropped.
 const QUEUE_MAX: usize = 256;
@@ -48,7 +48,7 @@ impl EventPublisher {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let sender = Sender { conn: conn.clone(), connected: conn.connected() };
-        tasks.spawn(sender.run(jobs, stop.clone()));
+        tasks::spawn(&tasks, "events", sender.run(jobs, stop.clone()));
         Self { host: host.clone(), lattice: lattice.clone(), queue, tasks, stop }
     }
 

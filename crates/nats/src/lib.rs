@@ -16,6 +16,7 @@ mod replies;
 mod request;
 mod state;
 mod subscribe;
+mod tasks;
 mod violation;
 
 pub use async_nats::{HeaderMap, Message, jetstream};

@@ -16,7 +16,7 @@ use super::{
     bucket::{Bucket, WriteError},
     fact, watcher,
 };
-use crate::{Connection, jitter};
+use crate::{Connection, jitter, tasks};
 
 /// How long a tombstone stays: who was away for longer than this may bring a deleted fact back.
 const TOMBSTONE_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -97,7 +97,7 @@ impl FactStore {
             progress: watch::Sender::default(),
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        tasks.spawn(watcher::run(Arc::clone(&shared), stop.clone()));
+        tasks::spawn(&tasks, "fact-watch", watcher::run(Arc::clone(&shared), stop.clone()));
         let store = Self { shared, writer, writes: Semaphore::new(WRITES_MAX), tasks, stop };
         let mut progress = store.shared.progress.subscribe();
         let read = tokio::time::timeout(READ_WITHIN, progress.wait_for(|progress| progress.current)).await;
