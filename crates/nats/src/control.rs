@@ -7,13 +7,19 @@ use bytes::Bytes;
 use futures::FutureExt;
 use lattice_core::{CtlSubject, HostId, LatticeName, ctl_all_subscriptions};
 use serde_json::json;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Connection, RequestError, SubscribeError, Subscription};
+use crate::{
+    Connection, ControlCounts, RequestError, SubscribeError, Subscription,
+    admission::{Admission, Counters, Gate, Pace},
+    tasks,
+};
 
 /// Requests that one host serves at once; further ones are answered as busy.
 const CONCURRENT_MAX: usize = 256;
+/// Requests that are being answered as busy at once; further ones are dropped.
+const REFUSED_MAX: usize = 1024;
 /// How long an answer may take to leave.
 const RESPOND_WITHIN: Duration = Duration::from_secs(2);
 /// How long the subscriptions may take to come into force.
@@ -90,6 +96,7 @@ fn refusal(message: &str) -> Bytes {
 /// Serves the control subjects of one host until it is closed or dropped.
 pub struct ControlServer {
     tasks: TaskTracker,
+    counters: Arc<Counters>,
     accept: CancellationToken,
     abort: CancellationToken,
 }
@@ -105,7 +112,8 @@ impl ControlServer {
     /// Subscribes all control subjects of `host` and hands each request to `handler`, many at once and in no order. When
     /// this returns the subscriptions are in force.
     ///
-    /// A request that no host knows is refused here. A handler that panics is contained, and its asker told.
+    /// A request that no host knows is refused here. A handler that panics is contained, and its asker told. Past 256
+    /// requests at once askers are told that the host is busy; past 1024 of those at once, requests are dropped.
     ///
     /// # Errors
     /// [`SubscribeError`] when a subject is refused or the server does not confirm.
@@ -123,19 +131,28 @@ impl ControlServer {
             conn.subscribe_in_force(ctl_all_subscriptions(lattice, host), SUBSCRIBE_WITHIN).await?;
         let server = Self {
             tasks: TaskTracker::new(),
+            counters: Arc::default(),
             accept: CancellationToken::new(),
             abort: CancellationToken::new(),
         };
         let accepting = Accepting {
             conn: conn.clone(),
             handler: Arc::new(handler),
-            free: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            gate: Gate::new(CONCURRENT_MAX, REFUSED_MAX),
+            counters: Arc::clone(&server.counters),
+            pace: Pace::default(),
             tasks: server.tasks.clone(),
             abort: server.abort.clone(),
         };
         let accept = server.accept.clone();
-        server.tasks.spawn(accepting.run(subscription, accept));
+        tasks::spawn(&server.tasks, "control", accepting.run(subscription, accept));
         Ok(server)
+    }
+
+    /// What was dropped and what broke, since the start.
+    #[must_use]
+    pub fn counts(&self) -> ControlCounts {
+        self.counters.read()
     }
 
     /// Takes no more requests, waits at most `grace` for those in hand, then gives them up.
@@ -153,7 +170,9 @@ impl ControlServer {
 struct Accepting<H> {
     conn: Connection,
     handler: Arc<H>,
-    free: Arc<Semaphore>,
+    gate: Gate,
+    counters: Arc<Counters>,
+    pace: Pace,
     tasks: TaskTracker,
     abort: CancellationToken,
 }
@@ -163,7 +182,7 @@ where
     H: Fn(ControlRequest) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    async fn run(self, mut subscription: Subscription, accept: CancellationToken) {
+    async fn run(mut self, mut subscription: Subscription, accept: CancellationToken) {
         loop {
             let message = tokio::select! {
                 () = accept.cancelled() => return,
@@ -179,51 +198,69 @@ where
         }
     }
 
-    /// Starts a task for the message and never waits.
-    fn take(&self, message: Message) {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let subject = CtlSubject::parse(&message.subject);
-        let (handler, abort, conn) = (Arc::clone(&self.handler), self.abort.clone(), self.conn.clone());
-        let work = async move {
-            let reply_to = message.reply;
-            let refused = match (permit, subject) {
-                (Ok(_permit), Ok(subject)) => {
-                    let asker = reply_to.clone();
-                    let request =
-                        ControlRequest { subject, payload: message.payload, reply_to, conn: conn.clone() };
-                    let served = AssertUnwindSafe(async { handler(request).await }).catch_unwind().await;
-                    match served {
-                        Ok(()) => return,
-                        Err(panic) => {
-                            tracing::error!(
-                                panic = panic_text(&*panic),
-                                "a control request broke its handler"
-                            );
-                            (
-                                asker,
-                                "internal error: the host could not handle this request; its log says more"
-                                    .into(),
-                            )
-                        }
-                    }
+    /// Starts a task for the message, or drops it, and never waits.
+    fn take(&mut self, message: Message) {
+        match self.gate.admit() {
+            Admission::Serve(permit) => self.serve_one(message, permit),
+            Admission::Refuse(permit) => self.refuse_one(message.reply, permit),
+            Admission::Drop => {
+                let dropped = self.counters.count_dropped();
+                if self.pace.passes(Instant::now()) {
+                    tracing::warn!(
+                        dropped,
+                        "control requests are dropped: {CONCURRENT_MAX} are being served and {REFUSED_MAX} refused \
+                         already; find who sends so many"
+                    );
                 }
-                (Ok(_permit), Err(error)) => (reply_to, error.to_string()),
-                (Err(_), _) => (
-                    reply_to,
-                    format!("the host already serves {CONCURRENT_MAX} control requests; try again"),
-                ),
-            };
-            let (asker, why) = refused;
-            if let Err(error) = respond(&conn, asker.as_ref(), refusal(&why)).await {
-                tracing::debug!(%error, "a refusal was not sent");
             }
-        };
-        self.tasks.spawn(async move {
+        }
+    }
+
+    fn serve_one(&self, message: Message, permit: OwnedSemaphorePermit) {
+        let (handler, conn, counters) =
+            (Arc::clone(&self.handler), self.conn.clone(), Arc::clone(&self.counters));
+        self.spawn("control-request", async move {
+            let _permit = permit;
+            let asker = message.reply;
+            let why = match CtlSubject::parse(&message.subject) {
+                Ok(subject) => {
+                    let (reply_to, payload) = (asker.clone(), message.payload);
+                    let request = ControlRequest { subject, payload, reply_to, conn: conn.clone() };
+                    let served = AssertUnwindSafe(async { handler(request).await }).catch_unwind().await;
+                    let Err(panic) = served else { return };
+                    let (panic, panicked) = (panic_text(&*panic), counters.count_panicked());
+                    tracing::error!(panic, panicked, "a control request broke its handler");
+                    "internal error: the host could not handle this request; its log says more".to_owned()
+                }
+                Err(error) => error.to_string(),
+            };
+            refuse(&conn, asker.as_ref(), &why).await;
+        });
+    }
+
+    fn refuse_one(&self, asker: Option<Subject>, permit: OwnedSemaphorePermit) {
+        let conn = self.conn.clone();
+        self.spawn("control-refusal", async move {
+            let _permit = permit;
+            let why = format!("the host already serves {CONCURRENT_MAX} control requests; try again");
+            refuse(&conn, asker.as_ref(), &why).await;
+        });
+    }
+
+    fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        tasks::spawn(&self.tasks, name, async move {
             tokio::select! {
                 () = abort.cancelled() => {}
                 () = work => {}
             }
         });
+    }
+}
+
+async fn refuse(conn: &Connection, asker: Option<&Subject>, why: &str) {
+    if let Err(error) = respond(conn, asker, refusal(why)).await {
+        tracing::debug!(%error, "a refusal was not sent");
     }
 }
 

@@ -4,6 +4,7 @@
 //! here once: replies are routed without leaks, subscriptions are known to be in force, refusals of the server reach
 //! whoever caused them, and a watch that went blind is made anew.
 
+mod admission;
 mod clock;
 mod connect;
 mod connection;
@@ -19,6 +20,7 @@ mod subscribe;
 mod tasks;
 mod violation;
 
+pub use admission::ControlCounts;
 pub use async_nats::{HeaderMap, Message, jetstream};
 pub use connect::ConnectError;
 pub use connection::Connection;

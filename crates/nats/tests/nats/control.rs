@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use lattice_core::{CtlVerb, ctl_prefix};
-use lattice_nats::{Connection, ControlRequest, ControlServer, RespondError};
+use lattice_nats::{Connection, ControlCounts, ControlRequest, ControlServer, RespondError};
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -56,6 +56,7 @@ async fn requests_come_typed_and_bad_ones_are_refused() {
     assert!(large["message"].as_str().unwrap().contains("max_payload"), "{large}");
     let broken = ask(&tool, "claims.get").await;
     assert!(broken["message"].as_str().unwrap().contains("internal error"), "{broken}");
+    assert_eq!(control.counts(), ControlCounts { dropped: 0, panicked: 1 });
     // One that broke harms no other; another host's subjects are not ours.
     assert_eq!(ask(&tool, "host.ping").await["success"], true);
     let other = tool.request(&subject(&format!("host.get.{}", host('B'))), Bytes::new(), LONG).await;
