@@ -152,6 +152,11 @@ async fn traps_answer_with_the_invocation_and_log_the_backtrace() {
         assert!(trapped.field("kind").contains(kind), "{path}: {trapped:?}");
         let backtrace = trapped.field("backtrace");
         assert!(backtrace.contains("wasm backtrace") && backtrace.contains(frame), "{path}: {backtrace}");
+        // What the client is not told stands under the id as well.
+        let log = scene.log(&id, |line| line.message == "request failed").await;
+        let failed = log.iter().find(|line| line.message == "request failed").unwrap();
+        assert_eq!((failed.field("actor"), failed.field("code")), ("misbehave".into(), "trap".into()));
+        assert!(failed.field("reason").contains(kind), "{path}: {failed:?}");
         if path == "/trap" {
             // The guest's own last words are in the log too.
             assert!(log.iter().any(|line| line.field("line").contains("asked to trap")), "{log:?}");

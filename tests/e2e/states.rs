@@ -67,7 +67,11 @@ async fn what_is_missing_is_pending_until_it_comes() {
     // The actor.
     stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
     stage.until_link(&id, "http", "hello", pending("hello does not run on this host")).await;
-    assert_eq!(stage.http.get(&format!("http://{address}/")).await.unwrap().status, 503);
+    let refused = stage.http.get(&format!("http://{address}/")).await.unwrap();
+    assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("unreachable")));
+    // Strangers learn that it does not run, and not what "it" is.
+    assert!(refused.text().contains("does not run now"), "{}", refused.text());
+    assert!(!refused.text().contains("hello"), "{}", refused.text());
     stage.start_actor(&id, "hello", &stage.signer.example("hello"), 10).await.unwrap();
     stage.until_link(&id, "http", "hello", |state| *state == State::Ready).await;
     let answer = stage.http.get(&format!("http://{address}/")).await.unwrap();
