@@ -8,7 +8,7 @@ use std::{
 
 use lattice_claims::{Trust, VerifyError, verify_actor};
 use lattice_contracts::InvocationIds;
-use lattice_core::{ConfigName, HostId, ImageRef};
+use lattice_core::{ConfigName, HostId, ImageRef, with_causes};
 use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
 use lattice_runtime::{
     ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Prepared, Runtime,
@@ -49,16 +49,7 @@ pub(crate) enum StartError {
 impl StartError {
     /// The whole story in one line: what happened, every cause, and what mends it.
     pub(crate) fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let said = error.to_string();
-            // Some errors of libraries say their cause themselves.
-            if !text.contains(&said) {
-                text = format!("{text}: {said}");
-            }
-            cause = error.source();
-        }
+        let text = with_causes(self);
         match self {
             StartError::Fetch { source, .. } => format!("{text}. {}", source.remedy()),
             StartError::Refused { source, .. } => format!("{text}; {}", source.remedy()),
