@@ -22,6 +22,8 @@ use crate::Dispatch;
 pub(crate) const LINE_BYTES_MAX: usize = 8 * 1024;
 /// What one invocation may print and log, in bytes; the rest is counted and dropped.
 pub(crate) const INVOCATION_BYTES_MAX: usize = 256 * 1024;
+/// What a line or record counts at least, in bytes: without it, empty ones would come without end.
+const LINE_COST_MIN: usize = 64;
 /// What a guest may write to its output at once, in bytes.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 
@@ -59,12 +61,12 @@ impl Output {
     /// Takes a record of `wasi:logging`, or of the runtime's own.
     pub(crate) fn log(&self, level: Level, context: &str, message: &str) {
         let mut lines = self.lock();
-        let size = context.len().saturating_add(message.len());
-        if size > lines.left {
-            lines.dropped += size as u64;
+        let cost = context.len().saturating_add(message.len()).max(LINE_COST_MIN);
+        if cost > lines.left {
+            lines.dropped += cost as u64;
             return;
         }
-        lines.left -= size;
+        lines.left -= cost;
         lines.say(Stream::Logging, level, &escape(context), escape(message));
     }
 
@@ -80,16 +82,20 @@ impl Lines {
     }
 
     fn print(&mut self, stream: Stream, bytes: &[u8]) {
-        let taken = bytes.len().min(self.left);
-        self.left -= taken;
-        self.dropped += (bytes.len() - taken) as u64;
-        for piece in bytes[..taken].split_inclusive(|byte| *byte == b'\n') {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let mut piece = piece;
             while !piece.is_empty() {
+                let left = self.left;
+                if left == 0 {
+                    self.dropped += piece.len() as u64;
+                    break;
+                }
                 let line = self.line(stream);
-                let (head, rest) = piece.split_at(piece.len().min(LINE_BYTES_MAX - line.len()));
+                let (head, rest) = piece.split_at(piece.len().min(LINE_BYTES_MAX - line.len()).min(left));
                 line.extend_from_slice(head);
-                if line.ends_with(b"\n") || line.len() == LINE_BYTES_MAX {
+                let ends = line.ends_with(b"\n") || line.len() == LINE_BYTES_MAX;
+                self.left -= head.len();
+                if ends {
                     self.end_line(stream);
                 }
                 piece = rest;
@@ -103,6 +109,7 @@ impl Lines {
 
     fn end_line(&mut self, stream: Stream) {
         let line = std::mem::take(self.line(stream));
+        self.left = self.left.saturating_sub(LINE_COST_MIN.saturating_sub(line.len()));
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.say(stream, Level::Info, "", escape(&String::from_utf8_lossy(line)));
@@ -117,7 +124,8 @@ impl Lines {
         if self.dropped > 0 {
             let dropped = std::mem::take(&mut self.dropped);
             let message = format!(
-                "dropped {dropped} bytes of output: one invocation may print and log {INVOCATION_BYTES_MAX} bytes"
+                "dropped {dropped} bytes of output: one invocation may print and log {INVOCATION_BYTES_MAX} bytes, \
+                 where a line counts as {LINE_COST_MIN} at least"
             );
             self.say(Stream::Stderr, Level::Warn, "", message);
         }
@@ -285,10 +293,26 @@ mod tests {
         let lines = heard(&[(Stream::Stdout, &vec![b'x'; LINE_BYTES_MAX * 2 + 5])]);
         let lengths: Vec<usize> = lines.iter().map(|(_, line)| line.len()).collect();
         assert_eq!(lengths, [LINE_BYTES_MAX, LINE_BYTES_MAX, 5]);
-        let lines = heard(&[(Stream::Stdout, &vec![b'\n'; INVOCATION_BYTES_MAX + 7])]);
-        assert_eq!(lines.len(), INVOCATION_BYTES_MAX + 1);
+        let lines = heard(&[(Stream::Stdout, &vec![b'x'; INVOCATION_BYTES_MAX + 7])]);
+        assert_eq!(lines.len(), INVOCATION_BYTES_MAX / LINE_BYTES_MAX + 1);
         assert!(lines.last().is_some_and(|(_, line)| line.starts_with("dropped 7 bytes")));
         let escaped = heard(&[(Stream::Stdout, &[1; LINE_BYTES_MAX])]);
         assert!(escaped[0].1.len() <= LINE_BYTES_MAX);
+    }
+
+    #[test]
+    fn empty_lines_and_records_come_to_an_end() {
+        let most = INVOCATION_BYTES_MAX / LINE_COST_MIN;
+        let dropped = |lines: &[(Stream, String)]| lines.last().map(|(_, line)| line.starts_with("dropped "));
+        let lines = heard(&[(Stream::Stdout, &vec![b'\n'; INVOCATION_BYTES_MAX])]);
+        assert_eq!((lines.len(), dropped(&lines)), (most + 1, Some(true)));
+        let world = Arc::new(Heard::default());
+        let output = Output::new(world.clone(), actor(), InvocationId::from_bits(1));
+        for _ in 0..3 * most {
+            output.log(Level::Info, "", "");
+        }
+        output.finish();
+        let lines = std::mem::take(&mut *world.0.lock().unwrap());
+        assert_eq!((lines.len(), dropped(&lines)), (most + 1, Some(true)));
     }
 }
