@@ -102,14 +102,14 @@ impl Compiler {
         Self { cache, cells: Mutex::default(), slots: Arc::new(Semaphore::new(COMPILATIONS_MAX)) }
     }
 
-    /// Compiles `wasm` for `engine`, or finds it compiled. `outside` was read from the same bytes.
+    /// Compiles `wasm` for `engine`, or finds it compiled. `outside` and `sha256` are of the same bytes.
     pub(crate) async fn compile(
         &self,
         engine: Arc<LinkedEngine>,
         wasm: Bytes,
         outside: Outside,
+        sha256: [u8; 32],
     ) -> Result<Prepared, PrepareError> {
-        let sha256: [u8; 32] = Sha256::digest(&wasm).into();
         let cell = self.cell(sha256);
         // Who finds the same bytes being compiled waits for that one compilation.
         cell.get_or_try_init(|| self.run(engine, wasm, outside, sha256)).await?;
@@ -156,6 +156,15 @@ impl Compiler {
         // A panic of the compiler is contained here: the host goes on without this actor.
         compilation.await.map_err(|error| failed(format!("the compiler failed: {error}")))?
     }
+}
+
+/// The outside and the SHA-256 of `wasm`. Megabytes take a while to go through, so not on a thread that serves calls.
+pub(crate) async fn look_at(wasm: Bytes) -> Result<(Outside, [u8; 32]), PrepareError> {
+    let looking = tokio::task::spawn_blocking(move || {
+        let outside = Outside::read(&wasm)?;
+        Ok((outside, Sha256::digest(&wasm).into()))
+    });
+    looking.await.map_err(|error| PrepareError::Compile { reason: format!("its reader failed: {error}") })?
 }
 
 fn compile(

@@ -14,7 +14,7 @@ use crate::{
     engine::{EngineKind, LinkedEngine, PoolReport},
     error::{PrepareError, RuntimeError, StartError},
     guest::GuestKit,
-    prepare::{Compiler, Prepared},
+    prepare::{Compiler, Prepared, look_at},
     ticker::Ticker,
 };
 
@@ -75,7 +75,7 @@ impl Runtime {
         }
     }
 
-    /// Looks at `wasm` and compiles it on a thread of its own, or finds its code in memory or in the cache.
+    /// Looks at `wasm` and compiles it, both off the threads that serve calls, or finds its code in memory or in the cache.
     ///
     /// # Errors
     /// [`PrepareError`] says why the bytes cannot become an actor.
@@ -83,12 +83,12 @@ impl Runtime {
     /// # Cancellation
     /// Dropping the future leaves a compilation that has begun running to its end; its code is kept in the cache.
     pub async fn prepare(&self, wasm: Bytes) -> Result<Prepared, PrepareError> {
-        let outside = Outside::read(&wasm)?;
+        let (outside, sha256) = look_at(wasm.clone()).await?;
         let engine = match EngineKind::for_outside(&outside) {
             EngineKind::Main => self.main.clone(),
             EngineKind::Wasip3 => self.wasip3(&outside)?,
         };
-        self.compiler.compile(engine, wasm, outside).await
+        self.compiler.compile(engine, wasm, outside, sha256).await
     }
 
     /// Starts an actor. What its imports need of links is asked of `dispatch` with each call, so links may come later.

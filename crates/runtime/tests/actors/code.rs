@@ -33,3 +33,17 @@ async fn the_next_runtime_finds_the_code_on_disk() {
     let actor = start_prepared(&runtime, &prepared, &World::new(), |_| ());
     assert_eq!(text(&actor, "/").await.0, 200);
 }
+
+#[tokio::test]
+async fn looking_at_a_large_file_holds_up_nobody() {
+    let runtime = runtime();
+    // A component of nothing but 32 MiB of notes.
+    let mut wasm = wat::parse_str("(component)").unwrap();
+    let notes = 32 * 1024 * 1024_u32;
+    wasm.extend([0, 0x84, 0x80, 0x80, 0x10, 3]);
+    wasm.extend_from_slice(b"abc");
+    wasm.resize(wasm.len() + notes as usize, 0);
+    let mut preparing = Box::pin(runtime.prepare(wasm.into()));
+    assert!(futures::poll!(&mut preparing).is_pending(), "it was hashed on the thread that asked");
+    preparing.await.unwrap();
+}
