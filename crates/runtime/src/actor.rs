@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     /// `None` where the actor answers no HTTP requests.
     handler: Option<Handler>,
     pub(crate) permits: Permits,
-    pub(crate) pool: Pool,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Counters,
     /// Every call holds a token of it, and guests with their head out are its tasks.
     pub(crate) tasks: TaskTracker,
@@ -80,7 +80,7 @@ impl Actor {
             false => None,
         };
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
-        let pool = Pool::new(kit.spec.reuse);
+        let pool = Pool::new(kit.spec.reuse, &kit.house);
         let inner = Inner {
             kit,
             engine,

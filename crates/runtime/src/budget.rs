@@ -7,18 +7,19 @@ use std::sync::{
 
 use wasmtime::ResourceLimiter;
 
-use crate::config::Limits;
+use crate::{config::Limits, pool::House};
 
 /// Linear memory that all guests together may hold.
-#[derive(Debug)]
 pub(crate) struct Budget {
     bytes: u64,
     used: AtomicU64,
+    /// Who makes room when it is used up: idle instances hold memory too.
+    house: Arc<House>,
 }
 
 impl Budget {
-    pub(crate) fn new(bytes: u64) -> Self {
-        Self { bytes, used: AtomicU64::new(0) }
+    pub(crate) fn new(bytes: u64, house: Arc<House>) -> Self {
+        Self { bytes, used: AtomicU64::new(0), house }
     }
 
     /// The whole budget, in bytes.
@@ -31,7 +32,12 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Takes `bytes`, if need be from instances that idle.
     fn take(&self, bytes: u64) -> bool {
+        self.try_take(bytes) || (self.house.clear() && self.try_take(bytes))
+    }
+
+    fn try_take(&self, bytes: u64) -> bool {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         let fits = before.checked_add(bytes).is_some_and(|sum| sum <= self.bytes);
         if !fits {
@@ -167,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back() {
-        let budget = Arc::new(Budget::new(100));
+        let budget = Arc::new(Budget::new(100, House::new(0)));
         let (mut a, mut b) = (limiter(&budget, 80), limiter(&budget, 80));
         assert!(a.memory_growing(0, 60, None).unwrap());
         assert!(!b.memory_growing(0, 60, None).unwrap());
@@ -184,7 +190,7 @@ mod tests {
 
     #[test]
     fn several_memories_share_the_actor_s_limit() {
-        let budget = Arc::new(Budget::new(1_000));
+        let budget = Arc::new(Budget::new(1_000, House::new(0)));
         let mut limiter = limiter(&budget, 100);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 60, None).unwrap());

@@ -10,7 +10,7 @@ use lattice_contracts::{CallContext, http::Response};
 use lattice_core::ErrorCode;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use wasmtime::Store;
+use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi_http::{WasiBody, p2::body::HyperOutgoingBody};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     body::{self, GuestSide},
     failure::Failure,
     guest::{Guest, Watch},
-    handler::Head,
+    handler::{Head, Instance},
     meter::{Metered, Panicked},
     output::Output,
     permits::Permit,
@@ -194,8 +194,8 @@ impl Inner {
                 (store, Some(instance), watch, served)
             }
             None => {
-                let (store, watch) = self.kit.store(&self.engine.engine, call.clone());
-                (store, None, watch, 0)
+                let watch = self.kit.watch(call);
+                (self.kit.store(&self.engine.engine, call.clone(), &watch), None, watch, 0)
             }
         };
         let (actor, call, ours) = (self.clone(), call.clone(), watch.clone());
@@ -204,7 +204,7 @@ impl Inner {
             let ran: wasmtime::Result<_> = async {
                 let instance = match instance {
                     Some(instance) => instance,
-                    None => actor.handler()?.instantiate(&mut store).await?,
+                    None => actor.instantiate(&mut store, &call, &ours).await?,
                 };
                 instance.serve(&mut store, request, head).await?;
                 Ok(instance)
@@ -223,6 +223,24 @@ impl Inner {
             }
         };
         (watch, guest)
+    }
+
+    /// An instance in `store`. Where the pool is full, idle instances make room; a store in which it failed may hold
+    /// half of an instance, so the second attempt gets another.
+    async fn instantiate(
+        &self,
+        store: &mut Store<Guest>,
+        call: &CallContext,
+        watch: &Watch,
+    ) -> wasmtime::Result<Instance> {
+        let handler = self.handler()?;
+        match handler.instantiate(store).await {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() && self.kit.house.clear() => {
+                *store = self.kit.store(&self.engine.engine, call.clone(), watch);
+                handler.instantiate(store).await
+            }
+            made => made,
+        }
     }
 
     /// Keeps the instance of a call that ended well, if it may serve again; drops it otherwise.

@@ -14,6 +14,7 @@ use crate::{
     imports::Way,
     meter::{CpuSpent, Meter},
     output::{Output, Pipe},
+    pool::House,
     ticker::{Ticks, ticks_in},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct GuestKit {
     pub(crate) limits: Arc<Limits>,
     pub(crate) dispatch: Arc<dyn Dispatch>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) house: Arc<House>,
     pub(crate) ticks: Ticks,
 }
 
@@ -52,11 +54,16 @@ pub(crate) struct Watch {
 }
 
 impl GuestKit {
-    /// A store for a guest that is to serve `call` first.
-    pub(crate) fn store(&self, engine: &Engine, call: CallContext) -> (Store<Guest>, Watch) {
+    /// What there is to look at in a call from outside.
+    pub(crate) fn watch(&self, call: &CallContext) -> Watch {
         let meter = Arc::new(Meter::new(self.ticks.clone(), ticks_in(self.limits.cpu)));
         let output = Arc::new(Output::new(self.dispatch.clone(), self.spec.id.clone(), call.id));
-        let outside = Watch { meter: meter.clone(), output: output.clone() };
+        Watch { meter, output }
+    }
+
+    /// A store for a guest that is to serve `call` first.
+    pub(crate) fn store(&self, engine: &Engine, call: CallContext, watch: &Watch) -> Store<Guest> {
+        let (meter, output) = (watch.meter.clone(), watch.output.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(self.limits.handles);
         let mut http = WasiHttpCtx::new();
@@ -78,7 +85,7 @@ impl GuestKit {
         store.epoch_deadline_callback(move |_| {
             if meter.is_spent() { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
         });
-        (store, outside)
+        store
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     engine::{EngineKind, LinkedEngine, PoolReport},
     error::{PrepareError, RuntimeError, StartError},
     guest::GuestKit,
+    pool::House,
     prepare::{Compiler, Prepared, look_at},
     ticker::Ticker,
 };
@@ -25,6 +26,7 @@ pub struct Runtime {
     wasip3: Mutex<Option<Arc<LinkedEngine>>>,
     compiler: Compiler,
     budget: Arc<Budget>,
+    house: Arc<House>,
     ticker: Ticker,
 }
 
@@ -54,9 +56,13 @@ impl Runtime {
         let ticker = Ticker::start().map_err(RuntimeError::Ticker)?;
         ticker.add(main.engine.clone());
         tracing::info!(pool = %main.pool.strategy, why = main.pool.why.as_deref(), "engine ready");
-        let budget = Arc::new(Budget::new(config.host_memory_bytes.unwrap_or_else(half_of_memory)));
+        // Idle instances leave half of the slots to those who work.
+        let slots = main.pool.strategy.slots().unwrap_or(config.slots);
+        let house = House::new((slots / 2).max(1));
+        let bytes = config.host_memory_bytes.unwrap_or_else(half_of_memory);
+        let budget = Arc::new(Budget::new(bytes, house.clone()));
         let compiler = Compiler::new(config.cache.clone());
-        Ok(Self { config, main: Arc::new(main), wasip3: Mutex::new(None), compiler, budget, ticker })
+        Ok(Self { config, main: Arc::new(main), wasip3: Mutex::new(None), compiler, budget, house, ticker })
     }
 
     /// How the runtime stands.
@@ -107,8 +113,8 @@ impl Runtime {
             return Err(StartError::Limit { actor, what: "memory limit in bytes", asked, max });
         }
         let limits = Arc::new(spec.limits.clone());
-        let kit =
-            GuestKit { spec, limits, dispatch, budget: self.budget.clone(), ticks: self.ticker.ticks() };
+        let (budget, house, ticks) = (self.budget.clone(), self.house.clone(), self.ticker.ticks());
+        let kit = GuestKit { spec, limits, dispatch, budget, house, ticks };
         Actor::start(prepared, kit).map(Arc::new)
     }
 

@@ -37,6 +37,14 @@ pub enum PoolStrategy {
 }
 
 impl PoolStrategy {
+    /// How many instances it holds; `None` where nothing but memory bounds them.
+    pub(crate) fn slots(self) -> Option<u32> {
+        match self {
+            PoolStrategy::Reserved { slots } | PoolStrategy::Bounded { slots, .. } => Some(slots),
+            PoolStrategy::OnDemand => None,
+        }
+    }
+
     /// Address space it takes, in bytes.
     fn address_space(self) -> u64 {
         let (slots, slot) = match self {

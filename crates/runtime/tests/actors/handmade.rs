@@ -178,6 +178,35 @@ async fn the_pool_being_full_is_overload() {
     assert_eq!(actor.stats().overloaded, 1);
 }
 
+/// An instance that idles makes room for another actor's, whatever there is too little of.
+async fn idle_instances_make_room(config: RuntimeConfig) {
+    let runtime = Runtime::new(config).unwrap();
+    let code = r#"(memory 320) (func (export "handle") (param i32 i32))"#;
+    let prepared = runtime.prepare(handler(code)).await.unwrap();
+    let reused = || {
+        start_prepared(&runtime, &prepared, &World::new(), |spec| {
+            spec.reuse = NonZeroU32::new(100).unwrap();
+        })
+    };
+    let (one, two) = (reused(), reused());
+    for actor in [&one, &two, &one] {
+        // It just ends, which is not answering; but it has run.
+        assert_eq!(get(actor, "/").await.unwrap_err().code, ErrorCode::Protocol);
+        assert_eq!(runtime.describe().host_memory_used, 320 * 65_536, "one instance idles");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_instances_leave_slots_to_other_actors() {
+    idle_instances_make_room(RuntimeConfig { slots: 1, ..RuntimeConfig::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_instances_leave_memory_to_other_actors() {
+    let host_memory_bytes = Some(32 * 1024 * 1024);
+    idle_instances_make_room(RuntimeConfig { slots: 8, host_memory_bytes, ..RuntimeConfig::default() }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_a_host_is_malformed() {
     let runtime = runtime();
