@@ -9,7 +9,10 @@ use lattice_contracts::{
 };
 use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use tokio::{sync::oneshot, time::Instant};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 
 use crate::{
     call::Running,
@@ -20,7 +23,7 @@ use crate::{
     guest::GuestKit,
     handler::Handler,
     imports::incoming_body,
-    permits::{NoPermit, Permits},
+    permits::{NoPermit, Permit, Permits},
     pool::Pool,
     prepare::Prepared,
     stats::{ActorStats, Counters, Outcome},
@@ -112,21 +115,58 @@ impl Actor {
         self.inner.counters.read(self.inner.permits.size(), self.inner.permits.waiting())
     }
 
+    /// Changes how many calls it serves at once, and how many more may wait. Calls being served or waiting go on.
+    pub fn resize(&self, concurrency: NonZeroU32, queue: u32) {
+        self.inner.permits.resize_queue(queue);
+        self.set_concurrency(concurrency);
+    }
+
     /// Changes how many calls it serves at once. Calls being served go on.
     pub fn set_concurrency(&self, concurrency: NonZeroU32) {
         self.inner.permits.resize(concurrency);
         self.inner.pool.trim(concurrency.get());
     }
 
+    /// Waits for a permit, before anything of the request is used up. A call that is refused as
+    /// [`NotEntered::Retired`] can be made again elsewhere, with the same request.
+    ///
+    /// # Errors
+    /// [`NotEntered`]: the call has not been run.
+    ///
+    /// # Cancellation
+    /// Dropping the future gives up the place in the queue.
+    pub async fn enter(&self, call: &CallContext) -> Result<Ticket, NotEntered> {
+        // Taken before the permit, so that retiring and draining wait for every call that may still get one.
+        let token = self.inner.tasks.token();
+        match self.inner.permits.acquire(call.deadline).await {
+            Ok(permit) => Ok(Ticket { inner: self.inner.clone(), permit, token }),
+            Err(NoPermit::Closed) => Err(NotEntered::Retired(self.refuse(NoPermit::Closed, call))),
+            Err(why) => Err(NotEntered::Refused(self.refuse(why, call))),
+        }
+    }
+
     /// Takes no more calls, lets those being served end until `deadline`, and breaks off the rest. Calls that wait for a
     /// permit are refused as unreachable. Returns when nothing of the actor runs any more; true if nothing was broken
     /// off.
     pub async fn drain(&self, deadline: Instant) -> bool {
+        self.inner.permits.close();
+        self.end(deadline).await
+    }
+
+    /// Takes no new calls, since a successor does, but serves those that have come, waiting ones too, until `deadline`;
+    /// then breaks off the rest. Returns when nothing of the actor runs any more; true if nothing was broken off.
+    /// [`Actor::drain`] may be called meanwhile, to end sooner.
+    pub async fn retire(&self, deadline: Instant) -> bool {
+        self.inner.permits.retire();
+        self.end(deadline).await
+    }
+
+    async fn end(&self, deadline: Instant) -> bool {
         let inner = &self.inner;
-        inner.permits.close();
         inner.tasks.close();
         let clean = tokio::time::timeout_at(deadline, inner.tasks.wait()).await.is_ok();
         if !clean {
+            inner.permits.close();
             inner.kill.cancel();
             if tokio::time::timeout(KILL_GRACE, inner.tasks.wait()).await.is_err() {
                 tracing::error!(actor = %inner.id(), "calls are still running after they were broken off");
@@ -140,7 +180,7 @@ impl Actor {
         let inner = &self.inner;
         let (outcome, code, reason) = match why {
             NoPermit::Full => {
-                let (size, queue) = (inner.permits.size(), inner.kit.spec.queue);
+                let (size, queue) = (inner.permits.size(), inner.permits.queue());
                 let reason = format!("all {size} permits are taken and {queue} calls wait; try again later");
                 (Outcome::Overloaded, ErrorCode::Overloaded, reason)
             }
@@ -160,25 +200,63 @@ impl Actor {
 #[async_trait]
 impl Incoming for Actor {
     async fn handle(&self, call: CallContext, request: Request) -> Result<Response, CallError> {
-        let inner = &self.inner;
+        self.enter(&call).await.map_err(NotEntered::into_error)?.handle(call, request).await
+    }
+}
+
+/// Why a call did not get into an actor. Nothing of it was run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotEntered {
+    /// The actor takes no calls any more. Its successor, if there is one, may take this one.
+    #[error(transparent)]
+    Retired(CallError),
+    /// The actor is too busy, or the call's time ran out while it waited.
+    #[error(transparent)]
+    Refused(CallError),
+}
+
+impl NotEntered {
+    /// What the caller is told if nobody else takes the call.
+    #[must_use]
+    pub fn into_error(self) -> CallError {
+        match self {
+            Self::Retired(error) | Self::Refused(error) => error,
+        }
+    }
+}
+
+/// The right to one call of an actor: a permit, which goes back when this is dropped or the call ends.
+#[must_use = "it holds one of the actor's permits"]
+pub struct Ticket {
+    inner: Arc<Inner>,
+    permit: Permit,
+    token: TaskTrackerToken,
+}
+
+impl Ticket {
+    /// Lets the actor serve `request`.
+    ///
+    /// # Errors
+    /// As [`Incoming::handle`].
+    ///
+    /// # Cancellation
+    /// Dropping the future ends the guest, until its response's head is there.
+    pub async fn handle(self, call: CallContext, request: Request) -> Result<Response, CallError> {
+        let Self { inner, permit, token } = self;
+        let misfit =
+            |reason| Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
         if inner.handler.is_none() {
-            let reason = "the actor exports no wasi:http/incoming-handler, so it answers no HTTP requests";
-            return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
+            return misfit("the actor exports no wasi:http/incoming-handler, so it answers no HTTP requests");
         }
         if !names_a_host(&request) {
-            let reason =
-                "the request names no host: it has neither an absolute URI nor a well-formed host header";
-            return Err(CallError::new(Hop::Actor(inner.id().clone()), ErrorCode::Protocol, reason));
+            return misfit(
+                "the request names no host: it has neither an absolute URI nor a well-formed host header",
+            );
         }
-        // Taken before the permit, so that draining waits for every call that may still get one.
-        let token = inner.tasks.token();
-        let permit = match inner.permits.acquire(call.deadline).await {
-            Ok(permit) => permit,
-            Err(why) => return Err(self.refuse(why, &call)),
-        };
         let method = request.method().clone();
         let (sender, head) = oneshot::channel();
-        let running = Running::new(inner, permit, token, call, request.map(incoming_body), sender);
+        let running = Running::new(&inner, permit, token, call, request.map(incoming_body), sender);
         running.answer(&method, head).await.map_err(|failure| failure.error)
     }
 }

@@ -30,7 +30,7 @@ mod sizing;
 mod stats;
 mod ticker;
 
-pub use actor::Actor;
+pub use actor::{Actor, NotEntered, Ticket};
 pub use component::{Interface, Outside};
 pub use config::{ActorSpec, Limits, PoolChoice, RuntimeConfig};
 pub use dispatch::{Bound, Dispatch};

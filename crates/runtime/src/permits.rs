@@ -7,7 +7,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -38,7 +38,10 @@ struct Shared {
     /// How many of those in use must not come back, since the actor was made smaller.
     debt: AtomicU32,
     waiting: AtomicU32,
-    queue: u32,
+    /// How many may wait.
+    queue: AtomicU32,
+    /// Whether new calls are refused, while those that wait still get their permits.
+    retired: AtomicBool,
 }
 
 /// The right to serve one call.
@@ -71,18 +74,23 @@ impl Permits {
     pub(crate) fn new(size: NonZeroU32, queue: u32) -> Self {
         let semaphore = Arc::new(Semaphore::new(size.get() as usize));
         let (size, debt, waiting) = (AtomicU32::new(size.get()), AtomicU32::new(0), AtomicU32::new(0));
-        Self(Arc::new(Shared { semaphore, size, debt, waiting, queue }))
+        let (queue, retired) = (AtomicU32::new(queue), AtomicBool::new(false));
+        Self(Arc::new(Shared { semaphore, size, debt, waiting, queue, retired }))
     }
 
     /// Takes a permit; waits for one until `deadline` if there is room to wait.
     pub(crate) async fn acquire(&self, deadline: Instant) -> Result<Permit, NoPermit> {
         let shared = &self.0;
+        if shared.retired.load(Ordering::Acquire) {
+            return Err(NoPermit::Closed);
+        }
         match shared.semaphore.clone().try_acquire_owned() {
             Ok(permit) => return Ok(self.permit(permit)),
             Err(TryAcquireError::Closed) => return Err(NoPermit::Closed),
             Err(TryAcquireError::NoPermits) => {}
         }
-        let room = |waiting: u32| (waiting < shared.queue).then_some(waiting + 1);
+        let queue = self.queue();
+        let room = |waiting: u32| (waiting < queue).then_some(waiting + 1);
         if shared.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_err() {
             return Err(NoPermit::Full);
         }
@@ -96,6 +104,11 @@ impl Permits {
 
     fn permit(&self, permit: OwnedSemaphorePermit) -> Permit {
         Permit { permit: Some(permit), shared: self.0.clone() }
+    }
+
+    /// Changes how many may wait from now on; who waits already goes on waiting.
+    pub(crate) fn resize_queue(&self, queue: u32) {
+        self.0.queue.store(queue, Ordering::Relaxed);
     }
 
     /// Changes how many there are. Calls being served go on; with fewer permits, the next ones wait for them.
@@ -119,6 +132,11 @@ impl Permits {
         }
     }
 
+    /// Refuses new calls. Who waits already still gets a permit.
+    pub(crate) fn retire(&self) {
+        self.0.retired.store(true, Ordering::Release);
+    }
+
     /// Gives no more permits; who waits is told. Calls being served go on.
     pub(crate) fn close(&self) {
         self.0.semaphore.close();
@@ -126,6 +144,10 @@ impl Permits {
 
     pub(crate) fn size(&self) -> u32 {
         self.0.size.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn queue(&self) -> u32 {
+        self.0.queue.load(Ordering::Relaxed)
     }
 
     pub(crate) fn waiting(&self) -> u32 {
@@ -173,6 +195,30 @@ mod tests {
         let close = async { permits.close() };
         let (waits, ()) = tokio::join!(permits.acquire(soon()), close);
         assert_eq!(waits.err(), Some(NoPermit::Closed));
+    }
+
+    #[tokio::test]
+    async fn who_waits_at_retirement_still_gets_a_permit() {
+        let permits = Permits::new(size(1), 1);
+        let held = permits.acquire(soon()).await.ok();
+        let retire = async {
+            permits.retire();
+            assert_eq!(permits.acquire(soon()).await.err(), Some(NoPermit::Closed));
+            drop(held);
+        };
+        let (waits, ()) = tokio::join!(permits.acquire(Instant::now() + Duration::from_secs(10)), retire);
+        assert!(waits.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_queue_can_be_resized() {
+        let permits = Permits::new(size(1), 0);
+        let _held = permits.acquire(soon()).await.ok();
+        assert_eq!(permits.acquire(soon()).await.err(), Some(NoPermit::Full));
+        permits.resize_queue(1);
+        assert_eq!(permits.acquire(soon()).await.err(), Some(NoPermit::Deadline));
+        permits.resize_queue(0);
+        assert_eq!(permits.acquire(soon()).await.err(), Some(NoPermit::Full));
     }
 
     #[derive(Debug, Clone)]

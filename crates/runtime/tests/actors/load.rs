@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use http_body_util::BodyExt;
 use lattice_contracts::http::{Incoming, empty};
 use lattice_core::ErrorCode;
-use lattice_runtime::Limits;
+use lattice_runtime::{Limits, NotEntered};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{World, call, get, request, runtime, start, text, until};
@@ -129,6 +129,54 @@ async fn an_actor_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_retired_actor_serves_who_waits_and_leaves_new_calls_to_its_successor() {
+    let runtime = runtime();
+    let [old, new] = [(); 2].map(|()| async {
+        start(&runtime, "misbehave", &World::new(), |spec| spec.concurrency = n(1)).await
+    });
+    let (old, new) = tokio::join!(old, new);
+    let mut calls = JoinSet::new();
+    for _ in 0..3 {
+        let old = old.clone();
+        calls.spawn(async move { text(&old, "/sleep?ms=100").await.0 });
+    }
+    until("one runs and two wait", || (old.stats().in_flight, old.stats().waiting) == (1, 2)).await;
+    let retiring = old.clone();
+    let mut ends = JoinSet::new();
+    ends.spawn(async move { retiring.retire(Instant::now() + Duration::from_secs(20)).await });
+    let late = call(Duration::from_secs(20));
+    let mut refused = None;
+    until("new calls are refused", || {
+        let entered = futures::FutureExt::now_or_never(old.enter(&late));
+        refused = entered.and_then(Result::err);
+        refused.is_some()
+    })
+    .await;
+    assert!(matches!(&refused, Some(NotEntered::Retired(error)) if error.code == ErrorCode::Unreachable));
+    // Nothing of the request is used up, so it goes to the successor as it is.
+    let ticket = new.enter(&late).await.unwrap();
+    assert_eq!(ticket.handle(late, request("/", empty())).await.unwrap().status(), 200);
+    assert_eq!(calls.join_all().await, [200; 3]);
+    assert_eq!(ends.join_all().await, [true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retirement_breaks_off_at_its_deadline() {
+    let runtime = runtime();
+    let actor = start(&runtime, "misbehave", &World::new(), |spec| spec.concurrency = n(1)).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..2 {
+        let actor = actor.clone();
+        calls.spawn(async move { get(&actor, "/sleep?ms=20000").await.err().map(|error| error.code) });
+    }
+    until("one runs and one waits", || (actor.stats().in_flight, actor.stats().waiting) == (1, 1)).await;
+    assert!(!actor.retire(Instant::now() + Duration::from_millis(100)).await);
+    let mut ends = calls.join_all().await;
+    ends.sort_by_key(|code| *code == Some(ErrorCode::Unreachable));
+    assert_eq!(ends, [Some(ErrorCode::Cancelled), Some(ErrorCode::Unreachable)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn draining_breaks_off_what_does_not_end() {
     let runtime = runtime();
     let actor = start(&runtime, "misbehave", &World::new(), |_| ()).await;
@@ -165,6 +213,6 @@ async fn concurrency_can_be_changed_while_calls_run() {
     let _one = get(&actor, "/early?n=1000&ms=10").await.unwrap();
     let wait = actor.handle(call(Duration::from_millis(100)), request("/", empty())).await;
     assert_eq!(wait.unwrap_err().code, ErrorCode::Deadline);
-    actor.set_concurrency(n(2));
+    actor.resize(n(2), 0);
     assert_eq!(text(&actor, "/").await.0, 200);
 }
