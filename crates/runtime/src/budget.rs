@@ -51,6 +51,29 @@ impl Budget {
     }
 }
 
+/// Memory that the host holds for a guest for a moment, and gives back by itself.
+pub(crate) struct Lent {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Lent {
+    /// Counts `bytes` more; `false` where the host has no more.
+    pub(crate) fn more(&mut self, bytes: usize) -> bool {
+        let fits = self.budget.take(bytes as u64);
+        if fits {
+            self.bytes += bytes as u64;
+        }
+        fits
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.budget.give(self.bytes);
+    }
+}
+
 /// Half of the memory that this process may use: of the machine's, or of its control group's where that is less.
 pub(crate) fn half_of_memory() -> u64 {
     const FALLBACK: u64 = 2 * 1024 * 1024 * 1024;
@@ -99,6 +122,11 @@ impl Limiter {
             self.held += bytes;
         }
         fits
+    }
+
+    /// An account, empty so far, for what the host holds while it serves one call of the guest's.
+    pub(crate) fn lend(&self) -> Lent {
+        Lent { budget: self.budget.clone(), bytes: 0 }
     }
 
     /// Counts back what [`Limiter::hold`] counted.

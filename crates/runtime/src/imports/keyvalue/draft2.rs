@@ -35,7 +35,13 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<KeyvalueError> for Error {
     fn from(error: KeyvalueError) -> Self {
-        match Failure::from(error) {
+        Failure::from(error).into()
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
             Failure::NoSuchStore => Error::NoSuchStore,
             Failure::AccessDenied => Error::AccessDenied,
             Failure::Other(reason) => Error::Other(reason),
@@ -217,9 +223,9 @@ impl batch::Host for Guest {
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>>> {
         let bucket = name(self, &bucket)?;
-        let bound = bound(self, "batch");
+        let (bound, lent) = (bound(self, "batch"), self.limiter.lend());
         Ok(async {
-            let found = super::get_many(&bound?, &bucket, keys).await?;
+            let found = super::get_many(&bound?, &bucket, keys, lent).await?;
             Ok(found)
         }
         .await)
