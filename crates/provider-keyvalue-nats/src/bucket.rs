@@ -172,9 +172,7 @@ impl Bucket {
         })?;
         read_ack(&answer.payload).map_err(|error| match error {
             error if error.is_conflict() => WriteError::Conflict,
-            error if error.is_too_large() => {
-                WriteError::Failed(KeyvalueError::TooLarge { what: "value", size, max: size - 1 })
-            }
+            error if error.is_too_large() => WriteError::Failed(beyond_the_bucket_s(size)),
             error => WriteError::Failed(self.refused(&error)),
         })
     }
@@ -211,6 +209,12 @@ fn time_for_one(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).min(REQUEST_MOST)
 }
 
+/// The bucket's own limit counts the headers too, so even a value of no bytes can be beyond it; what the limit is, the
+/// server does not say.
+fn beyond_the_bucket_s(size: usize) -> KeyvalueError {
+    KeyvalueError::TooLarge { what: "value", size, max: size.saturating_sub(1) }
+}
+
 /// The last of an error's causes says what happened.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
@@ -218,4 +222,19 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         error = source;
     }
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_an_empty_value_can_be_too_large() {
+        for (size, expected) in [(0, 0), (1, 0), (1024, 1023)] {
+            let KeyvalueError::TooLarge { max, .. } = beyond_the_bucket_s(size) else {
+                panic!("another error")
+            };
+            assert_eq!(max, expected);
+        }
+    }
 }
