@@ -7,7 +7,7 @@ use lattice_contracts::{
     keyvalue::{KeyPage, Keyvalue, KeyvalueError, Versioned},
 };
 
-use crate::{bucket::WriteError, increment::random_mark, key::escape, list, provider::Inner};
+use crate::{bucket::WriteError, increment::random_mark, key::escape, provider::Inner};
 
 #[async_trait]
 impl Keyvalue for Inner {
@@ -77,7 +77,7 @@ impl Keyvalue for Inner {
         cursor: Option<u64>,
     ) -> Result<KeyPage, KeyvalueError> {
         let entered = self.enter(call, bucket)?;
-        list::page(&entered.bucket, cursor, call.deadline).await
+        self.listings.page(&entered.bucket, cursor, call.deadline).await
     }
 
     async fn increment(

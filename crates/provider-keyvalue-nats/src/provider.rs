@@ -22,7 +22,7 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-use crate::{bucket::Bucket, config::LinkConfig, increment::Increments, link::Link};
+use crate::{bucket::Bucket, config::LinkConfig, increment::Increments, link::Link, list::Listings};
 
 const fn serves(interface: &'static str) -> Serves {
     Serves { namespace: "wasi", package: "keyvalue", interface, direction: Direction::ToProvider }
@@ -40,6 +40,7 @@ pub(crate) struct Inner {
     conn: Connection,
     lattice: LatticeName,
     pub(crate) increments: Increments,
+    pub(crate) listings: Listings,
     life: CancellationToken,
     /// Operations under way.
     under_way: TaskTracker,
@@ -74,7 +75,8 @@ impl KeyvalueNats {
         let life = ctx.cancel.child_token();
         let increments = Increments::new(ctx.tasks.clone(), life.clone());
         let (under_way, table) = (TaskTracker::new(), Mutex::default());
-        let inner = Inner { ctx, conn, lattice, increments, life: life.clone(), under_way, table };
+        let listings = Listings::default();
+        let inner = Inner { ctx, conn, lattice, increments, listings, life: life.clone(), under_way, table };
         inner.tell_whole(&mut inner.lock());
         Ok(Arc::new(Self { inner: Arc::new(inner), _life: life.drop_guard() }))
     }
