@@ -7,7 +7,7 @@ use self::generated::wasi::keyvalue::{
     atomics, batch,
     store::{self, Error, KeyResponse},
 };
-use super::{Bucket, Failure, bound};
+use super::{Bucket, Failure, bound, name};
 use crate::guest::Guest;
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
@@ -23,21 +23,7 @@ mod generated {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-impl From<KeyvalueError> for Error {
-    fn from(error: KeyvalueError) -> Self {
-        Failure::from(error).into()
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NoSuchStore => Error::NoSuchStore,
-            Failure::AccessDenied => Error::AccessDenied,
-            Failure::Other(reason) => Error::Other(reason),
-        }
-    }
-}
+errors_of_this_generation!();
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     store::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
@@ -45,68 +31,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     batch::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
 }
 
-impl store::Host for Guest {
-    async fn open(&mut self, identifier: String) -> wasmtime::Result<Result<Resource<Bucket>>> {
-        let bound = match bound(self, "store") {
-            Ok(bound) => bound,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        if let Err(error) = bound.implementation.open(&bound.call, &identifier).await {
-            return Ok(Err(error.into()));
-        }
-        Ok(Ok(self.table().push(Bucket { name: identifier })?))
-    }
-}
+opening!();
 
 impl store::HostBucket for Guest {
-    async fn get(
-        &mut self,
-        bucket: Resource<Bucket>,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "store");
-        Ok(async {
-            let bound = bound?;
-            Ok(bound.implementation.get(&bound.call, &bucket, &key).await?.map(Vec::from))
-        }
-        .await)
-    }
-
-    async fn set(
-        &mut self,
-        bucket: Resource<Bucket>,
-        key: String,
-        value: Vec<u8>,
-    ) -> wasmtime::Result<Result<()>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "store");
-        Ok(async {
-            let bound = bound?;
-            Ok(bound.implementation.set(&bound.call, &bucket, &key, value.into()).await?)
-        }
-        .await)
-    }
-
-    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<()>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "store");
-        Ok(async {
-            let bound = bound?;
-            Ok(bound.implementation.delete(&bound.call, &bucket, &key).await?)
-        }
-        .await)
-    }
-
-    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<bool>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "store");
-        Ok(async {
-            let bound = bound?;
-            Ok(bound.implementation.exists(&bound.call, &bucket, &key).await?)
-        }
-        .await)
-    }
+    values!();
 
     async fn list_keys(
         &mut self,
@@ -121,11 +49,6 @@ impl store::HostBucket for Guest {
             Ok(KeyResponse { keys: page.keys, cursor: page.cursor })
         }
         .await)
-    }
-
-    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
-        self.table().delete(bucket)?;
-        Ok(())
     }
 }
 
@@ -167,27 +90,5 @@ impl batch::Host for Guest {
         .await)
     }
 
-    async fn set_many(
-        &mut self,
-        bucket: Resource<Bucket>,
-        pairs: Vec<(String, Vec<u8>)>,
-    ) -> wasmtime::Result<Result<()>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "batch");
-        Ok(async { Ok(super::set_many(&bound?, &bucket, pairs).await?) }.await)
-    }
-
-    async fn delete_many(
-        &mut self,
-        bucket: Resource<Bucket>,
-        keys: Vec<String>,
-    ) -> wasmtime::Result<Result<()>> {
-        let bucket = name(self, &bucket)?;
-        let bound = bound(self, "batch");
-        Ok(async { Ok(super::delete_many(&bound?, &bucket, keys).await?) }.await)
-    }
-}
-
-fn name(guest: &mut Guest, bucket: &Resource<Bucket>) -> wasmtime::Result<String> {
-    Ok(guest.table().get(bucket)?.name.clone())
+    batch_writes!();
 }

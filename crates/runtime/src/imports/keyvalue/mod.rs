@@ -3,6 +3,8 @@
 //! A failure is always the contract's own error, never a trap: without a link, `other` with the text that tells how to
 //! make one.
 
+#[macro_use]
+mod shared;
 mod draft;
 mod draft2;
 #[cfg(test)]
@@ -11,7 +13,7 @@ mod tests;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use lattice_contracts::keyvalue::{Keyvalue, KeyvalueError};
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, Resource};
 
 use crate::{Bound, budget::Lent, guest::Guest};
 
@@ -60,6 +62,11 @@ impl From<KeyvalueError> for Failure {
             other => Failure::Other(other.to_string()),
         }
     }
+}
+
+/// A bucket's name.
+fn name(guest: &mut Guest, bucket: &Resource<Bucket>) -> wasmtime::Result<String> {
+    Ok(guest.table().get(bucket)?.name.clone())
 }
 
 /// The implementation behind the actor's link, as it is now.
