@@ -118,11 +118,6 @@ impl Actor {
     /// Changes how many calls it serves at once, and how many more may wait. Calls being served or waiting go on.
     pub fn resize(&self, concurrency: NonZeroU32, queue: u32) {
         self.inner.permits.resize_queue(queue);
-        self.set_concurrency(concurrency);
-    }
-
-    /// Changes how many calls it serves at once. Calls being served go on.
-    pub fn set_concurrency(&self, concurrency: NonZeroU32) {
         self.inner.permits.resize(concurrency);
         self.inner.pool.trim(concurrency.get());
     }

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{ActorSpec, ActorView, Actors, StartError, Starter, table::Running};
+use super::{ActorSpec, ActorView, Actors, StartError, Starter, start::queue_of, table::Running};
 use crate::{events::Events, supervisor::Tasks};
 
 /// Commands that may wait for one actor.
@@ -221,7 +221,8 @@ impl Shared {
             }
             return Ok(());
         }
-        running.actor.set_concurrency(NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN));
+        let concurrency = NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN);
+        running.actor.resize(concurrency, queue_of(concurrency));
         self.table.set_concurrency(&after.id, after.concurrency);
         self.told_scaled(&after, running.signature.claims());
         Ok(())

@@ -207,7 +207,7 @@ async fn concurrency_can_be_changed_while_calls_run() {
     for _ in 0..4 {
         held.push(get(&actor, "/early?n=1000&ms=10").await.unwrap());
     }
-    actor.set_concurrency(n(1));
+    actor.resize(n(1), 10);
     drop(held);
     until("the calls end", || actor.stats().in_flight == 0).await;
     let _one = get(&actor, "/early?n=1000&ms=10").await.unwrap();
