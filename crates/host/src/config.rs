@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
 use lattice_claims::Trust;
 use lattice_core::{Labels, LatticeName};
 use lattice_nats::Secret;
@@ -11,7 +11,7 @@ use lattice_nats::Secret;
 #[derive(Debug, Args)]
 pub struct HostArgs {
     #[command(flatten)]
-    pub(crate) nats: NatsArgs,
+    pub(crate) nats: NatsFlags,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
@@ -29,6 +29,41 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 
+/// The flags about NATS. Host and port that are typed go before a URL of the environment.
+#[derive(Debug)]
+pub(crate) struct NatsFlags(NatsArgs);
+
+impl FromArgMatches for NatsFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let address = (typed("nats_host") || typed("nats_port")) && !typed("nats_url");
+        let mut args = NatsArgs::from_arg_matches_mut(matches)?;
+        if address {
+            args.nats_url = None;
+        }
+        Ok(NatsFlags(args))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for NatsFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        NatsArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        NatsArgs::augment_args_for_update(command)
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "NATS")]
 pub(crate) struct NatsArgs {
@@ -39,7 +74,7 @@ pub(crate) struct NatsArgs {
     #[arg(long, env = "WASMCLOUD_NATS_HOST", value_name = "HOST", default_value = "127.0.0.1")]
     pub(crate) nats_host: String,
     /// Port of the server
-    #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222)]
+    #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) nats_port: u16,
     /// Credentials file (.creds)
     #[arg(long, env = "WASMCLOUD_NATS_CREDS", value_name = "FILE", conflicts_with_all = ["nats_jwt", "nats_seed"])]
@@ -231,15 +266,17 @@ impl HostArgs {
             "fetched images",
             "--cache-dir",
         )?;
+        // A variable that is set to nothing names nobody.
+        let named = self.trust.trust.iter().filter(|account| !account.is_empty());
         Ok(HostConfig {
-            nats: self.nats,
+            nats: self.nats.0,
             lattice: self.place.lattice,
             labels,
             host_seed: self.place.host_seed,
             data_dir,
             cache_dir,
             manifest: self.place.manifest,
-            trust: Trust::accounts(&self.trust.trust)?,
+            trust: Trust::accounts(named)?,
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,
             drain: Duration::from_secs(self.limits.drain_timeout),

@@ -8,6 +8,7 @@ use lattice_contracts::{
     http::{Incoming, Request, Response},
 };
 use lattice_core::{ActorId, CallError, ErrorCode, Hop, HostId};
+use lattice_runtime::{Actor, NotEntered};
 
 use super::Actors;
 
@@ -33,16 +34,30 @@ struct HttpCallee {
 #[async_trait]
 impl Incoming for HttpCallee {
     async fn handle(&self, call: CallContext, request: Request) -> Result<Response, CallError> {
-        match self.callees.actors.running(self.actor.as_str()) {
-            Some(actor) => actor.handle(call, request).await,
-            None => {
-                let hop = Hop::Host(self.callees.host.clone());
-                let reason = format!(
-                    "actor {actor} does not run on this host; start it: wash start actor IMAGE {actor}",
-                    actor = self.actor
-                );
-                Err(CallError::new(hop, ErrorCode::Unreachable, reason))
+        let actor = self.find()?;
+        match actor.enter(&call).await {
+            Ok(ticket) => ticket.handle(call, request).await,
+            Err(NotEntered::Retired(error)) => {
+                // Replaced between the look and the call: nothing was run, so the successor may.
+                let successor =
+                    self.find().ok().filter(|successor| !Arc::ptr_eq(successor, &actor)).ok_or(error)?;
+                let ticket = successor.enter(&call).await.map_err(NotEntered::into_error)?;
+                ticket.handle(call, request).await
             }
+            Err(refused) => Err(refused.into_error()),
         }
+    }
+}
+
+impl HttpCallee {
+    fn find(&self) -> Result<Arc<Actor>, CallError> {
+        self.callees.actors.running(self.actor.as_str()).ok_or_else(|| {
+            let hop = Hop::Host(self.callees.host.clone());
+            let reason = format!(
+                "actor {actor} does not run on this host; start it: wash start actor IMAGE {actor}",
+                actor = self.actor
+            );
+            CallError::new(hop, ErrorCode::Unreachable, reason)
+        })
     }
 }

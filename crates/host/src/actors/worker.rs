@@ -179,7 +179,7 @@ impl Shared {
                 info!(actor = %spec.id, %image, concurrency, code, "actor started");
                 self.told_scaled(&spec, claims.as_ref());
                 if let Some(old) = old {
-                    old.actor.drain(Instant::now() + self.drain).await;
+                    old.actor.retire(Instant::now() + self.drain).await;
                 }
                 // Under the same reference there is nothing that tools would take for gone.
                 if let Some(before) = before.filter(|before| before.image_text != spec.image_text) {
@@ -217,7 +217,7 @@ impl Shared {
             let old = self.table.install(after.clone(), fresh);
             self.told_scaled(&after, running.signature.claims());
             if let Some(old) = old {
-                old.actor.drain(Instant::now() + self.drain).await;
+                old.actor.retire(Instant::now() + self.drain).await;
             }
             return Ok(());
         }
