@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask quickstart` shows it working, `cargo xtask test` shows that it does.
 
+mod bench;
 mod cargo;
 mod docs;
 mod quickstart;
@@ -39,6 +40,15 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
+    /// Measure the hot path against its limits, all in one run; exits with 1 where a gate is missed
+    Bench {
+        /// Write every figure into this file, too
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Also time a first quickstart, in an empty build folder: takes minutes
+        #[arg(long)]
+        first: bool,
+    },
     /// Fetch what quickstart and test need, without building anything
     Setup {
         /// Use this nats-server (2.11 or newer) instead of the one on PATH or a fetched one
@@ -51,6 +61,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Quickstart { nats_server, check } => quickstart::run(nats_server.as_deref(), check),
         Command::Test { without, long } => suite::run(&without, long),
+        Command::Bench { json, first } => bench::run(json.as_deref(), first),
         Command::Setup { nats_server } => setup::everything(nats_server.as_deref()).map(|()| true),
     };
     match outcome {

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["provider-sdk", "provider-*"],
     &["host", "functions"],
     &["wash"],
-    &["testkit", "tests", "xtask"],
+    &["testkit", "tests", "xtask", "bench"],
 ];
 
 /// Arrows inside a layer.

@@ -1,0 +1,46 @@
+//! HTTP hello: the host, fresh and reusing, against hyper alone, turn by turn.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::{CONNECTIONS, ROUNDS, SECONDS, report::Row, servers};
+
+const GATE: [(&str, &str, f64, f64); 2] =
+    [("HTTP hello, fresh instances", "/fresh", 0.38, 0.50), ("HTTP hello, reuse: 128", "/reuse", 0.60, 0.80)];
+
+/// The rows, and every single measurement.
+pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Value)> {
+    let _nats = servers::nats(nats_server).await?;
+    let (_host, host) = servers::host(&_nats).await?;
+    let (_hyper, hyper) = servers::hyper().await?;
+    let mut raw: Vec<Value> = Vec::new();
+    for round in 1..=ROUNDS {
+        for (name, address, path) in
+            [("hyper", hyper, "/"), ("fresh", host, "/fresh"), ("reuse", host, "/reuse")]
+        {
+            let summary = load(address, path).await?;
+            raw.push(json!({ "round": round, "server": name, "summary": summary }));
+        }
+    }
+    let limit = median(&raw, "hyper")?;
+    let rows = GATE.into_iter().map(|(name, path, gate, goal)| {
+        let figure = median(&raw, path.trim_start_matches('/'))?;
+        let ratio = figure / limit;
+        Ok(Row { name, figure, limit, unit: "req/s", ratio, gate: Some(gate), goal: Some(goal) })
+    });
+    Ok((rows.collect::<anyhow::Result<_>>()?, Value::Array(raw)))
+}
+
+async fn load(address: SocketAddr, path: &str) -> anyhow::Result<Value> {
+    let args = [address.to_string(), path.to_owned(), CONNECTIONS.to_string(), SECONDS.to_string()];
+    servers::output("bench-load", &args).await
+}
+
+fn median(raw: &[Value], server: &str) -> anyhow::Result<f64> {
+    let of_server = raw.iter().filter(|row| row["server"] == server);
+    let mut rates: Vec<f64> = of_server.filter_map(|row| row["summary"]["rate"].as_f64()).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().with_context(|| format!("nothing was measured of {server}"))
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask bench`: the hot path against its limits, all in one run on one machine.
+//!
+//! The limit programs stand in `benches/` and use the engine settings of the host. Figures are printed as they were
+//! measured; a gate that is missed is said, and fails the command, never a test.
+
+mod http;
+mod report;
+mod servers;
+mod starts;
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::{cargo, say, setup};
+use report::Row;
+
+/// Turns of each row; the median counts.
+const ROUNDS: usize = 3;
+const SECONDS: u64 = 5;
+const CONNECTIONS: u32 = 32;
+
+/// True when every gate is met.
+pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool> {
+    let nats_server = setup::nats_server(None)?;
+    setup::wasm_targets()?;
+    say::line(
+        "building in release mode; the first time this takes about as long as the whole quickstart, twice",
+    );
+    cargo::run(cargo::workspace(&[
+        "build",
+        "--release",
+        "--package",
+        "lattice-host",
+        "--package",
+        "lattice-bench",
+        "--bins",
+    ]))?;
+    cargo::run(cargo::actors(&["build", "--release", "--package", "hello"]))?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the bench")?;
+    let (rows, raw) = runtime.block_on(async {
+        let (mut rows, http) = http::measure(&nats_server).await?;
+        let (instances, alone) = servers::instances().await?;
+        rows.extend(instances);
+        anyhow::Ok((rows, json!({ "http": http, "instances": alone })))
+    })?;
+    let starts = starts::measure(first)?;
+    let machine = report::machine();
+    report::print(&machine, &rows, &raw, &starts);
+    if let Some(file) = json_file {
+        let shown: Vec<Value> = rows.iter().map(Row::json).collect();
+        let all = json!({ "machine": machine, "rows": shown, "raw": raw, "quickstart": starts });
+        let text = serde_json::to_string_pretty(&all).context("the figures cannot be written")?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(rows.iter().all(Row::meets_gate))
+}
