@@ -1,6 +1,7 @@
 //! The client of the control protocol.
 
 mod actors;
+mod calls;
 mod configs;
 mod hosts;
 mod links;
@@ -85,12 +86,23 @@ impl Client {
         host: Option<&HostId>,
         body: Option<&impl Serialize>,
     ) -> Result<CtlResponse<T>, ControlError> {
+        let what = self.subject(verb.clone()).1;
+        let answer = self.exchange(verb, host, body).await?;
+        if answer.success { Ok(answer) } else { Err(refused(&what, answer.message)) }
+    }
+
+    /// One request, one answer, be it a refusal.
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        verb: CtlVerb,
+        host: Option<&HostId>,
+        body: Option<&impl Serialize>,
+    ) -> Result<CtlResponse<T>, ControlError> {
         let (subject, what) = self.subject(verb);
         let body = encode(&what, body)?;
         let answer = self.conn.request(&subject, body, self.timeout).await;
         let answer = answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?;
-        let answer: CtlResponse<T> = decode(&what, &answer)?;
-        if answer.success { Ok(answer) } else { Err(refused(&what, answer.message)) }
+        decode(&what, &answer)
     }
 
     /// As [`Client::ask`], for requests that are answered with a message alone.

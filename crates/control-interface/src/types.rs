@@ -4,6 +4,7 @@
 //! the default that its description names; one without a default is required. Fields marked *ours* are left out
 //! when empty, so what we write is what v1 tools expect.
 
+mod call;
 mod component;
 mod envelope;
 mod host;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use lattice_core::State;
 
+pub use call::{CallComponentCommand, CallComponentReply, CallFailed, HttpAnswer, HttpCall};
 pub use component::{
     ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, LIMIT_CPU_TIME_MS,
     LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,

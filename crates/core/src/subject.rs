@@ -31,6 +31,8 @@ pub enum CtlVerb {
     ComponentScale(HostId),
     /// Replace an actor's image there.
     ComponentUpdate(HostId),
+    /// Ours: call a function of an actor there, by hand.
+    ComponentCall(HostId),
     /// Every host that could run the provider answers.
     ProviderAuction,
     /// Start a provider there.
@@ -147,6 +149,7 @@ fn host_verb(noun: &str, verb: &str, host: HostId) -> Option<CtlVerb> {
         ("host", "stop") => CtlVerb::HostStop(host),
         ("component", "scale") => CtlVerb::ComponentScale(host),
         ("component", "update") => CtlVerb::ComponentUpdate(host),
+        ("component", "call") => CtlVerb::ComponentCall(host),
         ("provider", "start") => CtlVerb::ProviderStart(host),
         ("provider", "stop") => CtlVerb::ProviderStop(host),
         ("label", "put") => CtlVerb::LabelPut(host),
@@ -177,6 +180,7 @@ impl fmt::Display for CtlSubject {
             CtlVerb::ComponentAuction => f.write_str("component.auction"),
             CtlVerb::ComponentScale(id) => write!(f, "component.scale.{id}"),
             CtlVerb::ComponentUpdate(id) => write!(f, "component.update.{id}"),
+            CtlVerb::ComponentCall(id) => write!(f, "component.call.{id}"),
             CtlVerb::ProviderAuction => f.write_str("provider.auction"),
             CtlVerb::ProviderStart(id) => write!(f, "provider.start.{id}"),
             CtlVerb::ProviderStop(id) => write!(f, "provider.stop.{id}"),
@@ -213,6 +217,7 @@ mod tests {
             CtlVerb::ComponentAuction,
             CtlVerb::ComponentScale(host()),
             CtlVerb::ComponentUpdate(host()),
+            CtlVerb::ComponentCall(host()),
             CtlVerb::ProviderAuction,
             CtlVerb::ProviderStart(host()),
             CtlVerb::ProviderStop(host()),
@@ -251,6 +256,7 @@ mod tests {
         wasmbus.ctl.v1.default.component.auction
         wasmbus.ctl.v1.default.component.scale.{host}
         wasmbus.ctl.v1.default.component.update.{host}
+        wasmbus.ctl.v1.default.component.call.{host}
         wasmbus.ctl.v1.default.provider.auction
         wasmbus.ctl.v1.default.provider.start.{host}
         wasmbus.ctl.v1.default.provider.stop.{host}

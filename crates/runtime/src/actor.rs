@@ -13,6 +13,7 @@ use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
+use wasmtime::component::InstancePre;
 
 use crate::{
     call::Running,
@@ -20,7 +21,7 @@ use crate::{
     engine::{EngineKind, LinkedEngine},
     error::StartError,
     failure::Failure,
-    guest::GuestKit,
+    guest::{Guest, GuestKit},
     handler::Handler,
     imports::incoming_body,
     permits::{NoPermit, Permit, Permits},
@@ -34,7 +35,7 @@ const KILL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A running actor. It holds no thread and no task while nobody calls it.
 pub struct Actor {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What calls share.
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Arc<LinkedEngine>,
     /// `None` where the actor answers no HTTP requests.
     handler: Option<Handler>,
+    /// The code with its imports linked, for calls of other functions.
+    pub(crate) linked: InstancePre<Guest>,
     pub(crate) permits: Permits,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Counters,
@@ -79,7 +82,7 @@ impl Actor {
         };
         let linked = engine.linker.instantiate_pre(prepared.component()).map_err(link)?;
         let handler = match prepared.outside().serves_http() {
-            true => Some(Handler::new(engine.kind, linked).map_err(link)?),
+            true => Some(Handler::new(engine.kind, linked.clone()).map_err(link)?),
             false => None,
         };
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
@@ -88,6 +91,7 @@ impl Actor {
             kit,
             engine,
             handler,
+            linked,
             permits,
             pool,
             counters: Counters::default(),
@@ -224,9 +228,9 @@ impl NotEntered {
 /// The right to one call of an actor: a permit, which goes back when this is dropped or the call ends.
 #[must_use = "it holds one of the actor's permits"]
 pub struct Ticket {
-    inner: Arc<Inner>,
-    permit: Permit,
-    token: TaskTrackerToken,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) permit: Permit,
+    pub(crate) token: TaskTrackerToken,
 }
 
 impl Ticket {

@@ -37,13 +37,26 @@ struct Ended {
 }
 
 /// A call's place in the actor: permit, count, and what is said at its end, whatever the end.
-struct Seat {
+pub(crate) struct Seat {
     actor: Arc<Inner>,
     output: Arc<Output>,
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
     // Dropped last, in this order: who takes the permit over finds the call counted.
     _permit: Permit,
     _token: TaskTrackerToken,
+}
+
+impl Seat {
+    /// Counts the call in. Until it is known better, whoever drops the seat has broken the call off.
+    pub(crate) fn take(
+        actor: &Arc<Inner>,
+        permit: Permit,
+        token: TaskTrackerToken,
+        output: Arc<Output>,
+    ) -> Self {
+        actor.counters.entered();
+        Self { actor: actor.clone(), output, outcome: Outcome::Cancelled, _permit: permit, _token: token }
+    }
 }
 
 impl Drop for Seat {
@@ -73,13 +86,9 @@ impl Running {
         head: oneshot::Sender<Head>,
     ) -> Self {
         let deadline = call.deadline.min(Instant::now() + actor.kit.limits.wall);
-        actor.counters.entered();
         let (watch, guest) = actor.guest(&call, request, head);
         let guest = Metered::new(watch.meter, guest);
-        // Until it is known better: whoever drops this has broken the call off.
-        let outcome = Outcome::Cancelled;
-        let seat =
-            Seat { actor: actor.clone(), output: watch.output, outcome, _permit: permit, _token: token };
+        let seat = Seat::take(actor, permit, token, watch.output);
         Self { guest, seat, call, deadline }
     }
 
@@ -260,7 +269,7 @@ impl Inner {
         Err(Failure::new(self.id(), Outcome::Failed, ErrorCode::Protocol, reason))
     }
 
-    fn late(&self, deadline: Instant, call: &CallContext) -> Failure {
+    pub(crate) fn late(&self, deadline: Instant, call: &CallContext) -> Failure {
         let reason = if deadline < call.deadline {
             format!("invocation {} took more than {:?} and was stopped", call.id, self.kit.limits.wall)
         } else {
@@ -270,10 +279,14 @@ impl Inner {
     }
 
     fn panicked(&self, call: &CallContext) -> Ended {
+        Ended { live: None, failure: Some(self.defect(call)), _doomed: None }
+    }
+
+    /// A panic of the host's own code.
+    pub(crate) fn defect(&self, call: &CallContext) -> Failure {
         tracing::error!(actor = %self.id(), invocation = %call.id, "the host panicked while it served a guest");
         let reason = format!("invocation {} met a defect of the host, whose log has the cause", call.id);
-        let failure = Failure::new(self.id(), Outcome::Failed, ErrorCode::Trap, reason);
-        Ended { live: None, failure: Some(failure), _doomed: None }
+        Failure::new(self.id(), Outcome::Failed, ErrorCode::Trap, reason)
     }
 
     fn abandoned(&self) -> Failure {
@@ -285,7 +298,7 @@ impl Inner {
         )
     }
 
-    fn stopped(&self) -> Failure {
+    pub(crate) fn stopped(&self) -> Failure {
         Failure::new(self.id(), Outcome::Cancelled, ErrorCode::Cancelled, "the actor was stopped")
     }
 }

@@ -1,0 +1,231 @@
+//! Calls of any function that an actor exports, with values as WAVE text: what an operator calls by hand.
+//!
+//! The text is read by the types of the function's parameters before anything runs, so a call that makes no sense costs no
+//! permit. Each call gets a fresh instance under the same limits as any other.
+
+use std::fmt::Write as _;
+
+use lattice_contracts::CallContext;
+use lattice_core::{CallError, ErrorCode};
+use tokio::time::Instant;
+use wasmtime::{
+    PoolConcurrencyLimitError,
+    component::{ComponentExportIndex, Type, Val, types::ComponentFunc, wasm_wave},
+};
+
+use crate::{
+    actor::{Actor, Inner, NotEntered, Ticket},
+    call::Seat,
+    exports::{self, Found},
+    failure::Failure,
+    guest::Watch,
+    meter::{Metered, Panicked},
+    stats::Outcome,
+};
+
+/// The longest text of all arguments together, and of a result, in bytes.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// How deep values in a text may nest: reading it recurses.
+const DEPTH_MAX: usize = 64;
+
+/// A call that makes sense: the function, and its arguments as values.
+struct Plan {
+    name: String,
+    index: ComponentExportIndex,
+    args: Vec<Val>,
+    results: usize,
+}
+
+impl Actor {
+    /// The functions it exports that can be called by hand, as `demo:calls/math@0.1.0.add: func(a: u32, b: u32) -> u32`.
+    #[must_use]
+    pub fn functions(&self) -> Vec<String> {
+        exports::list(self.inner.linked.component())
+    }
+
+    /// Calls `function` (`namespace:package/interface[@version].function`, or the name of one at the root) with one WAVE text
+    /// for each parameter, and gives what it returns as WAVE text; `None` where it returns nothing.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Protocol`] if there is no such function, or an argument is none of its type; nothing was run then.
+    /// [`ErrorCode::TooLarge`] if arguments or result are longer than 256 KiB. Else as any call of the actor.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends the guest.
+    pub async fn call_wave(
+        &self,
+        call: CallContext,
+        function: &str,
+        args: &[String],
+    ) -> Result<Option<String>, CallError> {
+        let inner = &self.inner;
+        let plan = Plan::new(inner, function, args).map_err(|(code, reason)| {
+            inner.counters.count(Outcome::Failed);
+            Failure::new(inner.id(), Outcome::Failed, code, reason).error
+        })?;
+        let ticket = self.enter(&call).await.map_err(NotEntered::into_error)?;
+        ticket.invoke(call, plan).await.map_err(|failure| failure.error)
+    }
+}
+
+impl Ticket {
+    async fn invoke(self, call: CallContext, plan: Plan) -> Result<Option<String>, Failure> {
+        let Self { inner, permit, token } = self;
+        let deadline = call.deadline.min(Instant::now() + inner.kit.limits.wall);
+        let watch = inner.kit.watch(&call);
+        // Declared before the guest, so dropped after it: who takes the permit over finds room.
+        let mut seat = Seat::take(&inner, permit, token, watch.output.clone());
+        let (actor, context) = (inner.clone(), call.clone());
+        let meter = watch.meter.clone();
+        let guest = async move { actor.run_function(&context, &watch, &plan).await };
+        let mut guest = Metered::new(meter, guest);
+        let ended = tokio::select! {
+            biased;
+            ended = &mut guest => ended.unwrap_or_else(|Panicked| Err(inner.defect(&call))),
+            () = tokio::time::sleep_until(deadline) => Err(inner.late(deadline, &call)),
+            () = inner.kill.cancelled() => Err(inner.stopped()),
+        };
+        seat.outcome = ended.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+        ended
+    }
+}
+
+impl Inner {
+    /// Runs a function in an instance of its own, which ends with the call.
+    async fn run_function(
+        &self,
+        call: &CallContext,
+        watch: &Watch,
+        plan: &Plan,
+    ) -> Result<Option<String>, Failure> {
+        let store = || self.kit.store(&self.engine.engine, call.clone(), watch);
+        let mut instance_store = store();
+        let ran: wasmtime::Result<Vec<Val>> = async {
+            let instance = match self.linked.instantiate_async(&mut instance_store).await {
+                // Idle instances make room; the store may hold half of an instance, so the second attempt gets another.
+                Err(error) if error.is::<PoolConcurrencyLimitError>() && self.kit.house.clear() => {
+                    instance_store = store();
+                    self.linked.instantiate_async(&mut instance_store).await?
+                }
+                made => made?,
+            };
+            let function = instance
+                .get_func(&mut instance_store, plan.index)
+                .ok_or_else(|| wasmtime::Error::msg(format!("its instance has no function {}", plan.name)))?;
+            let mut results = vec![Val::Bool(false); plan.results];
+            function.call_async(&mut instance_store, &plan.args, &mut results).await?;
+            Ok(results)
+        }
+        .await;
+        match ran {
+            Ok(results) => results.first().map(|value| self.text(&plan.name, value)).transpose(),
+            Err(error) => {
+                let refused = instance_store.data().limiter.refused();
+                Err(Failure::of_guest(self.id(), call, &self.kit.limits, refused, &error))
+            }
+        }
+    }
+
+    fn text(&self, function: &str, value: &Val) -> Result<String, Failure> {
+        let mut text = Bounded(String::new());
+        match wasm_wave::writer::Writer::new(&mut text).write_value(value) {
+            Ok(()) => Ok(text.0),
+            Err(error) => {
+                let (code, reason) = if text.0.len() > TEXT_BYTES_MAX {
+                    let reason =
+                        format!("the result of {function} is longer than {TEXT_BYTES_MAX} bytes as text");
+                    (ErrorCode::TooLarge, reason)
+                } else {
+                    (ErrorCode::Protocol, format!("the result of {function} cannot be written: {error}"))
+                };
+                Err(Failure::new(self.id(), Outcome::Failed, code, reason))
+            }
+        }
+    }
+}
+
+/// A text that takes no more once it is too long.
+struct Bounded(String);
+
+impl std::fmt::Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> std::fmt::Result {
+        if self.0.len() > TEXT_BYTES_MAX {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(piece);
+        if self.0.len() > TEXT_BYTES_MAX { Err(std::fmt::Error) } else { Ok(()) }
+    }
+}
+
+type Misfit = (ErrorCode, String);
+
+impl Plan {
+    fn new(actor: &Inner, function: &str, args: &[String]) -> Result<Self, Misfit> {
+        let protocol = |reason: String| (ErrorCode::Protocol, reason);
+        let Found { name, index, ty } =
+            exports::find(actor.linked.component(), function).map_err(protocol)?;
+        let bytes: usize = args.iter().map(String::len).sum();
+        if bytes > TEXT_BYTES_MAX {
+            let reason =
+                format!("the arguments are {bytes} bytes of text; at most {TEXT_BYTES_MAX} are taken");
+            return Err((ErrorCode::TooLarge, reason));
+        }
+        if let Some((what, kind)) = exports::inexpressible(&ty) {
+            return Err(protocol(format!(
+                "{name} cannot be called by hand: its {what} is or holds a {kind}, which cannot be written as text"
+            )));
+        }
+        let args = values(&name, &ty, args).map_err(protocol)?;
+        Ok(Self { name, index, args, results: ty.results().len() })
+    }
+}
+
+/// The arguments, each read by its parameter's type.
+fn values(name: &str, ty: &ComponentFunc, args: &[String]) -> Result<Vec<Val>, String> {
+    let wanted = ty.params().len();
+    if wanted != args.len() {
+        let signature = exports::signature(ty);
+        return Err(format!("{name} takes {wanted} arguments, not {}: {signature}", args.len()));
+    }
+    let read = ty.params().zip(args).map(|((parameter, ty), text)| {
+        value(&ty, text).map_err(|why| {
+            let mut said = format!("argument {parameter} of {name} is no {}: {why}", exports::type_text(&ty));
+            if matches!(ty, Type::String) && !text.trim_start().starts_with('"') {
+                let _ = write!(said, "; a string stands in double quotes: '\"…\"'");
+            }
+            said
+        })
+    });
+    read.collect()
+}
+
+fn value(ty: &Type, text: &str) -> Result<Val, String> {
+    use wasm_wave::lex::{Lexer, Token};
+    let mut depth = 0_usize;
+    for token in Lexer::new(text).map_while(Result::ok) {
+        match token {
+            Token::BraceOpen | Token::ParenOpen | Token::BracketOpen => depth += 1,
+            Token::BraceClose | Token::ParenClose | Token::BracketClose => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return Err(format!("its values nest deeper than {DEPTH_MAX}"));
+        }
+    }
+    wasm_wave::from_str(ty, text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_nests_without_end_is_refused_before_it_is_read() {
+        let deep = "[".repeat(100_000);
+        assert!(value(&Type::U32, &deep).unwrap_err().contains("nest deeper"));
+        assert_eq!(value(&Type::String, "\"[[[[\""), Ok(Val::String("[[[[".into())));
+        assert!(value(&Type::U32, "\"1\"").is_err());
+        assert!(value(&Type::U32, "1 2").is_err());
+    }
+}
