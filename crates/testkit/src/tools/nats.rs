@@ -50,11 +50,12 @@ fn accept_chosen(chosen: PathBuf) -> Result<PathBuf, TestkitError> {
 /// What `nats-server --version` says.
 ///
 /// # Errors
-/// `Spawn` or `Command` when it does not run, `Missing` when it prints no version.
+/// `Spawn` or `Command` when it does not run, `Missing` when it does not print `nats-server: v` and a version.
 pub fn nats_server_version(program: &Path) -> Result<Version, TestkitError> {
     let printed = run(Command::new(program).arg("--version"))?;
     let silent = || missing("its version", format!("it printed {printed:?}"), "Is this a nats-server?");
-    Version::find_in(&printed).ok_or_else(silent)
+    // Other programs have versions too.
+    printed.trim().strip_prefix("nats-server: v").and_then(Version::find_in).ok_or_else(silent)
 }
 
 #[cfg(test)]
@@ -89,5 +90,9 @@ mod tests {
         assert_eq!(accept_chosen(new.clone()).unwrap(), new);
         let gone = accept_chosen(dir.path().join("nowhere")).unwrap_err().to_string();
         assert!(gone.contains("nowhere"), "{gone}");
+        let other = fake(dir.path(), "2.12.0");
+        std::fs::write(&other, "#!/bin/sh\necho 'true (GNU coreutils) 9.1'\n").unwrap();
+        let other = accept_chosen(other).unwrap_err().to_string();
+        assert!(other.contains("Is this a nats-server?"), "{other}");
     }
 }
