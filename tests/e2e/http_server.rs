@@ -110,7 +110,11 @@ async fn a_second_signal_cuts_the_end_short() {
     let (mut host, _id, address) = stage.serving(&[], "misbehave", 10).await;
     let mut stream = under_way(&address, "/trickle?n=200&ms=250").await;
     host.process.terminate();
+    // At once, it is the same wish.
+    host.process.interrupt();
     until_refused(&address).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(host.process.exited().is_none(), "it waits for the answer: {}", host.process.output());
     let second = Instant::now();
     host.process.terminate();
     let status = host.process.wait(WITHIN).await.unwrap();

@@ -172,13 +172,13 @@ pub(crate) struct ImageArgs {
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// Memory of one instance, in bytes: the most an actor may ask for, and what it gets if it asks for nothing
-    #[arg(long, env = "WASMCLOUD_MAX_LINEAR_MEMORY", value_name = "BYTES", default_value_t = 256 << 20)]
+    #[arg(long, env = "WASMCLOUD_MAX_LINEAR_MEMORY", value_name = "BYTES", default_value_t = 256 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_linear_memory_bytes: u64,
     /// Time of one invocation, in milliseconds: the most, and what an actor gets if it asks for nothing
-    #[arg(long, env = "WASMCLOUD_MAX_EXECUTION_TIME_MS", value_name = "MS", default_value_t = 600_000)]
+    #[arg(long, env = "WASMCLOUD_MAX_EXECUTION_TIME_MS", value_name = "MS", default_value_t = 600_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_execution_time_ms: u64,
     /// Processor time of one invocation, in milliseconds: the most, and what an actor gets if it asks for nothing
-    #[arg(long, env = "WASMCLOUD_MAX_CPU_TIME_MS", value_name = "MS", default_value_t = 10_000)]
+    #[arg(long, env = "WASMCLOUD_MAX_CPU_TIME_MS", value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_cpu_time_ms: u64,
     /// Memory of all instances together, in bytes [default: half of this machine's]
     #[arg(long, env = "WASMCLOUD_MAX_HOST_MEMORY", value_name = "BYTES")]

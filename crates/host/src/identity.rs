@@ -13,6 +13,7 @@ use std::{
 
 use lattice_claims::{KeyKind, KeyPair};
 use lattice_core::HostId;
+use tracing::warn;
 
 /// More hosts than this do not share one data folder.
 const SLOTS_MAX: u32 = 64;
@@ -121,6 +122,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, IdentityError> {
 fn stored_key(path: &Path) -> Result<KeyPair, IdentityError> {
     match fs::read_to_string(path) {
         Ok(seed) => {
+            keep_private(path)?;
             let key = KeyPair::from_seed(seed.trim())
                 .map_err(|e| IdentityError::Key { path: path.to_owned(), why: e.to_string() })?;
             if key.kind() != KeyKind::Host {
@@ -132,6 +134,21 @@ fn stored_key(path: &Path) -> Result<KeyPair, IdentityError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => new_key(path),
         Err(source) => Err(failed("read the key", path)(source)),
     }
+}
+
+/// A key that others could read is theirs no longer from now on; whether they did read it, nobody knows.
+fn keep_private(path: &Path) -> Result<(), IdentityError> {
+    let mode = fs::metadata(path).map_err(failed("look at the key", path))?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("protect the key", path))?;
+    warn!(
+        "the host key {} was open to others (mode {mode:o}) and is 600 now; \
+         if somebody may have read it, move it away to get a new host id",
+        path.display()
+    );
+    Ok(())
 }
 
 /// Written to a new name and renamed, so that a process that dies between two lines leaves no half key behind.
@@ -167,6 +184,16 @@ mod tests {
         assert_eq!(Identity::take(data.path(), None).unwrap().id, id);
         let mode = fs::metadata(data.path().join("hosts/0/host.nk")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_closed_to_them() {
+        let data = tempfile::tempdir().unwrap();
+        let id = Identity::take(data.path(), None).unwrap().id;
+        let key = data.path().join("hosts/0/host.nk");
+        fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Identity::take(data.path(), None).unwrap().id, id);
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

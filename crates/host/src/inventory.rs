@@ -17,7 +17,7 @@ use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, state_with_links},
     lattice::Lattice,
-    links::{Ends, status},
+    links::{Ends, Seen, status},
     providers::Providers,
 };
 
@@ -113,14 +113,17 @@ impl Inventory {
             reported.extend(view.links.iter());
         }
         let running = actors.iter().filter(|view| view.running.is_some()).map(|view| view.spec.id.as_str());
-        let here: HashSet<&str> = providers.iter().map(|view| view.spec.id.as_str()).chain(running).collect();
+        let offered: HashSet<&str> = providers.iter().map(|view| view.spec.id.as_str()).collect();
+        let here: HashSet<&str> = offered.iter().copied().chain(running).collect();
+        let seen = Seen { host: &self.about.id, name: &self.about.friendly_name };
         for (key, link) in &self.lattice.view().links {
             let ends = Ends {
                 source_here: here.contains(link.source.as_str()),
                 target_here: here.contains(link.target.as_str()),
+                provider_here: [&link.source, &link.target].iter().any(|end| offered.contains(end.as_str())),
                 reported: reported.get(key).copied(),
             };
-            if let Some(state) = status(link, &ends) {
+            if let Some(state) = status(link, &ends, seen) {
                 states.links.insert(key.clone(), state);
             }
         }

@@ -9,7 +9,10 @@ use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
 use lattice_nats::{Connection, EventPublisher, Secret};
 use lattice_runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -30,6 +33,9 @@ use crate::{
     states,
     supervisor::Tasks,
 };
+
+/// Signals this close together are one wish to stop: a terminal and a supervisor often send one each.
+const ONE_WISH: Duration = Duration::from_millis(200);
 
 /// Why a host stopped.
 #[derive(Debug)]
@@ -118,7 +124,8 @@ impl Host {
         )
     }
 
-    /// Runs until somebody asks it to stop, then stops in order. A second SIGINT or SIGTERM cuts that short.
+    /// Runs until somebody asks it to stop, then stops in order. A second SIGINT or SIGTERM cuts that short
+    /// unless it comes within 200 ms of the first.
     pub async fn run(self) -> StopReason {
         let (mut interrupt, mut terminate) =
             (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
@@ -129,10 +136,10 @@ impl Host {
             why = self.parts.tasks.broken() => (StopReason::Broken(why), None),
         };
         info!(?reason, "stopping");
+        let again = heard_again(&mut interrupt, &mut terminate, Instant::now() + ONE_WISH);
         tokio::select! {
             () = shutdown::stop(self.parts, patience.unwrap_or(self.drain)) => {}
-            () = heard(&mut interrupt) => warn!("stopped at once: calls in flight are lost"),
-            () = heard(&mut terminate) => warn!("stopped at once: calls in flight are lost"),
+            () = again => warn!("stopped at once: calls in flight are lost"),
         }
         reason
     }
@@ -229,6 +236,23 @@ async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
         return;
     }
     std::future::pending().await
+}
+
+/// Returns at the first signal that comes at `from` or later.
+async fn heard_again(
+    interrupt: &mut Option<tokio::signal::unix::Signal>,
+    terminate: &mut Option<tokio::signal::unix::Signal>,
+    from: Instant,
+) {
+    loop {
+        tokio::select! {
+            () = heard(interrupt) => {}
+            () = heard(terminate) => {}
+        }
+        if Instant::now() >= from {
+            return;
+        }
+    }
 }
 
 /// Bits that tell this process from all others.

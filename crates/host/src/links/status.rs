@@ -1,6 +1,15 @@
 //! How a link fares, as seen from this host: its ends, its configuration, and what its provider reports.
 
-use lattice_core::{Link, State};
+use lattice_core::{HostId, Link, State};
+
+/// Who asks: the host that the state is seen from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// Its id.
+    pub(crate) host: &'a HostId,
+    /// Its name for people.
+    pub(crate) name: &'a str,
+}
 
 /// What this host knows of a link's ends.
 #[derive(Debug, Clone)]
@@ -9,12 +18,14 @@ pub(crate) struct Ends<'a> {
     pub(crate) source_here: bool,
     /// True if the target runs here.
     pub(crate) target_here: bool,
+    /// True if the end that runs here, or one of them, is a provider.
+    pub(crate) provider_here: bool,
     /// What the provider end says of the link, where it runs here and has spoken.
     pub(crate) reported: Option<&'a State>,
 }
 
 /// The link's state on this host; `None` where neither end runs here, so that it is none of its business.
-pub(crate) fn status(link: &Link, ends: &Ends<'_>) -> Option<State> {
+pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<State> {
     match (ends.source_here, ends.target_here) {
         (false, false) => None,
         (true, true) => Some(ends.reported.cloned().unwrap_or(State::Starting)),
@@ -24,7 +35,13 @@ pub(crate) fn status(link: &Link, ends: &Ends<'_>) -> Option<State> {
                 return Some(State::Failed(reason.clone()));
             }
             let missing = if source_here { &link.target } else { &link.source };
-            Some(State::Pending(format!("{missing} does not run on this host; `wash start` starts it")))
+            // A provider calls actors and is called by actors, so the other end of the one is the other.
+            let kind = if ends.provider_here { "actor" } else { "provider" };
+            let Seen { host, name } = seen;
+            Some(State::Pending(format!(
+                "{missing} does not run on host {host} ({name}); calls to other hosts are not served yet: \
+                 start it here: wash start {kind} IMAGE {missing} --host-id {host}"
+            )))
         }
     }
 }
@@ -40,15 +57,27 @@ mod tests {
         )
         .unwrap();
         let failed = State::Failed("address in use".into());
+        let host = HostId::new(
+            lattice_claims::KeyPair::generate(lattice_claims::KeyKind::Host).public_key().as_str(),
+        )
+        .unwrap();
+        let seen = Seen { host: &host, name: "amber-bay-0042" };
         let of = |source_here, target_here, reported: Option<&State>| {
-            status(&link, &Ends { source_here, target_here, reported }).map(|s| s.to_string())
+            let ends = Ends { source_here, target_here, provider_here: source_here, reported };
+            status(&link, &ends, seen).map(|s| s.to_string())
         };
         assert_eq!(of(false, false, None), None);
         assert_eq!(of(true, true, None).as_deref(), Some("starting"));
         assert_eq!(of(true, true, Some(&State::Ready)).as_deref(), Some("ready"));
         assert_eq!(of(true, true, Some(&failed)).as_deref(), Some("failed: address in use"));
         assert_eq!(of(true, false, Some(&failed)).as_deref(), Some("failed: address in use"));
-        assert!(of(true, false, Some(&State::Ready)).unwrap().starts_with("pending: hello does not run"));
-        assert!(of(false, true, None).unwrap().starts_with("pending: http does not run"));
+        let pending = |missing: &str, kind: &str| {
+            format!(
+                "pending: {missing} does not run on host {host} (amber-bay-0042); calls to other hosts are not \
+                 served yet: start it here: wash start {kind} IMAGE {missing} --host-id {host}"
+            )
+        };
+        assert_eq!(of(true, false, Some(&State::Ready)).unwrap(), pending("hello", "actor"));
+        assert_eq!(of(false, true, None).unwrap(), pending("http", "provider"));
     }
 }
