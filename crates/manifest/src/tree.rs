@@ -156,10 +156,27 @@ fn syntax(text: &str, error: &serde_saphyr::Error) -> ManifestError {
 
 fn place(text: &str, location: Location) -> Place {
     let span = location.span();
-    let start = floor(text, span.byte_offset().unwrap_or_default());
-    let end = floor(text, span.byte_offset().unwrap_or_default() + span.byte_len().unwrap_or_default());
+    // Errors of the scanner come with line and column alone.
+    let offset = span.byte_offset().unwrap_or_else(|| offset(text, location.line(), location.column()));
+    let start = floor(text, offset);
+    let end = floor(text, offset.saturating_add(span.byte_len().unwrap_or_default()));
     let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     Place { span: start..end.max(start), line: number(location.line()), column: number(location.column()) }
+}
+
+/// The offset of a place given as line and column, in characters, both from 1; the end of its line where that is shorter.
+fn offset(text: &str, line: u64, column: u64) -> u64 {
+    let skip = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let mut start = 0;
+    for (number, content) in text.split_inclusive('\n').enumerate() {
+        if number == skip(line) {
+            let content = content.trim_end_matches(['\n', '\r']);
+            let within = content.char_indices().nth(skip(column)).map_or(content.len(), |(at, _)| at);
+            return (start + within) as u64;
+        }
+        start += content.len();
+    }
+    text.len() as u64
 }
 
 /// The offset as an index into the text, moved back to a character's start: spans come from another crate.

@@ -158,6 +158,26 @@ fn other_manifests_are_named() {
     }
 }
 
+/// As a terminal shows them.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(100);
+    handler.render_report(&mut shown, &parse(text).unwrap_err().into_labelled()).unwrap();
+    shown
+}
+
+#[test]
+fn errors_of_yaml_are_labelled_where_they_are() {
+    let shown_at = |text: &str, place: &str| {
+        let shown = shown(text);
+        assert!(shown.contains(place), "{place} in {shown}");
+    };
+    shown_at("app: a\nactors:\n\t- name: a\n", "app.yaml:3:2");
+    shown_at("app: [a\n", "app.yaml:1:6");
+    shown_at("app: a\nactors:\n  - name: x\n    image: \"./x.wasm\n", "app.yaml:5:1");
+    shown_at("# ä\napp: ü: b\n", "app.yaml:2:");
+}
+
 #[test]
 fn errors_are_labelled_in_the_text() {
     let errors = parse("app: a\nactors:\n  - name: x\n    imgae: ./x.wasm\n").unwrap_err().into_labelled();
