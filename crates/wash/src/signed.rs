@@ -76,6 +76,17 @@ pub(crate) fn examine(bytes: &[u8], kind: Kind, store: &KeyStore, now: u64) -> O
     Ok(Some(Signed { token, verdict: Verdict::of(checked, name), claims }))
 }
 
+/// Whether there are claims at all, whatever they are worth.
+pub(crate) fn is_signed(bytes: &[u8], kind: Kind) -> bool {
+    match kind {
+        Kind::Provider => {
+            !matches!(inspect_provider(bytes, &ArchiveLimits::default()), Err(ArchiveError::NoClaims))
+        }
+        // Claims that cannot be read are claims: the host says what is wrong with them.
+        _ => !matches!(inspect_actor(bytes), Ok(None)),
+    }
+}
+
 /// Reads and judges a bare token.
 ///
 /// # Errors

@@ -45,6 +45,9 @@ struct Down {
     nats: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     killed: Vec<String>,
+    /// Lattices that hosts of this machine still run in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_lattices: Vec<String>,
 }
 
 impl Reply for Down {
@@ -55,7 +58,16 @@ impl Reply for Down {
         );
         lines.extend(self.killed.iter().map(|what| format!("{what} did not stop in time and was killed")));
         if lines.is_empty() {
-            lines.push("nothing that `wash up` started is running".to_owned());
+            lines.push(match self.other_lattices.is_empty() {
+                true => "nothing that `wash up` started is running".to_owned(),
+                false => "no host of this lattice that `wash up` started is running".to_owned(),
+            });
+        }
+        if let Some(first) = self.other_lattices.first() {
+            lines.push(format!(
+                "still up: lattice {}; stop it with `wash down -x {first}`, or all with `wash down --all`",
+                self.other_lattices.join(", ")
+            ));
         }
         lines.join("\n")
     }
@@ -63,7 +75,8 @@ impl Reply for Down {
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let folder = Place::resolve(args.data_dir.as_deref())?.up();
-    let mut down = Down { hosts: Vec::new(), nats: Vec::new(), killed: Vec::new() };
+    let mut down =
+        Down { hosts: Vec::new(), nats: Vec::new(), killed: Vec::new(), other_lattices: Vec::new() };
     let running = living(&folder)?;
     let progress = (!running.is_empty()).then(|| out.progress("stopping"));
     let say = |what: String| progress.iter().for_each(|progress| progress.set(what.clone()));
@@ -95,6 +108,12 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         down.nats.push(url);
     }
     drop(progress);
+    if args.host_id.is_none() {
+        let hosts = rest.iter().filter(|one| one.record.role == Role::Host);
+        down.other_lattices = hosts.filter_map(|one| one.record.lattice.clone()).collect();
+        down.other_lattices.sort();
+        down.other_lattices.dedup();
+    }
     out.reply(&down)
 }
 

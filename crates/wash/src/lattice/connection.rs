@@ -1,6 +1,8 @@
 //! Reaching a lattice.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU16, path::PathBuf, time::Duration};
+
+use clap::{ArgMatches, parser::ValueSource};
 
 use lattice_control_interface::{Client, Collect, ControlError};
 use lattice_core::LatticeName;
@@ -14,11 +16,15 @@ use crate::{
 /// Hosts answer a question to all of them within milliseconds; after so long without one more, all have answered.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// Which lattice, and how to get there.
+/// Which lattice, and how to get there. What is typed goes before what the environment says, whichever of host, port and
+/// URL that is.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionArgs(Flags);
+
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub(crate) struct ConnectionArgs {
-    /// Host name of the NATS server
+struct Flags {
+    /// Host name of the NATS server; else WASMCLOUD_NATS_HOST is read too
     #[arg(
         short = 'r',
         long,
@@ -28,14 +34,15 @@ pub(crate) struct ConnectionArgs {
         default_value = "127.0.0.1"
     )]
     ctl_host: String,
-    /// Port of the NATS server
+    /// Port of the NATS server; else WASMCLOUD_NATS_PORT is read too
     #[arg(
         short = 'p',
         long,
         alias = "rpc-port",
         env = "WASMCLOUD_CTL_PORT",
         value_name = "PORT",
-        default_value_t = 4222
+        default_value_t = 4222,
+        value_parser = clap::value_parser!(u16).range(1..)
     )]
     ctl_port: u16,
     /// NATS servers, as nats://HOST:PORT joined by commas, instead of host and port
@@ -93,15 +100,78 @@ pub(crate) struct Session {
     timeout: Duration,
 }
 
+impl clap::FromArgMatches for ConnectionArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let from = |id: &str| matches.value_source(id);
+        let (url, host, port) = (from("nats_url"), from("ctl_host"), from("ctl_port"));
+        let mut flags = Flags::from_arg_matches_mut(matches)?;
+        flags.choose(url, host, port, &|name| std::env::var(name).ok().filter(|text| !text.is_empty()))?;
+        Ok(ConnectionArgs(flags))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for ConnectionArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Flags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Flags::augment_args_for_update(command)
+    }
+}
+
+impl Flags {
+    /// Settles what counts where several say where the server is.
+    fn choose(
+        &mut self,
+        url: Option<ValueSource>,
+        host: Option<ValueSource>,
+        port: Option<ValueSource>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), clap::Error> {
+        let typed = Some(ValueSource::CommandLine);
+        if url != typed && (host == typed || port == typed) {
+            self.nats_url = None;
+        }
+        // Those of the host: whoever set them means the same server.
+        if host == Some(ValueSource::DefaultValue)
+            && let Some(name) = env("WASMCLOUD_NATS_HOST")
+        {
+            self.ctl_host = name;
+        }
+        if port == Some(ValueSource::DefaultValue)
+            && let Some(text) = env("WASMCLOUD_NATS_PORT")
+        {
+            self.ctl_port = text
+                .parse::<NonZeroU16>()
+                .map_err(|error| {
+                    let text = format!("WASMCLOUD_NATS_PORT is {text:?}, which is no port: {error}\n");
+                    clap::Error::raw(clap::error::ErrorKind::ValueValidation, text)
+                })?
+                .get();
+        }
+        Ok(())
+    }
+}
+
 impl ConnectionArgs {
     /// Connects to NATS. Whether there are hosts shows when one is asked.
     ///
     /// # Errors
     /// No NATS server in reach: exit code 3, with the remedy.
     pub(crate) async fn connect(self) -> Outcome<Session> {
-        let timeout = Duration::from_millis(self.timeout_ms);
-        let lattice = self.lattice.clone();
-        let connection = Connection::connect(self.options(), timeout).await.map_err(|error| {
+        let timeout = Duration::from_millis(self.0.timeout_ms);
+        let lattice = self.0.lattice.clone();
+        let connection = Connection::connect(self.0.options(), timeout).await.map_err(|error| {
             // Options that make no sense are the user's to change; all else is about a server.
             let exit = match error {
                 lattice_nats::ConnectError::Options { .. } => Exit::Usage,
@@ -112,7 +182,9 @@ impl ConnectionArgs {
         })?;
         Ok(Session::new(Client::new(connection, lattice, timeout), timeout))
     }
+}
 
+impl Flags {
     fn options(self) -> ConnectOptions {
         let url = self.nats_url.unwrap_or_else(|| format!("nats://{}:{}", self.ctl_host, self.ctl_port));
         let mut options = ConnectOptions::to(&url).named("wash");
@@ -168,7 +240,7 @@ mod tests {
 
     fn options(args: &[&str]) -> ConnectOptions {
         let line = Line::try_parse_from([&["wash"], args].concat()).unwrap();
-        line.connection.options()
+        line.connection.0.options()
     }
 
     #[test]
@@ -179,6 +251,25 @@ mod tests {
         assert!(matches!(with_token.credentials, Credentials::JwtSeed { .. }));
         assert!(Line::try_parse_from(["wash", "--ctl-jwt", "x"]).is_err());
         assert!(Line::try_parse_from(["wash", "-x", "a.b"]).is_err());
+    }
+
+    #[test]
+    fn what_is_typed_goes_before_the_environment() {
+        let (typed, set, none) =
+            (Some(ValueSource::CommandLine), Some(ValueSource::EnvVariable), Some(ValueSource::DefaultValue));
+        let env = |name: &str| Some(if name.ends_with("PORT") { "4555" } else { "elsewhere" }.to_owned());
+        let server = |line: &[&str], url, host, port| {
+            let mut flags = Line::try_parse_from([&["wash"], line].concat()).unwrap().connection.0;
+            flags.choose(url, host, port, &env).unwrap();
+            flags.options().servers.concat()
+        };
+        let line = ["--nats-url", "nats://a:1", "-r", "b", "-p", "2"];
+        assert_eq!(server(&line, set, set, typed), "nats://b:2");
+        assert_eq!(server(&line, typed, typed, typed), "nats://a:1");
+        assert_eq!(server(&line, set, none, none), "nats://a:1");
+        assert_eq!(server(&line[2..], None, typed, none), "nats://b:4555");
+        assert_eq!(server(&line[2..], None, none, set), "nats://elsewhere:2");
+        assert!(Line::try_parse_from(["wash", "-p", "0"]).is_err());
     }
 
     #[tokio::test]

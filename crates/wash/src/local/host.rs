@@ -146,8 +146,9 @@ impl HostProcess {
         };
         self.child.finish().await;
         let status = status.ok();
-        // The host has the same codes as we have: 3 is a lattice out of reach.
+        // The host has the same codes as we have: 2 is a wrong flag, 3 a lattice out of reach.
         let exit = match status.and_then(|status| status.code()) {
+            Some(2) => Exit::Usage,
             Some(3) => Exit::Unreachable,
             _ => Exit::Refused,
         };

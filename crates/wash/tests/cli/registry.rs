@@ -16,8 +16,11 @@ async fn push_pull_and_inspect() {
     let user = signer();
     let pushed = user.json(&["reg", "push", &image, "hello_s.wasm", "-a", "who=ann"]);
     assert_eq!(pushed["kind"], "actor");
-    let pulled = user.json(&["reg", "pull", &image]);
-    assert_eq!(pulled["file"], "hello.wasm");
+    let kept = user.json_error(&["reg", "pull", &image]);
+    assert!(kept["error"].as_str().unwrap().contains("hello.wasm"), "{kept}");
+    assert_eq!(std::fs::read(user.path().join("hello.wasm")).unwrap(), component(), "nobody said it may go");
+    let pulled = user.json(&["reg", "pull", &image, "--force"]);
+    assert_eq!((&pulled["file"], &pushed["signed"]), (&"hello.wasm".into(), &true.into()));
     assert_eq!(pulled["digest"], pushed["digest"]);
     let read = |name: &str| std::fs::read(user.path().join(name)).unwrap();
     assert_eq!(read("hello.wasm"), read("hello_s.wasm"));
@@ -33,6 +36,13 @@ async fn push_pull_and_inspect() {
     let ended = user.wash(&["push", &image, "hello_s.wasm"]);
     assert!(ended.stdout.starts_with("Pushed actor 127.0.0.1:"), "{}", ended.stdout);
     assert!(ended.stderr.starts_with("Pushing 127.0.0.1:"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("Next: wash start actor"), "{}", ended.stdout);
+    user.write("plain.wasm", component());
+    let unsigned = user.wash(&["push", &image, "plain.wasm"]).stdout;
+    assert!(
+        unsigned.contains("not signed") && unsigned.contains("wash claims sign plain.wasm"),
+        "{unsigned}"
+    );
 }
 
 #[tokio::test]
@@ -47,7 +57,7 @@ async fn a_login_is_asked_for_and_taken() {
     let args = ["reg", "push", &image, "hello_s.wasm", "-u", login.user, "-p", login.password];
     assert_eq!(user.wash(&args).code, 0);
     let env = [("WASH_REG_USER", login.user), ("WASH_REG_PASSWORD", login.password)];
-    assert_eq!(user.wash_with(&["reg", "pull", &image], &env).code, 0);
+    assert_eq!(user.wash_with(&["reg", "pull", &image, "--destination", "pulled.wasm"], &env).code, 0);
 }
 
 #[tokio::test]

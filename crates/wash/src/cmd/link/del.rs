@@ -59,6 +59,9 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         let text = format!("there is no such link of {} called {}", words.contract, args.link_name);
         return Err(Failure::say(Exit::Refused, text).help("`wash link query` shows all links"));
     };
+    if keys.len() > 1 && words.names_one_end() {
+        return Err(several(&words, &keys));
+    }
     for key in &keys {
         session.client.delete_link(&DeleteLinkCommand::from(key)).await.map_err(failed)?;
     }
@@ -69,4 +72,39 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         link_name: args.link_name,
         deleted: keys,
     })
+}
+
+/// Which of them is meant only the user knows; deleting all would break links that nobody spoke of.
+fn several(words: &DelWords, keys: &[LinkKey]) -> Failure {
+    let lines: Vec<String> = keys.iter().map(|key| format!("\n  {key}")).collect();
+    let text = format!("{} links fit, and only one can be meant:{}", keys.len(), lines.concat());
+    let help = keys.first().map_or_else(String::new, |key| {
+        let name =
+            if key.name.as_str() == "default" { String::new() } else { format!(" --link-name {}", key.name) };
+        format!("name both ends, as in: wash link del {} {} {}{name}", key.source, key.target, words.contract)
+    });
+    Failure::say(Exit::Usage, text).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_links_are_listed_with_how_to_name_one() {
+        let key = |target: &str| {
+            let json = serde_json::json!({ "source_id": "web", "target": target, "wit_namespace": "wasi", "wit_package": "http" });
+            serde_json::from_value::<Link>(json).unwrap().key().unwrap()
+        };
+        let read =
+            |line: &str| DelWords::read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap();
+        let words = read("web wasi http");
+        assert!(words.names_one_end());
+        assert!(!read("web hello wasi http").names_one_end());
+        let failure = several(&words, &[key("hello"), key("other")]);
+        assert_eq!(failure.exit(), Exit::Usage);
+        for part in ["2 links", "hello", "other", "wash link del web hello wasi:http"] {
+            assert!(failure.text().contains(part), "{part} in {}", failure.text());
+        }
+    }
 }

@@ -151,6 +151,11 @@ impl DelWords {
         Ok(DelWords { source, target, contract: carried.contract, either_way: turned })
     }
 
+    /// Whether only one end was named, so that several links may fit.
+    pub(super) fn names_one_end(&self) -> bool {
+        self.source.is_none() || self.target.is_none()
+    }
+
     /// Whether the ends are these. With a contract of 2021 they may stand either way round.
     pub(super) fn mean(&self, source: &EntityId, target: &EntityId) -> bool {
         let fits =

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// The file to write [default: the last part of the name, with .wasm or .par.gz]
     #[arg(long, value_name = "FILE")]
     destination: Option<PathBuf>,
+    /// Replace a file that is there already; one that is named with --destination always is
+    #[arg(long)]
+    force: bool,
     /// The digest that the image must have
     #[arg(short, long, value_name = "sha256:…")]
     digest: Option<String>,
@@ -63,10 +66,20 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         _ => image.to_string(),
     };
     let artifact = args.registry.fetch(&text, &args.cache, out).await?;
-    let file = args.destination.unwrap_or_else(|| {
-        let name = oci.repository.rsplit('/').next().unwrap_or(&oci.repository);
-        default_file(name, artifact.kind, &artifact.bytes)
-    });
+    let file = match args.destination {
+        Some(named) => named,
+        None => {
+            let name = oci.repository.rsplit('/').next().unwrap_or(&oci.repository);
+            let file = default_file(name, artifact.kind, &artifact.bytes);
+            // The name was not typed, so nobody said that this file may go.
+            if !args.force && file.symlink_metadata().is_ok() {
+                let text = format!("there is a file {} here already, and it is kept", file.display());
+                let help = "name another file with --destination FILE, or replace this one with --force";
+                return Err(Failure::say(Exit::Refused, text).help(help));
+            }
+            file
+        }
+    };
     files::write(&file, &artifact.bytes)?;
     out.reply(&Done {
         file,

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use lattice_registry::PushOptions;
+use lattice_registry::{Kind, PushOptions};
 use serde::Serialize;
 
 use crate::{
     failure::{Failure, Outcome},
     images::{self, CacheArgs, RegistryArgs},
     output::{Output, Reply},
+    signed,
 };
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,9 @@ struct Done {
     kind: String,
     bytes: u64,
     resolved: String,
+    signed: bool,
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
@@ -53,6 +57,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
             })?),
             None => None,
         };
+    let signed = signed::is_signed(&artifact.bytes, artifact.kind);
     let options = PushOptions {
         annotations: args.annotations.into_iter().collect::<BTreeMap<_, _>>(),
         author: args.author,
@@ -70,6 +75,8 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         kind: pushed.kind.to_string(),
         bytes,
         resolved: pushed.resolved.to_string(),
+        signed,
+        file: args.file,
     })
 }
 
@@ -82,9 +89,19 @@ fn annotation(text: &str) -> Result<(String, String), String> {
 
 impl Reply for Done {
     fn text(&self) -> String {
-        format!(
-            "Pushed {} {} ({} bytes)\n  digest  {}\nNext: wash start {0} {1}",
-            self.kind, self.image, self.bytes, self.digest
-        )
+        let mut text =
+            format!("Pushed {} {} ({} bytes)\n  digest  {}", self.kind, self.image, self.bytes, self.digest);
+        if !self.signed {
+            text += "\nIt is not signed, so hosts refuse it, unless they run with --allow-unsigned.";
+        }
+        if !self.signed && self.kind == Kind::Actor.to_string() {
+            text += &format!(
+                "\nNext: wash claims sign {} --name NAME, and push what that writes",
+                self.file.display()
+            );
+        } else {
+            text += &format!("\nNext: wash start {} {}", self.kind, self.image);
+        }
+        text
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use clap::{ArgMatches, parser::ValueSource};
 use lattice_core::{Labels, LatticeName};
 
 use crate::failure::{Failure, Outcome};
@@ -31,9 +32,52 @@ pub(crate) struct Args {
     )]
     pub(super) lattice: LatticeName,
     #[command(flatten)]
-    pub(super) nats: NatsArgs,
+    pub(super) nats: NatsFlags,
     #[command(flatten)]
     pub(super) host: HostArgs,
+}
+
+/// The flags about NATS. A port that is typed goes before a URL of the environment.
+#[derive(Debug)]
+pub(super) struct NatsFlags(NatsArgs);
+
+impl std::ops::Deref for NatsFlags {
+    type Target = NatsArgs;
+
+    fn deref(&self) -> &NatsArgs {
+        &self.0
+    }
+}
+
+impl clap::FromArgMatches for NatsFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let port_alone = typed("nats_port") && !typed("nats_url");
+        let mut args = NatsArgs::from_arg_matches_mut(matches)?;
+        if port_alone {
+            args.nats_url = None;
+        }
+        Ok(NatsFlags(args))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for NatsFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        NatsArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        NatsArgs::augment_args_for_update(command)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +93,7 @@ pub(super) struct NatsArgs {
     #[arg(long, env = "NATS_SERVER", value_name = "FILE")]
     pub(super) nats_server: Option<PathBuf>,
     /// Port for the server on 127.0.0.1; one that answers there already is used
-    #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222)]
+    #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) nats_port: u16,
     /// Credentials file (.creds) for the host
     #[arg(long, visible_alias = "nats-creds", env = "WASMCLOUD_NATS_CREDS", value_name = "FILE")]

@@ -31,6 +31,9 @@ pub(super) struct Up {
     /// With `-d` and a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) states: Option<Applied>,
+    /// The server's port, where other commands would not look for it by themselves.
+    #[serde(skip)]
+    other_port: Option<u16>,
     #[serde(skip)]
     detached: bool,
 }
@@ -63,6 +66,12 @@ impl Up {
             wasmcloud_pid: host.child.pid(),
             trusted,
             states: None,
+            other_port: args
+                .nats
+                .nats_url
+                .is_none()
+                .then_some(args.nats.nats_port)
+                .filter(|port| *port != 4222),
             detached: args.detached,
         }
     }
@@ -80,13 +89,19 @@ impl Reply for Up {
     fn text(&self) -> String {
         let nats = self.nats_url.trim_start_matches("nats://");
         let line = format!("lattice {} up: host {}, NATS {nats}", self.lattice, self.host_id);
+        let port = self.other_port.map(|port| {
+            format!(
+                "\nother commands find it with --ctl-port {port}, or after: export WASMCLOUD_CTL_PORT={port}"
+            )
+        });
+        let port = port.unwrap_or_default();
         if !self.detached {
-            return format!("{line}; press Ctrl-C to stop");
+            return format!("{line}; press Ctrl-C to stop{port}");
         }
         let log =
             self.wasmcloud_log.as_ref().map(|log| format!("\nlog: {}", log.display())).unwrap_or_default();
         let states =
             self.states.as_ref().map(|states| format!("\n\n{}\n", states.table())).unwrap_or_default();
-        format!("{line}{log}\nstop with: {}{states}", self.kill_cmd)
+        format!("{line}{log}{port}\nstop with: {}{states}", self.kill_cmd)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lattice_claims::{KeyKind, KeyPair};
+use lattice_claims::{KeyKind, KeyPair, PublicKey};
 
 use super::args::HostArgs;
 use crate::{
@@ -12,7 +12,16 @@ use crate::{
 
 /// Public keys of all trusted accounts. The user's own are said.
 pub(super) fn accounts(out: &Output, args: &HostArgs) -> Outcome<Vec<String>> {
-    let mut trusted = args.trust.clone();
+    let mut trusted = Vec::new();
+    // A variable that is set to nothing names nobody.
+    for text in args.trust.iter().filter(|text| !text.is_empty()) {
+        let key = PublicKey::of_kind(text, KeyKind::Account).map_err(|error| {
+            Failure::usage(error)
+                .context(format!("--trust {text:?} names no account"))
+                .help("write the account's public key (A…); `wash keys list` shows yours")
+        })?;
+        trusted.push(key.to_string());
+    }
     let Some(folder) = args.keys_dir.clone().or_else(usual_folder) else { return Ok(trusted) };
     let mut own = Vec::new();
     for file in account_files(&folder)? {
@@ -29,8 +38,8 @@ pub(super) fn accounts(out: &Output, args: &HostArgs) -> Outcome<Vec<String>> {
     }
     if trusted.is_empty() && !args.allow_unsigned {
         out.note(
-            "no account is trusted, so no actor will start: make one with `wash keys gen account` and sign with it, name \
-             another's with --trust, or use --allow-unsigned",
+            "no account is trusted, so no actor will start: sign an actor (`wash claims sign`) or make an account (`wash keys \
+             gen account --name default`) and run `wash up` again, name another's with --trust, or use --allow-unsigned",
         );
     }
     Ok(trusted)
@@ -73,5 +82,35 @@ fn public_key(file: &Path) -> Result<String, String> {
         Ok(key.to_string())
     } else {
         Err(format!("it is a key of kind {}", key.kind()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{exit::Exit, output::Format};
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        host: HostArgs,
+    }
+
+    #[test]
+    fn only_accounts_can_be_trusted_and_nothing_is_nobody() {
+        let keys = tempfile::tempdir().unwrap();
+        let trusted = |list: &str| {
+            let folder = keys.path().to_str().unwrap();
+            let line = Line::try_parse_from(["up", "--keys-dir", folder, "--trust", list]).unwrap();
+            accounts(&Output::new(Format::Text), &line.host)
+        };
+        assert!(trusted("").unwrap().is_empty());
+        let account = KeyPair::generate(KeyKind::Account).public_key().to_string();
+        assert_eq!(trusted(&format!("{account},")).unwrap(), [account]);
+        for wrong in ["nonsense", KeyPair::generate(KeyKind::Module).public_key().as_str()] {
+            assert_eq!(trusted(wrong).unwrap_err().exit(), Exit::Usage);
+        }
     }
 }
