@@ -28,6 +28,9 @@ pub(crate) fn show(place: &Place, took: Duration) {
     if let Some(folder) = binary("wash").ok().as_deref().and_then(Path::parent) {
         say::line(&format!("  export PATH=\"{}:$PATH\"", folder.display()));
     }
+    if let Some(port) = place.unusual_nats_port() {
+        say::line(&format!("  export WASMCLOUD_CTL_PORT={port}"));
+    }
     say::line("  wash ctl get hosts                 what is there");
     say::line("  wash ctl get inventory             what runs where, and in which state");
     say::line("  wash ctl get links                 who may call whom");

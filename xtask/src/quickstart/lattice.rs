@@ -1,6 +1,5 @@
 //! The running lattice: `wash up` as a child, until it is to stop.
 
-use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::actors;
+use super::hold::Hold;
 use crate::say;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -21,35 +21,50 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The actors of the manifest with the paths they answer at.
 const ROUTES: [(&str, &str); 3] = [("hello", "/hello"), ("echo", "/echo"), ("kvcounter", "/counter")];
-const USUAL_PORT: u16 = 8080;
+const USUAL_HTTP_PORT: u16 = 8080;
+/// Where `wash` looks for NATS when nobody says otherwise.
+const USUAL_NATS_PORT: u16 = 4222;
+
+/// The folder of the quickstart that people run.
+pub(super) fn folder() -> PathBuf {
+    workspace_root().join(".lattice/quickstart")
+}
 
 /// Where the lattice keeps its data and on which ports it listens.
 pub(crate) struct Place {
     data_dir: PathBuf,
-    /// None: where NATS usually is.
-    nats_port: Option<u16>,
+    nats_port: u16,
     http_port: u16,
+    /// Held for the life of the process: no other one uses this folder meanwhile.
+    _hold: Option<Hold>,
     _temporary: Option<TempDir>,
 }
 
 impl Place {
-    /// For people: `.lattice/quickstart` and port 8080, or a free one when that is taken. For a check: all of its own, so that a
-    /// lattice that already runs here is neither met nor disturbed.
-    pub(crate) fn choose(check: bool) -> anyhow::Result<Self> {
-        if check {
+    /// For people, who hold the folder: the usual ports, or free ones where those are taken. For a check: all of its own.
+    /// Either way its NATS server is nobody else's, so that whatever runs here is neither met nor disturbed.
+    pub(super) fn choose(held: Option<Hold>) -> anyhow::Result<Self> {
+        let Some(mut hold) = held else {
             let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
             let data_dir = temporary.path().to_owned();
-            let (nats_port, http_port) = (Some(free_port()?), free_port()?);
-            return Ok(Self { data_dir, nats_port, http_port, _temporary: Some(temporary) });
-        }
-        let data_dir = workspace_root().join(".lattice/quickstart");
-        fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
-        Ok(Self { data_dir, nats_port: None, http_port: usual_or_free(USUAL_PORT)?, _temporary: None })
+            let (nats_port, http_port) = (free_port()?, free_port()?);
+            return Ok(Self { data_dir, nats_port, http_port, _hold: None, _temporary: Some(temporary) });
+        };
+        let nats_port = usual_or_free("NATS", USUAL_NATS_PORT)?;
+        let http_port = usual_or_free("HTTP", USUAL_HTTP_PORT)?;
+        let place = Self { data_dir: folder(), nats_port, http_port, _hold: None, _temporary: None };
+        hold.tell(&place.urls())?;
+        Ok(Self { _hold: Some(hold), ..place })
+    }
+
+    /// What `wash` has to be told to find this lattice; nothing where it looks by itself.
+    pub(crate) fn unusual_nats_port(&self) -> Option<u16> {
+        Some(self.nats_port).filter(|port| *port != USUAL_NATS_PORT)
     }
 
     /// The ports that nobody else can be listening on.
-    fn own_ports(&self) -> impl Iterator<Item = u16> {
-        self.nats_port.into_iter().chain([self.http_port])
+    fn own_ports(&self) -> [u16; 2] {
+        [self.nats_port, self.http_port]
     }
 
     /// Each actor with the URL it answers at.
@@ -69,12 +84,12 @@ async fn is_closed(port: u16) -> Option<()> {
     TcpStream::connect(("127.0.0.1", port)).await.is_err().then_some(())
 }
 
-fn usual_or_free(usual: u16) -> anyhow::Result<u16> {
+fn usual_or_free(what: &str, usual: u16) -> anyhow::Result<u16> {
     if TcpListener::bind(("127.0.0.1", usual)).is_ok() {
         return Ok(usual);
     }
     let free = free_port()?;
-    say::line(&format!("  port {usual} is taken, so {free} is used instead"));
+    say::line(&format!("  port {usual} is taken, so {what} is on port {free} instead"));
     Ok(free)
 }
 
@@ -90,9 +105,7 @@ pub(crate) async fn start(place: &Place, nats_server: &Path, account: &str) -> a
     let manifest = workspace_root().join("manifests/quickstart.yaml");
     let mut launch = Launch::binary("wash")?.arg("up").arg("--nats-server").arg(nats_server);
     launch = launch.arg("--data-dir").arg(&place.data_dir).arg("-m").arg(manifest);
-    if let Some(port) = place.nats_port {
-        launch = launch.args(["--nats-port", &port.to_string()]);
-    }
+    launch = launch.args(["--nats-port", &place.nats_port.to_string()]);
     launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
     launch = launch.env("QUICKSTART_ADDRESS", format!("127.0.0.1:{}", place.http_port));
     let mut lattice = Lattice { process: launch.log(place.data_dir.join("wash-up.log")).start().await? };

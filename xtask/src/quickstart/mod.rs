@@ -3,6 +3,7 @@
 mod actors;
 mod answers;
 mod estimate;
+mod hold;
 mod lattice;
 
 use std::path::Path;
@@ -16,6 +17,8 @@ use crate::{cargo, say, setup};
 /// Sets up, builds, signs, starts; then waits for Ctrl-C, or compares answers when `check` is set. True when all is well.
 pub(crate) fn run(nats_server: Option<&Path>, check: bool) -> anyhow::Result<bool> {
     let started = Instant::now();
+    // Before anything is built or signed: the one that runs uses it.
+    let held = (!check).then(|| hold::Hold::take(&lattice::folder())).transpose()?;
     say::line(&estimate::announcement());
     setup::wasm_targets()?;
     let nats_server = setup::nats_server(nats_server)?;
@@ -28,7 +31,7 @@ pub(crate) fn run(nats_server: Option<&Path>, check: bool) -> anyhow::Result<boo
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot make a runtime")?.block_on(async {
-        let place = lattice::Place::choose(check)?;
+        let place = lattice::Place::choose(held)?;
         let mut stop = lattice::StopSignals::listen()?;
         let mut lattice = tokio::select! {
             lattice = lattice::start(&place, &nats_server, &account) => lattice?,
