@@ -43,7 +43,7 @@ impl fmt::Display for IdKind {
 #[non_exhaustive]
 pub enum IdError {
     /// The text is empty.
-    #[error("a {kind} cannot be empty")]
+    #[error("the {kind} cannot be empty")]
     Empty {
         /// What the text was meant to be.
         kind: IdKind,
