@@ -1,7 +1,7 @@
 //! Reading a manifest file.
 
 use std::{
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -29,12 +29,7 @@ const BYTES_MAX: u64 = 4 << 20;
 /// Reads and checks `path`. Variables come from the environment of this process.
 pub(crate) fn read(path: &Path) -> Result<Manifest, ReadError> {
     let failed = |source| ReadError::File { path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > BYTES_MAX {
-        let text = format!("it has {size} bytes; at most {BYTES_MAX} are read");
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = text_of(path).map_err(failed)?;
     let absolute = std::path::absolute(path).map_err(failed)?;
     let base = absolute.parent().unwrap_or(Path::new("/"));
     let name = path.display().to_string();
@@ -48,4 +43,17 @@ pub(crate) fn read(path: &Path) -> Result<Manifest, ReadError> {
         }
         None => Ok(manifest),
     }
+}
+
+/// Opening a pipe would wait for somebody to write, and a device may never end.
+fn text_of(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other(format!("it has more than {BYTES_MAX} bytes")));
+    }
+    Ok(text)
 }
