@@ -3,7 +3,10 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use lattice_core::{ContractError, IdError, ImageRefError, LabelError, LinkRejection};
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, LabeledSpan, MietteError, MietteSpanContents, NamedSource, SourceCode, SourceSpan,
+    SpanContents,
+};
 
 /// What is wrong at one place of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +123,7 @@ pub enum Problem {
 pub struct ManifestError {
     /// What is wrong.
     pub problem: Problem,
-    /// Where, in bytes of the text.
+    /// Where, in bytes of the text; of something long only its start.
     pub span: Range<usize>,
     /// Line, from 1.
     pub line: u32,
@@ -132,7 +135,7 @@ pub struct ManifestError {
 
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
+        f.write_str(&cut(self.problem.to_string()))
     }
 }
 
@@ -144,7 +147,7 @@ impl std::error::Error for ManifestError {
 
 impl Diagnostic for ManifestError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(cut(help.to_string())) as Box<dyn fmt::Display>)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -153,19 +156,71 @@ impl Diagnostic for ManifestError {
     }
 }
 
+/// How much of the text is marked, shown around a place, and repeated in a message: a line may be as long as the file.
+const LABEL_BYTES_MAX: usize = 120;
+const SHOWN_BYTES_MAX: usize = 1024;
+const MESSAGE_CHARS_MAX: usize = 600;
+
+/// The message, without the middle where it is very long.
+fn cut(text: String) -> String {
+    let count = text.chars().count();
+    if count <= MESSAGE_CHARS_MAX {
+        return text;
+    }
+    let half = MESSAGE_CHARS_MAX / 2;
+    let (start, end): (String, String) =
+        (text.chars().take(half).collect(), text.chars().skip(count - half).collect());
+    format!("{start} … {end}")
+}
+
+/// The text of a manifest, of which a bounded part is shown at a time.
+#[derive(Debug)]
+struct Source(NamedSource<String>);
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let whole = self.0.read_span(span, lines_before, lines_after)?;
+        if whole.data().len() <= SHOWN_BYTES_MAX {
+            return Ok(whole);
+        }
+        let place = self.0.read_span(span, 0, 0)?;
+        let text = self.0.inner();
+        let line_start = text[..span.offset()].rfind('\n').map_or(0, |at| at + 1);
+        // Without lines around it is the place itself that is asked for.
+        let before = if lines_before == 0 { 0 } else { LABEL_BYTES_MAX / 2 };
+        let start = text.floor_char_boundary(span.offset().saturating_sub(before)).max(line_start);
+        let end = text.floor_char_boundary(text.len().min(span.offset() + 2 * LABEL_BYTES_MAX));
+        let data = &text[start..end];
+        let data = data.split('\n').next().unwrap_or(data);
+        let (line, column) = (place.line(), place.column());
+        let shown = (start, data.len()).into();
+        let name = self.0.name().to_owned();
+        Ok(Box::new(MietteSpanContents::new_named(name, data.as_bytes(), shown, line, column, 1)))
+    }
+}
+
 /// Every error found in one manifest, with its text.
 ///
 /// As text one line each, `file:line:column: message; help`. For a terminal: [`ManifestErrors::into_labelled`].
 #[derive(Debug, Clone)]
 pub struct ManifestErrors {
-    source: Arc<NamedSource<String>>,
+    source: Arc<Source>,
     errors: Vec<ManifestError>,
 }
 
 impl ManifestErrors {
     pub(crate) fn new(file_name: &str, text: &str, mut errors: Vec<ManifestError>) -> Self {
         errors.sort_by_key(|error| error.span.start);
-        Self { source: Arc::new(NamedSource::new(file_name, text.to_owned())), errors }
+        for error in &mut errors {
+            let end = error.span.end.min(error.span.start.saturating_add(LABEL_BYTES_MAX));
+            error.span.end = text.floor_char_boundary(end).max(error.span.start);
+        }
+        Self { source: Arc::new(Source(NamedSource::new(file_name, text.to_owned()))), errors }
     }
 
     /// The errors, in the order of the text. At least one.
@@ -183,7 +238,7 @@ impl ManifestErrors {
     /// The file's name as it was given.
     #[must_use]
     pub fn file_name(&self) -> &str {
-        self.source.name()
+        self.source.0.name()
     }
 }
 
@@ -195,7 +250,7 @@ impl fmt::Display for ManifestErrors {
             }
             write!(f, "{}:{}:{}: {error}", self.file_name(), error.line, error.column)?;
             if let Some(help) = &error.help {
-                write!(f, "; {}", help.replace('\n', " "))?;
+                write!(f, "; {}", cut(help.replace('\n', " ")))?;
             }
         }
         Ok(())

@@ -179,6 +179,20 @@ fn errors_of_yaml_are_labelled_where_they_are() {
 }
 
 #[test]
+fn of_a_line_as_long_as_the_file_only_the_place_is_shown() {
+    let long = "ä".repeat(50_000);
+    for (text, place) in [
+        (format!("app: a\nactors:\n  - name: x\n    image: {long}\nx: y\n"), "app.yaml:4:12"),
+        (format!("app: a\nactors: [{{name: x, note: {long}, image: nowhere}}]\n"), "app.yaml:2:"),
+        (format!("app: a\n{long}: b\n"), "app.yaml:2:1"),
+    ] {
+        let shown = shown(&text);
+        assert!(shown.len() < 5_000 && shown.contains(place), "{} bytes: {shown:.2000}", shown.len());
+        assert!(errors(&text).len() < 5_000);
+    }
+}
+
+#[test]
 fn errors_are_labelled_in_the_text() {
     let errors = parse("app: a\nactors:\n  - name: x\n    imgae: ./x.wasm\n").unwrap_err().into_labelled();
     let mut shown = String::new();
