@@ -1,8 +1,32 @@
-//! Writing files.
+//! Reading and writing files.
 
-use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use crate::failure::{Failure, Outcome};
+
+/// Reads a plain file of at most `bytes_max` bytes as text.
+///
+/// # Errors
+/// What the file system says; it is longer; it is no plain file: opening a pipe would wait for somebody to write, and a device
+/// may never end.
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
+        let kind = if about.is_dir() { "it is a folder" } else { "it is no plain file" };
+        return Err(io::Error::other(kind));
+    }
+    let mut text = String::new();
+    fs::File::open(path)?.take(bytes_max.saturating_add(1)).read_to_string(&mut text)?;
+    if text.len() as u64 > bytes_max {
+        return Err(io::Error::other(format!("it is longer than {bytes_max} bytes")));
+    }
+    Ok(text)
+}
 
 /// Writes a file whole or not at all: somebody may be reading the old one.
 ///
@@ -19,4 +43,24 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
         file.persist(path).map(drop).map_err(|error| error.error)
     };
     written().map_err(|error| Failure::refused(error).context(format!("cannot write {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_files_of_some_length_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "12345").unwrap();
+        assert_eq!(read_text(&file, 5).unwrap(), "12345");
+        assert!(read_text(&file, 4).unwrap_err().to_string().contains("longer than 4 bytes"));
+        for path in [Path::new("/dev/zero"), folder.path()] {
+            assert!(read_text(path, 4).unwrap_err().to_string().starts_with("it is"), "{}", path.display());
+        }
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(read_text(&pipe, 4).unwrap_err().to_string().contains("no plain file"));
+    }
 }

@@ -114,7 +114,16 @@ pub(crate) fn parse(text: &str) -> Outcome<ImageRef> {
 
 /// With the exit code and the remedy.
 pub(crate) fn failure(error: FetchError) -> Failure {
-    let remedy = error.remedy();
+    let remedy = remedy(&error);
     let failure = if error.is_retryable() { Failure::unreachable(error) } else { Failure::refused(error) };
     failure.help(remedy)
+}
+
+/// What to do about it. The library speaks of manifests and of hosts too, and on a command line neither is meant.
+pub(crate) fn remedy(error: &FetchError) -> String {
+    match error {
+        FetchError::File { .. } => "Check the path, and that you may read the file.".to_owned(),
+        FetchError::TooLarge { .. } => "Make it smaller (cargo build --release).".to_owned(),
+        _ => error.remedy(),
+    }
 }

@@ -8,6 +8,7 @@ use miette::Report;
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
+    files,
     output::{Format, Output},
 };
 
@@ -25,12 +26,7 @@ pub(crate) fn load(out: &Output, file: &Path) -> Outcome<Manifest> {
             .help("name a file with -m FILE; docs/manifest.md shows what it may say")
     };
     let absolute = std::path::absolute(file).map_err(cannot)?;
-    let size = std::fs::metadata(&absolute).map_err(cannot)?.len();
-    if size > FILE_BYTES_MAX {
-        let text = format!("{} has {size} bytes; a manifest has {FILE_BYTES_MAX} at most", file.display());
-        return Err(Failure::say(Exit::Refused, text));
-    }
-    let text = std::fs::read_to_string(&absolute).map_err(cannot)?;
+    let text = files::read_text(&absolute, FILE_BYTES_MAX).map_err(cannot)?;
     let folder = absolute.parent().unwrap_or(Path::new("/"));
     let name = file.display().to_string();
     let manifest = lattice_manifest::parse(&text, &name, folder, &|name| std::env::var(name).ok());

@@ -36,6 +36,9 @@ pub(crate) struct Verdict {
     /// What mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<String>,
+    /// The signature is right, and only its time is not now.
+    #[serde(skip)]
+    untimely: bool,
 }
 
 /// Reads and judges the claims of an artifact; nothing if it is not signed.
@@ -111,12 +114,17 @@ impl Verdict {
                 issuer_name,
                 problem: None,
                 remedy: None,
+                untimely: false,
             },
             Err(error) => {
                 let remedy =
                     if let ArchiveError::Verify(error) = &error { Some(error.remedy()) } else { None };
                 let problem = Some(error.to_string());
-                Verdict { valid: false, trusted: false, issuer_name, problem, remedy }
+                let untimely = matches!(
+                    error,
+                    ArchiveError::Verify(VerifyError::NotYetValid { .. } | VerifyError::Expired { .. })
+                );
+                Verdict { valid: false, trusted: false, issuer_name, problem, remedy, untimely }
             }
         }
     }
@@ -124,6 +132,7 @@ impl Verdict {
     /// In one line.
     pub(crate) fn text(&self) -> String {
         match (&self.problem, &self.issuer_name) {
+            (Some(problem), _) if self.untimely => format!("right, but not now: {problem}"),
             (Some(problem), _) => format!("WRONG: {problem}"),
             (None, Some(name)) => format!("good, by your own key {name}: trusted"),
             (None, None) => "good, by somebody whose key you do not have: not trusted by itself".to_owned(),

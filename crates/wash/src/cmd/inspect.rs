@@ -106,13 +106,13 @@ impl Reply for Inspected {
             ("Reference", self.image.clone()),
             ("Kind", self.kind.clone()),
             ("Size", format!("{} bytes", self.bytes)),
-            ("Digest", self.digest.clone()),
+            (if self.manifest_digest.is_some() { "Layer digest" } else { "Digest" }, self.digest.clone()),
         ];
         if let Some(surface) = &self.surface {
             rows[1].1 = format!("{} ({})", self.kind, surface.format);
         }
         if let Some(digest) = &self.manifest_digest {
-            rows.push(("Manifest", digest.clone()));
+            rows.push(("Manifest digest", digest.clone()));
         }
         let mut text = pairs(rows);
         text += "\n\n";

@@ -7,6 +7,7 @@ use lattice_registry::{FetchConfig, Fetcher, Offline, oci_cache_dir};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
+    images::remedy,
     output::Output,
 };
 
@@ -21,10 +22,11 @@ pub(crate) async fn actor_id(out: &Output, image: &ImageRef, insecure: &[String]
         ..FetchConfig::default()
     };
     let failed = |error: lattice_registry::FetchError| {
-        let remedy = format!(
-            "{}; or give the actor a name of your own: wash start actor {image} NAME",
-            error.remedy()
-        );
+        let own = format!("give the actor a name of your own: wash start actor {image} NAME");
+        let remedy = match remedy(&error) {
+            first if first.is_empty() => own,
+            first => format!("{}; or {own}", first.trim_end_matches('.')),
+        };
         let failure =
             if error.is_retryable() { Failure::unreachable(error) } else { Failure::refused(error) };
         failure.context(format!("cannot read the claims of {image}")).help(remedy)

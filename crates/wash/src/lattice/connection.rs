@@ -16,6 +16,10 @@ use crate::{
 /// Hosts answer a question to all of them within milliseconds; after so long without one more, all have answered.
 const QUIET: Duration = Duration::from_millis(250);
 
+/// What mends a refused login.
+const CREDENTIALS: &str = "give the credentials of a user of that server: --ctl-credsfile FILE, --ctl-jwt JWT with --ctl-seed \
+     SEED, or --nats-url nats://USER:PASSWORD@HOST:PORT";
+
 /// Which lattice, and how to get there. What is typed goes before what the environment says, whichever of host, port and
 /// URL that is.
 #[derive(Debug, Clone)]
@@ -178,7 +182,11 @@ impl ConnectionArgs {
                 lattice_nats::ConnectError::Refused { .. } => Exit::Refused,
                 _ => Exit::Unreachable,
             };
-            with_remedy(exit, &error.to_string())
+            let failure = with_remedy(exit, &error.to_string());
+            match error {
+                lattice_nats::ConnectError::Refused { .. } => failure.help(CREDENTIALS),
+                _ => failure,
+            }
         })?;
         Ok(Session::new(Client::new(connection, lattice, timeout), timeout))
     }

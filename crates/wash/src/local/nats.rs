@@ -38,6 +38,8 @@ pub(crate) enum Port {
     Nats(Found),
     /// Something else.
     Taken,
+    /// Something that says nothing, as no NATS server does.
+    Silent,
 }
 
 /// A NATS server that runs already.
@@ -61,7 +63,7 @@ pub(crate) async fn probe(address: &str) -> Port {
     match tokio::time::timeout(INTRODUCE_WITHIN, introduction).await {
         Ok(Ok(found)) => Port::Nats(found),
         Ok(Err(port)) => port,
-        Err(_) => Port::Taken,
+        Err(_) => Port::Silent,
     }
 }
 
@@ -239,7 +241,12 @@ fn config(port: u16, store: &Path, js_domain: Option<&str>) -> String {
 
 /// What could not be done to which file, with the remedy that there always is.
 pub(super) fn cannot(what: &str, file: &Path, error: std::io::Error) -> Failure {
-    Failure::refused(error).context(format!("cannot {what} {}", file.display()))
+    let remedy = match error.kind() {
+        std::io::ErrorKind::NotFound if what == "start" => "check that the program is there and may be run",
+        _ if what == "start" => "name another program, or see above what is wrong with it",
+        _ => "make it writable for you, or name another folder with --data-dir DIR",
+    };
+    Failure::refused(error).context(format!("cannot {what} {}", file.display())).help(remedy)
 }
 
 #[cfg(test)]

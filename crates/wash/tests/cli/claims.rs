@@ -120,6 +120,36 @@ fn what_is_no_actor_is_not_signed() {
 }
 
 #[test]
+fn what_cannot_be_signed_leaves_no_key() {
+    let user = User::new();
+    user.write("short.wasm", &component()[..20]);
+    user.write("good.wasm", component());
+    let user_seed = user.json(&["keys", "gen", "user"])["seed"].as_str().unwrap().to_owned();
+    for (args, code) in [
+        (&["short.wasm", "-n", "a"][..], 1),
+        (&["good.wasm", "-n", ""], 2),
+        (&["good.wasm", "-n", "a", "-x", "1", "-b", "2"], 1),
+        (&["good.wasm", "-n", "a", "-i", &user_seed], 1),
+    ] {
+        assert_eq!(user.wash(&[&["claims", "sign"], args].concat()).code, code, "{args:?}");
+        assert!(!user.path().join(".wash").exists(), "{args:?}");
+    }
+    for name in ["a b", ""] {
+        assert_eq!(user.wash(&["keys", "gen", "account", "--name", name]).code, 2, "{name:?}");
+    }
+}
+
+#[test]
+fn pipes_are_not_waited_for() {
+    let user = User::new();
+    let pipe = user.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for args in [&["claims", "inspect", "./pipe"][..], &["apply", "./pipe"]] {
+        assert!(matches!(user.wash(args).code, 1 | 2), "{args:?}");
+    }
+}
+
+#[test]
 fn a_changed_file_is_shown_as_changed() {
     let user = signed();
     let mut bytes = std::fs::read(user.path().join("hello_s.wasm")).unwrap();
@@ -142,6 +172,8 @@ fn times_are_shown_as_distances() {
     // A day in whole hours, since a second of it may have gone.
     assert!(claims["can_be_used"].as_str().unwrap().contains("hours"));
     assert_eq!(claims["signature"]["valid"], false, "not yet");
+    let text = user.wash(&["claims", "inspect", "a_s.wasm"]).stdout;
+    assert!(text.contains("right, but not now") && !text.contains("WRONG"), "{text}");
     assert_eq!(sign(&["-x", "1", "-b", "2"]).code, 1);
     assert_eq!(sign(&["-x", "0"]).code, 2);
 }

@@ -33,7 +33,30 @@ async fn starts_nats_and_a_host_and_stops_both_in_order() {
     assert_eq!(status.code(), Some(0), "{}", up.output());
     assert!(up.output().contains("host stops in order"), "{}", up.output());
     assert!(!place.answers());
+    assert!(up.output().contains(&format!("--ctl-port {}", place.port)), "{}", up.output());
+    assert!(place.records().is_empty(), "a clean end leaves no record: {:?}", place.records());
     assert_eq!(place.wash(&["down"]).await.1.trim(), "nothing that `wash up` started is running");
+}
+
+#[tokio::test]
+async fn flags_that_make_no_sense_exit_with_2() {
+    let place = Place::new();
+    let mut up = place.up(&["--trust", "nonsense"]);
+    assert_eq!(up.wait(PATIENCE).await.unwrap().code(), Some(2), "{}", up.output());
+    assert!(!up.output().contains("nats-server"), "nothing is started: {}", up.output());
+    place.host_is("#!/bin/sh\n[ \"$1\" = --version ] && { echo wasmcloud 0.0.1; exit 0; }\necho 'error: unexpected' >&2\nexit 2\n");
+    let mut up = place.up(&["--", "--nonsense"]);
+    assert_eq!(up.wait(PATIENCE).await.unwrap().code(), Some(2), "the host's code: {}", up.output());
+}
+
+#[tokio::test]
+async fn down_names_the_lattices_that_it_leaves() {
+    let place = Place::new();
+    let mut up = place.up(&["-x", "other", "--allow-unsigned"]);
+    up.wait_for_line("lattice other up", PATIENCE).await.unwrap();
+    let (code, output) = place.wash(&["down"]).await;
+    assert!(code == 0 && output.contains("wash down -x other") && output.contains("--all"), "{output}");
+    up.stop(PATIENCE).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `wash claims inspect FILE|REFERENCE`.
 
-use std::{io::Read, path::Path};
+use std::path::Path;
 
 use lattice_claims::AnyClaims;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use crate::{
     clock,
     exit::Exit,
     failure::{Failure, Outcome},
+    files,
     images::{CacheArgs, RegistryArgs},
     keystore::KeysDir,
     output::{Output, Reply, centred, pairs},
@@ -65,12 +66,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
 
 /// The token in a text file, if it is one. Every JSON object begins with these letters in base64.
 fn token_in(path: &Path) -> Option<String> {
-    let file = std::fs::File::open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let text = files::read_text(path, TOKEN_BYTES_MAX).ok()?;
     let token = text.trim();
     token.starts_with("eyJ").then(|| token.to_owned())
 }

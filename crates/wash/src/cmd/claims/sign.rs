@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lattice_claims::{KeyKind, PublicKey, SignActor, SignError, sign_actor};
+use lattice_claims::{KeyKind, KeyPair, PublicKey, SignActor, SignError, sign_actor};
 use lattice_registry::Kind;
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The actor: a WebAssembly component or module
     file: PathBuf,
     /// A name for people
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: String,
     /// Where the signed file goes [default: FILE with _s before its ending]
     #[arg(short, long, value_name = "FILE")]
@@ -77,7 +77,7 @@ impl SigningKeys {
     }
 
     /// The key that signs: the one given, else the user's own of `kind`.
-    pub(super) fn issuer(&self, kind: KeyKind, out: &Output) -> Outcome<lattice_claims::KeyPair> {
+    pub(super) fn issuer(&self, kind: KeyKind, out: &Output) -> Outcome<KeyPair> {
         let store = self.store()?;
         match self.issuer.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => keystore::resolve(text, &store, out),
@@ -172,8 +172,6 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         return Err(Failure::say(Exit::Refused, what).help("Archives are signed when they are made."));
     }
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let issuer = args.keys.issuer(KeyKind::Account, out)?;
-    let subject = args.keys.subject(&format!("{stem}_{}", KeyKind::Module), KeyKind::Module, out)?;
     let now = clock::now();
     let sign = SignActor {
         name: Some(args.name.clone()),
@@ -184,8 +182,17 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         expires: args.times.expires(now),
         not_before: args.times.not_before(now),
     };
-    let signed = sign_actor(&artifact.bytes, &sign, &issuer, &subject, now)
-        .map_err(|error| refused(error).context(format!("cannot sign {}", args.file.display())))?;
+    let cannot = |error| refused(error).context(format!("cannot sign {}", args.file.display()));
+    let try_with = |issuer: &KeyPair| {
+        let nobody = KeyPair::generate(KeyKind::Module);
+        sign_actor(&artifact.bytes, &sign, issuer, nobody.public_key(), now).map(drop).map_err(cannot)
+    };
+    // Tried with keys that are thrown away: what cannot be signed leaves no key behind.
+    try_with(&KeyPair::generate(KeyKind::Account))?;
+    let issuer = args.keys.issuer(KeyKind::Account, out)?;
+    try_with(&issuer)?;
+    let subject = args.keys.subject(&format!("{stem}_{}", KeyKind::Module), KeyKind::Module, out)?;
+    let signed = sign_actor(&artifact.bytes, &sign, &issuer, &subject, now).map_err(cannot)?;
     let destination = args.destination.unwrap_or_else(|| default_destination(&args.file, &stem));
     files::write(&destination, &signed)?;
     out.reply(&Done {

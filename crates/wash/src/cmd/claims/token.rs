@@ -42,7 +42,7 @@ enum Kind {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// A name for people
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: String,
     #[command(flatten)]
     keys: SigningKeys,

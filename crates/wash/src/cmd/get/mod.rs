@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// The hosts of the lattice.
+    /// The hosts of the lattice; none is an answer too.
     #[command(visible_alias = "host")]
     Hosts(hosts::Args),
     /// What runs on each host, or on one, in which state.

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// account, user, module (or actor), provider, host, cluster, operator or curve
     kind: KeyKind,
     /// Save it as NAME_KIND.nk in the folder of the keys, readable by you alone, and do not print the seed
-    #[arg(long, short)]
+    #[arg(long, short, value_parser = name)]
     name: Option<String>,
     #[command(flatten)]
     keys: KeysDir,
@@ -41,6 +41,14 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
         }
         None => Generated { public_key, seed: Some(key.seed().expose().to_owned()), path: None },
     })
+}
+
+/// A blank in a file's name is a nuisance in every shell; keys that have one already are still found.
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err("a name has one character at least, and no blanks".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 impl Reply for Generated {

@@ -6,6 +6,7 @@ use lattice_control_interface::{HostInventory, ScaleComponentCommand};
 use lattice_core::{ActorId, ConfigName, HostId, ImageRef};
 use serde::Serialize;
 
+use super::patience::Waited;
 use crate::{
     cmd::get::links::links_table,
     exit::Exit,
@@ -129,7 +130,9 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     let progress = out.progress(format!("starting {id} on host {host}"));
     let patience = Duration::from_millis(args.wait_timeout_ms);
-    let scaled = session.client.scale_component_and_wait(&host, &command, patience).await.map_err(failed)?;
+    let waited = Waited { session: &session, host: &host, what: &format!("actor {id}") };
+    let scaled = session.client.scale_component_and_wait(&host, &command, patience);
+    let scaled = waited.outcome(out, |inventory| state_in(inventory, &id), scaled).await?;
     let (state, links) = settled(&session, &host, &id).await?;
     drop(progress);
     if scaled.event.image_ref != command.component_ref {
@@ -193,9 +196,12 @@ pub(crate) async fn settled(
 
 fn state_of(inventories: &[HostInventory], host: &HostId, id: &ActorId) -> StateOf {
     let inventory = inventories.iter().find(|inventory| inventory.host_id == *host);
-    let actor = inventory.and_then(|inventory| inventory.components.iter().find(|actor| actor.id == *id));
-    match actor {
-        Some(actor) => StateOf::new(actor.state.as_deref(), actor.reason.as_deref()),
-        None => StateOf::new(Some("starting"), Some("it is not in the host's inventory yet")),
-    }
+    inventory
+        .and_then(|inventory| state_in(inventory, id))
+        .unwrap_or_else(|| StateOf::new(Some("starting"), Some("it is not in the host's inventory yet")))
+}
+
+fn state_in(inventory: &HostInventory, id: &ActorId) -> Option<StateOf> {
+    let actor = inventory.components.iter().find(|actor| actor.id == *id)?;
+    Some(StateOf::new(actor.state.as_deref(), actor.reason.as_deref()))
 }

@@ -1,6 +1,7 @@
 //! `wash start …`: actors and providers.
 
 mod actor;
+mod patience;
 mod provider;
 
 use crate::{failure::Outcome, output::Output};

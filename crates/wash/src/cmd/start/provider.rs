@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lattice_control_interface::StartProviderCommand;
+use lattice_control_interface::{HostInventory, StartProviderCommand};
 use lattice_core::{ConfigName, HostId, ImageRef, LinkName, ProviderId};
 use serde::Serialize;
 
-use super::actor::SETTLE;
+use super::{actor::SETTLE, patience::Waited};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
@@ -98,7 +98,9 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     let progress = out.progress(format!("starting {id} on host {host}"));
     let patience = Duration::from_millis(args.wait_timeout_ms);
-    session.client.start_provider_and_wait(&host, &command, patience).await.map_err(failed)?;
+    let waited = Waited { session: &session, host: &host, what: &format!("provider {id}") };
+    let started = session.client.start_provider_and_wait(&host, &command, patience);
+    waited.outcome(out, |inventory| state_in(inventory, &id), started).await?;
     let state = settled(&session, &host, &id).await?;
     drop(progress);
     if state.is_failed() {
@@ -127,13 +129,16 @@ impl Args {
 pub(crate) async fn settled(session: &Session, host: &HostId, id: &ProviderId) -> Outcome<StateOf> {
     until_settled(session, SETTLE, |inventories| {
         let inventory = inventories.iter().find(|inventory| inventory.host_id == *host);
-        let provider = inventory.and_then(|inventory| inventory.providers.iter().find(|one| one.id == *id));
-        let state = match provider {
-            Some(one) => StateOf::new(one.state.as_deref(), one.reason.as_deref()),
-            None => StateOf::new(Some("starting"), Some("it is not in the host's inventory yet")),
-        };
+        let state = inventory
+            .and_then(|inventory| state_in(inventory, id))
+            .unwrap_or_else(|| StateOf::new(Some("starting"), Some("it is not in the host's inventory yet")));
         let settled = !state.is_passing();
         (state, settled)
     })
     .await
+}
+
+fn state_in(inventory: &HostInventory, id: &ProviderId) -> Option<StateOf> {
+    let provider = inventory.providers.iter().find(|one| one.id == *id)?;
+    Some(StateOf::new(provider.state.as_deref(), provider.reason.as_deref()))
 }

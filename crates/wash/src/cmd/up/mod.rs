@@ -10,7 +10,7 @@ mod trust;
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
-    local::{HostOptions, HostProcess, HostProgram, Logs, Place},
+    local::{HostOptions, HostProcess, HostProgram, Living, Logs, Place},
     manifest,
     output::Output,
     signals::Signals,
@@ -52,7 +52,10 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         return in_the_background(out, reply, look).await;
     }
     out.reply(&reply)?;
-    supervise::until_stopped(out, host, nats, look, &mut signals).await
+    let ended = supervise::until_stopped(out, host, nats, look, &mut signals).await;
+    // Looking clears away the records of what is gone; what cannot be cleared now is at the next look.
+    let _ = Living::all(&place.up());
+    ended
 }
 
 /// Tells how the manifest's parts fare; the lattice stays up, whatever that is.

@@ -84,6 +84,11 @@ pub(super) async fn provide(out: &Output, place: &Place, args: &Args) -> Outcome
             out.note(format!("NATS {} answers at {own} already, and is used", found.version));
             theirs(args, format!("nats://{own}"), found)
         }
+        Port::Silent => {
+            let text = format!("something listens on port {port} and says nothing, so it is no NATS server");
+            let help = "see what it is with `ss -ltnp`, or choose another port with --nats-port PORT";
+            Err(Failure::say(Exit::Refused, text).help(help))
+        }
         Port::Taken => {
             let text = format!("port {port} is in use by something that is no NATS server");
             Err(Failure::say(Exit::Refused, text).help("choose another port with --nats-port PORT"))
@@ -112,7 +117,7 @@ async fn join(out: &Output, args: &Args, url: String, address: Option<String>) -
             out.note(format!("NATS {} at {address}", found.version));
             theirs(args, url, found)
         }
-        Port::Free | Port::Taken => {
+        Port::Free | Port::Taken | Port::Silent => {
             let text = format!("no NATS server answers at {address}");
             let help = "start one there, or leave out --nats-url and --nats-connect-only: `wash up` then starts its own";
             Err(Failure::say(Exit::Unreachable, text).help(help))
