@@ -53,7 +53,13 @@ fn accept_chosen(chosen: PathBuf) -> Result<PathBuf, TestkitError> {
 /// `Spawn` or `Command` when it does not run, `Missing` when it does not print `nats-server: v` and a version.
 pub fn nats_server_version(program: &Path) -> Result<Version, TestkitError> {
     let printed = run(Command::new(program).arg("--version"))?;
-    let silent = || missing("its version", format!("it printed {printed:?}"), "Is this a nats-server?");
+    let silent = || {
+        missing(
+            "its version",
+            format!("it printed {:?}", printed.lines().next().unwrap_or_default()),
+            "Is this a nats-server?",
+        )
+    };
     // Other programs have versions too.
     printed.trim().strip_prefix("nats-server: v").and_then(Version::find_in).ok_or_else(silent)
 }
