@@ -27,9 +27,11 @@ async fn silence_and_slowness_have_their_limits() {
     let error = fetcher(impatient).fetch(&image, Offline::Refuse).await.unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("silent for 50ms"), "{error}");
+    assert!(error.remedy().contains("Is the registry up"), "{}", error.remedy());
     let hurried = FetchConfig { timeout: Duration::from_millis(50), ..config() };
     let error = fetcher(hurried).fetch(&image, Offline::Refuse).await.unwrap_err();
     assert!(matches!(error, FetchError::Timeout { .. }), "{error}");
+    assert!(error.remedy().contains("Trying again later"), "{}", error.remedy());
 }
 
 #[tokio::test]
