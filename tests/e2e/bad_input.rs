@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
+use lattice_core::State;
 use lattice_testkit::{NatsOptions, NatsServer, Registry, Tools, free_port, until};
 use lattice_tests::{Said, Stage, wasm_of};
 use serde_json::{Value, json};
@@ -143,6 +144,9 @@ async fn requests_for_nobody() {
     stage.link("http", "echo", "wasi:http", &config).await;
     // The first link takes every path; without it, only the host and path of the other are served.
     told(&stage.wash(&["link", "del", "http", "hello", "wasi:http"]).await, 0, &[]);
+    stage.until_link(&id, "http", "echo", |state| *state == State::Ready).await;
+    let url = format!("http://{address}/echo");
+    assert_eq!(stage.http.send("GET", &url, &[("host", "shop.example")], "").await.unwrap().status, 200);
     for (host, path) in [("shop.example", "/nothing"), ("other.example", "/echo")] {
         let url = format!("http://{address}{path}");
         let answer = stage.http.send("GET", &url, &[("host", host)], "").await.unwrap();
@@ -226,4 +230,34 @@ async fn everything_killed_and_up_again() {
     assert!(kept.text.contains(r#""a":"1""#), "{}", kept.text);
     let said = stage.run("wash", &["down"]).await;
     assert!(said.code == 0 && said.text.contains("stopped host"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn limits_that_let_nothing_run() {
+    let stage = Stage::set().await;
+    for flag in ["--max-cpu-time-ms", "--max-execution-time-ms", "--max-linear-memory-bytes"] {
+        told(&stage.run("wasmcloud", &[flag, "0"]).await, 2, &[flag, "0 is not in 1.."]);
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_too_large() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.serving(&[], "hello", 1).await;
+    let config = [("address", address.as_str()), ("path", "/echo"), ("max_body_bytes", "10")];
+    stage.start_actor(&id, "echo", &stage.signer.example("echo"), 1).await.unwrap();
+    stage.link("http", "echo", "wasi:http", &config).await;
+    stage.until_link(&id, "http", "echo", |state| *state == State::Ready).await;
+    let url = format!("http://{address}/echo");
+    let answer = stage.http.send("POST", &url, &[], "eleven bytes").await.unwrap();
+    assert_eq!(answer.status, 413, "{}", answer.text());
+    assert_eq!(answer.json()["reason"], "the request body is larger than 10 bytes");
+    let long = "a".repeat(100_000);
+    let answer = stage.http.send("GET", &url, &[("x-long", &long)], "").await.unwrap();
+    assert_eq!(answer.status, 431, "{}", answer.text());
+    assert_eq!(stage.http.send("POST", &url, &[], "ten bytes.").await.unwrap().status, 200);
+    assert_eq!(
+        stage.http.get(&format!("http://{address}/")).await.unwrap().text(),
+        "Hello from the lattice!\n"
+    );
 }

@@ -24,7 +24,7 @@ async fn a_taken_port_is_told_everywhere_and_bound_when_it_is_free() {
     stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
 
     // Events, of the link and of its provider.
-    let reason = format!("address {address} in use");
+    let reason = format!("address {address} in use; it is bound as soon as it is free");
     let told = |data: &serde_json::Value| {
         data["state"] == "failed" && data["reason"].as_str().is_some_and(|why| why.contains(&reason))
     };
