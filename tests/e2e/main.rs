@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cache;
+mod call;
 mod control;
 mod counting;
 mod echo;

@@ -26,9 +26,7 @@ pub(crate) struct Found {
 /// The function of that name; the interface's version may be left out where there is only one.
 pub(crate) fn find(component: &Component, wanted: &str) -> Result<Found, String> {
     let engine = component.engine();
-    // The function's own name has no dot; an interface's version does.
-    let (interface, function) =
-        wanted.rsplit_once('.').map_or((None, wanted), |(interface, function)| (Some(interface), function));
+    let (interface, function) = parts(wanted);
     let outside = component.component_type();
     let Some(interface) = interface else {
         return match outside.get_export(engine, function).map(|found| found.ty) {
@@ -54,6 +52,15 @@ pub(crate) fn find(component: &Component, wanted: &str) -> Result<Found, String>
             "the actor exports {wanted} in more than one version; write which: {one}.{function} or {other}.{function}"
         )),
         (None, _) => Err(none(component, wanted)),
+    }
+}
+
+/// Interface and function. An interface's version has dots; a function's own name has none, unless it is a method's.
+fn parts(wanted: &str) -> (Option<&str>, &str) {
+    let method = wanted.find(".[").map(|dot| (&wanted[..dot], &wanted[dot + 1..]));
+    match method.or_else(|| wanted.rsplit_once('.')) {
+        Some((interface, function)) => (Some(interface), function),
+        None => (None, wanted),
     }
 }
 
@@ -156,5 +163,27 @@ fn unwritable(ty: &Type) -> Option<&'static str> {
         Type::Tuple(tuple) => tuple.types().find_map(|ty| unwritable(&ty)),
         Type::Variant(variant) => variant.cases().find_map(|case| unwritable(case.ty.as_ref()?)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_part_at_the_function() {
+        for (wanted, want) in [
+            ("greet", (None, "greet")),
+            ("math.add", (Some("math"), "add")),
+            ("a:b/c.d", (Some("a:b/c"), "d")),
+            ("a:b/c@0.1.0-rc.1.d", (Some("a:b/c@0.1.0-rc.1"), "d")),
+            ("a:b/c@1.0.0.[method]r.d", (Some("a:b/c@1.0.0"), "[method]r.d")),
+            (".", (Some(""), "")),
+            ("", (None, "")),
+        ] {
+            assert_eq!(parts(wanted), want, "{wanted}");
+        }
+        assert!(is("a:b/c@1.0.0", "a:b/c") && is("a:b/c@1.0.0", "a:b/c@1.0.0") && is("math", "math"));
+        assert!(!is("a:b/c@1.0.0", "a:b/c@1.0") && !is("math", ""));
     }
 }

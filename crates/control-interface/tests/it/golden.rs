@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 
 use lattice_control_interface::{
-    ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest, CtlResponse, DeleteLinkCommand, Host,
-    HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
-    ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
-    UpdateComponentCommand,
+    CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
+    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck,
+    ProviderAuctionRequest, ProviderDescription, ScaleComponentCommand, StartProviderCommand,
+    StopHostCommand, StopProviderCommand, UpdateComponentCommand,
     events::{
         ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, EventData,
         HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged, LinkdefDeleted,
@@ -38,6 +38,37 @@ fn fills<T: Serialize + DeserializeOwned + Debug>(mut short: Value, full: Value)
 #[track_caller]
 fn refused<T: DeserializeOwned + Debug>(json: Value) -> String {
     serde_json::from_value::<T>(json).unwrap_err().to_string()
+}
+
+#[test]
+fn calls_by_hand() {
+    same::<CallComponentCommand>(json!({
+        "component_id": "calculator", "function": "demo:calls/math.add", "args": ["2", "3"], "timeout_ms": 10000,
+    }));
+    let http = json!({"method": "PUT", "path": "/a?b=c", "headers": [["x-one", "1"]], "body": "hi"});
+    same::<CallComponentCommand>(json!({"component_id": "echo", "http": http}));
+    fills::<CallComponentCommand>(json!({"component_id": "echo"}), json!({"component_id": "echo"}));
+    fills::<CallComponentCommand>(
+        json!({"component_id": "echo", "http": {}}),
+        json!({"component_id": "echo", "http": {"method": "", "path": "", "headers": []}}),
+    );
+    refused::<CallComponentCommand>(json!({"function": "greet"}));
+    let reply = json!({"invocation": "00ff", "host_id": HOST});
+    let with = |key: &str, value: Value| {
+        let mut reply = reply.clone();
+        reply[key] = value;
+        reply
+    };
+    same::<CallComponentReply>(with("result", json!("some(5)")));
+    same::<CallComponentReply>(with(
+        "http",
+        json!({"status": 200, "headers": [["a", "b"]], "body_base64": "AA=="}),
+    ));
+    same::<CallComponentReply>(with(
+        "error",
+        json!({"hop": "actor a", "code": "trap", "reason": "unreachable"}),
+    ));
+    fills::<CallComponentReply>(reply.clone(), reply.clone());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The control subjects: decode, act, answer. One file for what is done to one kind of thing.
 
 mod actor;
+mod call;
 mod config;
 mod host;
 mod label;

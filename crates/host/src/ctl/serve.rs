@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use lattice_core::CtlVerb;
 use lattice_nats::{Connection, ControlServer};
 use tracing::warn;
 
-use super::Ctl;
+use super::{Ctl, call::Calls};
 
 /// Commands in hand when the host stops get this long to be answered.
 const GRACE: Duration = Duration::from_secs(2);
@@ -19,10 +20,14 @@ impl ControlTask {
     pub(crate) async fn start(ctl: Ctl, connection: &Connection) -> anyhow::Result<Self> {
         let (lattice, host) = (ctl.about.lattice.clone(), ctl.about.id.clone());
         let ctl = Arc::new(ctl);
+        let calls = Arc::new(Calls::new(ctl.clone()));
         let server = ControlServer::serve(connection, &lattice, &host, move |request| {
-            let ctl = ctl.clone();
+            let (ctl, calls) = (ctl.clone(), calls.clone());
             async move {
-                let answer = ctl.answer(&request.subject.verb, &request.payload).await;
+                let answer = match &request.subject.verb {
+                    CtlVerb::ComponentCall(_) => Some(calls.answer(&request.payload).await),
+                    verb => ctl.answer(verb, &request.payload).await,
+                };
                 if let Some(body) = answer
                     && let Err(error) = request.respond(body).await
                 {

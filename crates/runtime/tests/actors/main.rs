@@ -4,6 +4,7 @@
 mod code;
 mod handmade;
 mod imports;
+mod invoke;
 mod load;
 mod misbehave;
 mod serve;

@@ -1,6 +1,6 @@
 //! `wash ctl …`: the same commands under the name they had in 2021.
 
-use super::{apply, config, get, link, scale, start, stop};
+use super::{apply, call, config, get, link, scale, start, stop};
 use crate::{failure::Outcome, output::Output};
 
 /// What to do; each is also a command of its own.
@@ -21,6 +21,8 @@ enum What {
     Stop(stop::Args),
     /// Change how much an actor serves at once; as `wash scale`.
     Scale(scale::Args),
+    /// Call a function of an actor by hand; as `wash call`.
+    Call(call::Args),
     /// Put, delete and show links; as `wash link`.
     Link(link::Args),
     /// Put, get and delete configurations; as `wash config`.
@@ -35,6 +37,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         What::Start(args) => start::run(args, out).await,
         What::Stop(args) => stop::run(args, out).await,
         What::Scale(args) => scale::run(args, out).await,
+        What::Call(args) => call::run(args, out).await,
         What::Link(args) => link::run(args, out).await,
         What::Config(args) => config::run(args, out).await,
         What::Apply(args) => apply::run(args, out).await,

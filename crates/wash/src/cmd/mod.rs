@@ -5,6 +5,7 @@
 //! to `commands!`; its doc comment there is what `wash --help` shows.
 
 mod apply;
+mod call;
 mod claims;
 mod completions;
 mod config;
@@ -74,6 +75,8 @@ commands! {
     Stop => stop,
     /// Change how much an actor serves at once.
     Scale => scale,
+    /// Call a function of an actor by hand.
+    Call => call,
     /// Say who may call whom.
     Link => link,
     /// Keep named configurations in the lattice.
