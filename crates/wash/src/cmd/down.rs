@@ -48,6 +48,9 @@ struct Down {
     /// Lattices that hosts of this machine still run in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     other_lattices: Vec<String>,
+    /// The folder that was named, for the commands that are advised.
+    #[serde(skip)]
+    folder: Option<PathBuf>,
 }
 
 impl Reply for Down {
@@ -64,8 +67,10 @@ impl Reply for Down {
             });
         }
         if let Some(first) = self.other_lattices.first() {
+            let folder = self.folder.as_ref();
+            let folder = folder.map(|folder| format!(" --data-dir {}", folder.display())).unwrap_or_default();
             lines.push(format!(
-                "still up: lattice {}; stop it with `wash down -x {first}`, or all with `wash down --all`",
+                "still up: lattice {}; stop it with `wash down -x {first}{folder}`, or all with `wash down --all{folder}`",
                 self.other_lattices.join(", ")
             ));
         }
@@ -75,8 +80,13 @@ impl Reply for Down {
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let folder = Place::resolve(args.data_dir.as_deref())?.up();
-    let mut down =
-        Down { hosts: Vec::new(), nats: Vec::new(), killed: Vec::new(), other_lattices: Vec::new() };
+    let mut down = Down {
+        hosts: Vec::new(),
+        nats: Vec::new(),
+        killed: Vec::new(),
+        other_lattices: Vec::new(),
+        folder: args.data_dir.clone(),
+    };
     let running = living(&folder)?;
     let progress = (!running.is_empty()).then(|| out.progress("stopping"));
     let say = |what: String| progress.iter().for_each(|progress| progress.set(what.clone()));

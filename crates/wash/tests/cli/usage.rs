@@ -38,3 +38,23 @@ fn a_reader_that_has_gone_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.is_empty()), (Some(0), true));
 }
+
+#[test]
+fn what_is_typed_goes_before_the_environment() {
+    let user = User::new();
+    let url = ("WASMCLOUD_NATS_URL", "nats://127.0.0.1:9");
+    for (args, env, server) in [
+        (&["get", "hosts"][..], &[url][..], "127.0.0.1:9"),
+        (&["get", "hosts", "-p", "8"], &[url, ("WASMCLOUD_NATS_PORT", "7")], "127.0.0.1:8"),
+        (&["get", "hosts", "--ctl-host", "127.0.0.2"], &[url, ("WASMCLOUD_CTL_PORT", "6")], "127.0.0.2:6"),
+        (
+            &["ctl", "get", "hosts"],
+            &[("WASMCLOUD_NATS_PORT", "7"), ("WASMCLOUD_NATS_HOST", "")],
+            "127.0.0.1:7",
+        ),
+    ] {
+        let ended = user.wash_with(args, env);
+        assert!(ended.code == 3 && ended.stderr.contains(server), "{args:?} {env:?}: {}", ended.stderr);
+    }
+    assert_eq!(user.wash_with(&["get", "hosts"], &[("WASMCLOUD_NATS_PORT", "many")]).code, 2);
+}

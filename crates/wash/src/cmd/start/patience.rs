@@ -47,7 +47,7 @@ impl Waited<'_> {
             never = self.tell(out, state, &last) => match never {},
         };
         let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ended.map_err(|error| self.explained(error, last))
+        ended.map_err(|error| explained(self.what, self.host, error, last))
     }
 
     /// Says every new reason for standing still. Never ends.
@@ -69,20 +69,39 @@ impl Waited<'_> {
             *last = now;
         }
     }
+}
 
-    fn explained(self, error: ControlError, last: Option<StateOf>) -> Failure {
-        match (error, last) {
-            (ControlError::NoOutcome { after, .. }, Some(state)) => {
-                let text = format!(
-                    "{} on host {} is, after {after:?}, still {}",
-                    self.what,
-                    self.host,
-                    state.text()
-                );
-                Failure::say(Exit::Refused, text)
-                    .help("it goes on by itself once that is mended; `wash get inventory` shows its state")
-            }
-            (error, _) => failed(error),
+/// Time is up: with the reason, where one is known.
+fn explained(what: &str, host: &HostId, error: ControlError, last: Option<StateOf>) -> Failure {
+    match (error, last) {
+        (ControlError::NoOutcome { after, .. }, Some(state)) => {
+            let text = format!("{what} on host {host} is, after {after:?}, still {}", state.text());
+            Failure::say(Exit::Refused, text)
+                .help("it goes on by itself once that is mended; `wash get inventory` shows its state")
         }
+        (error, _) => failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_time_is_up_the_reason_is_told() {
+        let host = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+        let error = || ControlError::NoOutcome {
+            what: "kv".to_owned(),
+            host: host.clone(),
+            after: Duration::from_secs(60),
+        };
+        let pending = StateOf::new(Some("pending"), Some("config nosuch does not exist"));
+        let said = |last| {
+            let json = explained("provider kv", &host, error(), last).json();
+            json["error"].as_str().unwrap().to_owned()
+        };
+        let text = said(Some(pending));
+        assert!(text.contains("after 60s, still pending: config nosuch does not exist"), "{text}");
+        assert!(said(None).contains("neither succeeded nor failed"));
     }
 }
