@@ -26,6 +26,9 @@ use crate::{
 /// The longest text of all arguments together, and of a result, in bytes.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// The longest name that is looked for, in bytes: refusals repeat it.
+const NAME_BYTES_MAX: usize = 1024;
+
 /// How deep values in a text may nest: reading it recurses.
 const DEPTH_MAX: usize = 64;
 
@@ -163,6 +166,9 @@ type Misfit = (ErrorCode, String);
 impl Plan {
     fn new(actor: &Inner, function: &str, args: &[String]) -> Result<Self, Misfit> {
         let protocol = |reason: String| (ErrorCode::Protocol, reason);
+        if function.len() > NAME_BYTES_MAX {
+            return Err(protocol(format!("no function has a name of {} bytes", function.len())));
+        }
         let Found { name, index, ty } =
             exports::find(actor.linked.component(), function).map_err(protocol)?;
         let bytes: usize = args.iter().map(String::len).sum();

@@ -16,7 +16,8 @@ use lattice_contracts::{
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, CallFailed, CtlResponse, HttpAnswer, HttpCall,
 };
-use lattice_core::{CallError, EntityId, ErrorCode, Hop, LinkName};
+use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName};
+use lattice_runtime::Actor;
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::info;
 
@@ -113,19 +114,31 @@ impl Calls {
                 whole.unwrap_or_else(|_| Err(late())).map(Came::Http)
             }
             (None, Some(function)) => {
-                let Some(actor) = self.ctl.actors.running(id.as_str()) else {
-                    let reason = format!(
-                        "actor {id} does not run on this host; start it: wash start actor IMAGE {id}"
-                    );
-                    return Err(self.fail(ErrorCode::Unreachable, reason));
+                let actor = self.find(id)?;
+                let answer = match actor.call_wave(call.clone(), &function, &command.args).await {
+                    // Perhaps replaced between the look and the call: nothing was run, so the successor may.
+                    Err(error) if error.code == ErrorCode::Unreachable => {
+                        let successor = self.find(id).ok().filter(|other| !Arc::ptr_eq(other, &actor));
+                        let successor = successor.ok_or(error)?;
+                        successor.call_wave(call, &function, &command.args).await
+                    }
+                    answer => answer,
                 };
-                actor.call_wave(call, &function, &command.args).await.map(Came::Result)
+                answer.map(Came::Result)
             }
             _ => {
                 let reason = "a call has either `function` or `http`, and this one has not";
                 Err(self.fail(ErrorCode::Protocol, reason))
             }
         }
+    }
+
+    fn find(&self, id: &ActorId) -> Result<Arc<Actor>, CallError> {
+        self.ctl.actors.running(id.as_str()).ok_or_else(|| {
+            let reason =
+                format!("actor {id} does not run on this host; start it: wash start actor IMAGE {id}");
+            self.fail(ErrorCode::Unreachable, reason)
+        })
     }
 
     /// Reads a response to its end.

@@ -62,6 +62,8 @@ async fn what_makes_no_sense_is_refused_by_name_before_anything_runs() {
         assert_eq!(error.code, ErrorCode::Protocol, "{function}: {error}");
         assert!(error.reason.contains(said), "{function}: {error}");
     }
+    let error = by_hand(&actor, &"x".repeat(5000), &[]).await.unwrap_err();
+    assert_eq!(error.reason, "no function has a name of 5000 bytes");
     let error = by_hand(&actor, "greet", &[&"x".repeat(300_000)]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::TooLarge);
     let stats = actor.stats();
