@@ -28,15 +28,11 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
     say::line(
         "building in release mode; the first time this takes about as long as the whole quickstart, twice",
     );
-    cargo::run(cargo::workspace(&[
-        "build",
-        "--release",
-        "--package",
-        "lattice-host",
-        "--package",
-        "lattice-bench",
-        "--bins",
-    ]))?;
+    // wash is not measured, but without it the engine would be built with other features than for packages.
+    let packages = ["lattice-host", "lattice-wash", "lattice-bench"];
+    let packages = packages.into_iter().flat_map(|package| ["--package", package]);
+    let build: Vec<&str> = ["build", "--release", "--bins"].into_iter().chain(packages).collect();
+    cargo::run(cargo::workspace(&build))?;
     cargo::run(cargo::actors(&["build", "--release", "--package", "hello"]))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the bench")?;
     let (rows, raw) = runtime.block_on(async {
