@@ -20,13 +20,11 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// Where cargo builds the example actors, which are a workspace of their own.
+/// Where cargo builds the example actors, which are a workspace of their own: always beside them, since documents and
+/// tests name the files there.
 #[must_use]
 pub fn actors_target_dir() -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(_) => target_dir().join("actors"),
-        None => workspace_root().join("examples/actors/target"),
-    }
+    workspace_root().join("examples/actors/target")
 }
 
 /// The unsigned wasm file of an example actor, as it was built last.
