@@ -50,7 +50,7 @@ impl Place {
             let (nats_port, http_port) = (free_port()?, free_port()?);
             return Ok(Self { data_dir, nats_port, http_port, _hold: None, _temporary: Some(temporary) });
         };
-        let nats_port = usual_or_free("NATS", USUAL_NATS_PORT)?;
+        let nats_port = usual_or_free("NATS", wanted_nats_port())?;
         let http_port = usual_or_free("HTTP", USUAL_HTTP_PORT)?;
         let place = Self { data_dir: folder(), nats_port, http_port, _hold: None, _temporary: None };
         hold.tell(&place.urls())?;
@@ -91,6 +91,12 @@ fn usual_or_free(what: &str, usual: u16) -> anyhow::Result<u16> {
     let free = free_port()?;
     say::line(&format!("  port {usual} is taken, so {what} is on port {free} instead"));
     Ok(free)
+}
+
+/// Where the environment wants NATS, as `wash` reads it, else where NATS usually is.
+fn wanted_nats_port() -> u16 {
+    let wanted = std::env::var("WASMCLOUD_NATS_PORT").ok().and_then(|port| port.parse().ok());
+    wanted.unwrap_or(USUAL_NATS_PORT)
 }
 
 /// A lattice whose actors answer. Dropping it stops it.

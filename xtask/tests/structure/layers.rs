@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Arrows inside a layer.
-const SIDEWAYS: [(&str, &str); 7] = [
+const SIDEWAYS: [(&str, &str); 8] = [
     ("claims", "core"),
     ("manifest", "core"),
     ("nats", "contracts"),
@@ -21,6 +21,7 @@ const SIDEWAYS: [(&str, &str); 7] = [
     ("runtime", "code-cache"),
     ("control-interface", "nats"),
     ("xtask", "testkit"),
+    ("tests", "testkit"),
 ];
 
 /// Arrows that point down and are not wanted all the same, with the reason.
