@@ -1,6 +1,5 @@
-//! Subjects: the one place that builds and parses them.
-//!
-//! Control: `wasmbus.ctl.v1.{lattice}.…`, events: `wasmbus.evt.{lattice}.{name}`, both as wasmCloud 1.x writes them.
+//! Control subjects, `wasmbus.ctl.v1.{lattice}.…`, and those of events, `wasmbus.evt.{lattice}.{name}`, both as wasmCloud 1.x
+//! writes them.
 
 use std::fmt;
 

@@ -1,0 +1,7 @@
+//! Subjects: the one place that builds and parses them, a file for each family.
+//!
+//! Control and events stand as wasmCloud 1.x writes them; calls, what comes back of them, and beats are ours.
+
+mod ctl;
+
+pub use ctl::{CtlSubject, CtlVerb, SubjectError, ctl_all_subscriptions, ctl_prefix, event_subject};
