@@ -5,6 +5,7 @@
 
 mod causes;
 mod contract;
+pub mod encoding;
 mod escape;
 mod event;
 mod fact;
