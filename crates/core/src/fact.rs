@@ -1,4 +1,7 @@
 //! Keys of the lattice's facts: one key per fact in the bucket `LATTICE_{lattice}`, built and parsed here alone.
+//!
+//! A key of a kind that this version does not know is kept as it is: whoever merges or stores facts carries what later
+//! versions wrote, and reads nothing into it.
 
 use std::fmt;
 
@@ -14,19 +17,28 @@ pub enum FactKind {
     Config,
     /// Claims of an actor or provider that was started.
     Claims,
+    /// A lease: who does something that one alone should do. It expires by itself, and is neither stored nor merged.
+    Lease,
+    /// A kind of a later version.
+    Other,
 }
 
 impl FactKind {
-    /// The first part of the key.
+    /// The first part of the key; of a kind that this version does not know, nothing.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             FactKind::Link => "link",
             FactKind::Config => "config",
             FactKind::Claims => "claims",
+            FactKind::Lease => "lease",
+            FactKind::Other => "",
         }
     }
 }
+
+/// Longest key of an unknown kind, in bytes.
+const OTHER_BYTES_MAX: usize = 1024;
 
 /// The key of one fact, typed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +50,10 @@ pub enum FactKey {
     Config(ConfigName),
     /// `claims.{subject key}`
     Claims(String),
+    /// `lease.{name}`
+    Lease(String),
+    /// The whole key of a fact whose kind this version does not know.
+    Other(String),
 }
 
 /// Why a text is not the key of a fact.
@@ -64,17 +80,29 @@ impl FactKey {
             FactKey::Link(_) => FactKind::Link,
             FactKey::Config(_) => FactKind::Config,
             FactKey::Claims(_) => FactKind::Claims,
+            FactKey::Lease(_) => FactKind::Lease,
+            FactKey::Other(_) => FactKind::Other,
         }
+    }
+
+    /// True for what stays until it is changed; false for what expires by itself, which is neither stored nor merged.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        !matches!(self, FactKey::Lease(_))
     }
 
     /// Reads a key back.
     ///
     /// # Errors
-    /// [`FactKeyError`] for an unknown kind, a wrong number of parts, or a part that no name of ours escapes to.
+    /// [`FactKeyError`] for a wrong number of parts, a part that no name of ours escapes to, or a second spelling of a key.
     pub fn parse(key: &str) -> Result<Self, FactKeyError> {
         let fail = |why: String| FactKeyError { key: key.chars().take(512).collect(), why };
-        let mut parts = key.split('.');
-        let kind = parts.next().unwrap_or_default();
+        let (kind, rest) = key.split_once('.').ok_or_else(|| fail("it has one part alone".into()))?;
+        if !["link", "config", "claims", "lease"].contains(&kind) {
+            let is_key = is_foreign(kind, rest) && key.len() <= OTHER_BYTES_MAX;
+            return is_key.then(|| Self::Other(key.to_owned())).ok_or_else(|| fail("it is malformed".into()));
+        }
+        let parts = rest.split('.');
         let parts: Option<Vec<String>> = parts.map(unescape).collect();
         let parts = parts.ok_or_else(|| fail("a part is not escaped as ours are".into()))?;
         let read = match (kind, parts.as_slice()) {
@@ -86,15 +114,33 @@ impl FactKey {
             }),
             ("config", [name]) => FactKey::Config(ConfigName::new(name).map_err(|e| fail(e.to_string()))?),
             ("claims", [subject]) if !subject.is_empty() => FactKey::Claims(subject.clone()),
-            ("link" | "config" | "claims", _) => return Err(fail("wrong number of parts".into())),
-            _ => return Err(fail("unknown kind".into())),
+            ("lease", [name]) if !name.is_empty() => FactKey::Lease(name.clone()),
+            _ => return Err(fail("wrong number of parts".into())),
         };
+        // Else one fact could stand under two keys, as `a=2Eb` and `a=2eb`.
+        if read.to_string() != key {
+            return Err(fail("a part is not escaped as ours are".into()));
+        }
         Ok(read)
     }
 }
 
+/// True if a later version may have made this key: what JetStream takes, without what a subject is split or matched by.
+fn is_foreign(kind: &str, rest: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'=' | b'/'))
+    };
+    kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && is_part(kind)
+        && rest.split('.').all(is_part)
+}
+
 impl fmt::Display for FactKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let FactKey::Other(whole) = self {
+            return f.write_str(whole);
+        }
         f.write_str(self.kind().as_str())?;
         let mut part = |text: &str| write!(f, ".{}", escape_key(text));
         match self {
@@ -107,6 +153,8 @@ impl fmt::Display for FactKey {
             }
             FactKey::Config(name) => part(name.as_str()),
             FactKey::Claims(subject) => part(subject),
+            FactKey::Lease(name) => part(name),
+            FactKey::Other(_) => Ok(()),
         }
     }
 }
@@ -128,11 +176,37 @@ mod tests {
         };
         assert_eq!(FactKey::Link(key).to_string(), "link.http.hello.wasi.http.default");
         assert_eq!(FactKey::Config(ConfigName::new("a.b:c").unwrap()).to_string(), "config.a=2Eb=3Ac");
-        for bad in
-            ["", "link", "link.a.b", "config.a.b", "rumour.x", "config.=ZZ", "link.a=2E.b.wasi.http.default"]
-        {
+        for bad in [
+            "",
+            "link",
+            "link.a.b",
+            "config.a.b",
+            "config.=ZZ",
+            "link.a=2E.b.wasi.http.default",
+            "config.a=2eb",
+            "config.=41",
+            "lease.",
+            "rumour",
+            "rumour.",
+            "rumour..x",
+            "rumour.>",
+            "Rumour.x",
+            ".x",
+        ] {
             assert!(FactKey::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_kind_of_a_later_version_is_carried_and_a_lease_does_not_last() {
+        let key = FactKey::parse("rumour.a=2Eb.c").unwrap();
+        assert_eq!(
+            (key.to_string().as_str(), key.kind(), key.is_lasting()),
+            ("rumour.a=2Eb.c", FactKind::Other, true)
+        );
+        assert!(FactKey::parse(&format!("rumour.{}", "x".repeat(OTHER_BYTES_MAX))).is_err());
+        let lease = FactKey::parse("lease.merge").unwrap();
+        assert_eq!((lease.to_string().as_str(), lease.is_lasting()), ("lease.merge", false));
     }
 
     proptest! {
