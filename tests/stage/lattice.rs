@@ -136,6 +136,7 @@ impl Stage {
             interfaces: Vec::new(),
             source_config: both.clone(),
             target_config: both,
+            distance: lattice_core::Distance::default(),
         };
         self.client.put_link(&link).await.expect("the link is put");
     }

@@ -5,6 +5,7 @@
 
 mod causes;
 mod contract;
+mod distance;
 pub mod encoding;
 mod escape;
 mod event;
@@ -21,6 +22,7 @@ pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
     Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known,
 };
+pub use distance::{Distance, DistanceError};
 pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};

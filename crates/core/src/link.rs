@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigName, Contract, EntityId, LinkName};
+use crate::{ConfigName, Contract, Distance, EntityId, LinkName};
 
 /// A link, in the JSON of the v1 control protocol.
 ///
-/// Missing `name` reads as `default`, missing lists as empty; unknown fields are ignored.
+/// Missing `name` reads as `default`, missing lists as empty, a missing `distance` (ours) as `prefer-local`; unknown
+/// fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Who calls.
@@ -32,6 +33,9 @@ pub struct Link {
     /// Configurations for the target, merged left to right.
     #[serde(default)]
     pub target_config: Vec<ConfigName>,
+    /// How far calls over the link may go.
+    #[serde(default, skip_serializing_if = "Distance::is_default")]
+    pub distance: Distance,
 }
 
 /// What makes two links the same fact: source, target, contract and name.
@@ -162,6 +166,7 @@ mod tests {
             link(r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"http","more":1}"#);
         assert_eq!(short.name, LinkName::default());
         assert!(short.grants("anything"));
+        assert_eq!(short.distance, Distance::PreferLocal);
         insta::assert_json_snapshot!(short, @r#"
         {
           "source_id": "a",
@@ -174,6 +179,18 @@ mod tests {
           "target_config": []
         }
         "#);
+    }
+
+    #[test]
+    fn a_distance_is_written_only_where_it_says_something() {
+        let near = link(
+            r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"http","distance":"local"}"#,
+        );
+        assert_eq!(near.distance, Distance::Local);
+        assert_eq!(serde_json::to_value(&near).unwrap()["distance"], "local");
+        let unknown =
+            r#"{"source_id":"a","target":"b","wit_namespace":"wasi","wit_package":"http","distance":"x"}"#;
+        assert!(serde_json::from_str::<Link>(unknown).is_err(), "nobody may guess how far a call may go");
     }
 
     #[test]

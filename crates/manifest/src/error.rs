@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use lattice_core::{ContractError, IdError, ImageRefError, LabelError, LinkRejection};
+use lattice_core::{ContractError, DistanceError, IdError, ImageRefError, LabelError, LinkRejection};
 use miette::{
     Diagnostic, LabeledSpan, MietteError, MietteSpanContents, NamedSource, SourceCode, SourceSpan,
     SpanContents,
@@ -98,6 +98,9 @@ pub enum Problem {
     /// A label that may not be set.
     #[error(transparent)]
     Label(#[from] LabelError),
+    /// A word that is no distance.
+    #[error(transparent)]
+    Distance(#[from] DistanceError),
     /// A link that the lattice refuses.
     #[error(transparent)]
     Link(#[from] LinkRejection),

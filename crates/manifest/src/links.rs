@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_core::{
-    Alias2021, ConfigName, Contract, Direction, EntityId, Link, LinkKey, LinkName, alias_2021, known,
+    Alias2021, ConfigName, Contract, Direction, Distance, EntityId, Link, LinkKey, LinkName, alias_2021,
+    known,
 };
 
 use crate::{
@@ -21,6 +22,7 @@ const LINK: &[Field] = &[
     ("contract", None),
     ("interfaces", None),
     ("name", None),
+    ("distance", None),
     ("config", None),
     ("source_config", None),
     ("target_config", None),
@@ -57,6 +59,7 @@ struct Written {
     contract: Option<Named>,
     interfaces: Option<(Key, Node)>,
     name: Option<Named>,
+    distance: Option<Named>,
     config: Option<(Key, Node)>,
     source_config: Option<(Key, Node)>,
     target_config: Option<(Key, Node)>,
@@ -70,6 +73,7 @@ impl Written {
             contract: fields.need_scalar("contract"),
             interfaces: fields.take("interfaces"),
             name: fields.scalar("name"),
+            distance: fields.scalar("distance"),
             config: fields.take("config"),
             source_config: fields.take("source_config"),
             target_config: fields.take("target_config"),
@@ -85,9 +89,13 @@ impl Written {
             Some(named) => reader.errors.take(fields::parsed(&named, "a link name", str::parse::<LinkName>)),
             None => Some(LinkName::default()),
         };
+        let distance = match self.distance {
+            Some(named) => reader.errors.take(fields::parsed(&named, "a distance", str::parse::<Distance>)),
+            None => Some(Distance::default()),
+        };
         let (contract, alias, place) = contract?;
         let interfaces = interfaces(reader, self.interfaces, &contract);
-        let (mut from, mut to, name) = (from?, to?, name?);
+        let (mut from, mut to, name, distance) = (from?, to?, name?, distance?);
         // In 2021 the actor always came first, also where the provider calls it.
         let turned = alias.is_some_and(|alias| alias.direction == Direction::ToActor)
             && !reader.known.is_provider(&from.0);
@@ -119,6 +127,7 @@ impl Written {
             interfaces,
             source_config,
             target_config,
+            distance,
         };
         if let Err(rejection) = link.check() {
             reader.errors.push(place.error(rejection));

@@ -152,6 +152,7 @@ mod tests {
             interfaces: Vec::new(),
             source_config: config.iter().map(|name| name.parse().unwrap()).collect(),
             target_config: Vec::new(),
+            distance: lattice_core::Distance::default(),
         }
     }
 

@@ -46,6 +46,7 @@ links:
     contract: wasi:http
     interfaces: [incoming-handler]
     name: second
+    distance: local
     source_config: web
   - from: cart
     to: kv
@@ -82,6 +83,8 @@ fn a_manifest_becomes_a_plan() {
     assert_eq!(plan.links[0].source_config[0].as_str(), "shop/http/cart/wasi/http/default/source");
     assert_eq!(config(plan, "shop/http/cart/wasi/http/default/source")["path"], "/cart");
     assert_eq!(plan.links[1].source_config[0].as_str(), "web");
+    let far: Vec<_> = plan.links.iter().map(|link| link.distance.as_str()).collect();
+    assert_eq!(far, ["prefer-local", "local", "prefer-local"]);
     assert_eq!(plan.links[2].target_config.len(), 2);
     let notes: Vec<_> = manifest.notes().iter().map(ToString::to_string).collect();
     assert_eq!(notes.len(), 1, "{notes:?}");

@@ -42,6 +42,7 @@ fn link(source: &str, target: &str) -> Link {
         interfaces: Vec::new(),
         source_config: Vec::new(),
         target_config: vec![name("redis.url")],
+        distance: lattice_core::Distance::default(),
     }
 }
 

@@ -30,9 +30,11 @@ impl Reply for Links {
 
 /// Links for people.
 pub(crate) fn links_table(links: &[LinkRow]) -> String {
-    let columns =
-        [("link", Align::Left), ("contract", Align::Left), ("name", Align::Left), ("state", Align::Left)];
-    let row = |row: &LinkRow| [row.ends(), row.contract(), row.link.name.to_string(), row.state.text()];
+    let columns = ["link", "contract", "name", "distance", "state"].map(|name| (name, Align::Left));
+    let row = |row: &LinkRow| {
+        let (name, distance) = (row.link.name.to_string(), row.link.distance.to_string());
+        [row.ends(), row.contract(), name, distance, row.state.text()]
+    };
     table(&columns, links.iter().map(row))
 }
 
@@ -55,13 +57,13 @@ mod tests {
                 serde_json::json!({ "source_id": "http", "target": "hello", "wit_namespace": "wasi", "wit_package": "http" }),
             ),
             link(
-                serde_json::json!({ "source_id": "hello", "target": "kv", "wit_namespace": "wasi", "wit_package": "keyvalue", "name": "cache", "interfaces": ["store"] }),
+                serde_json::json!({ "source_id": "hello", "target": "kv", "wit_namespace": "wasi", "wit_package": "keyvalue", "name": "cache", "interfaces": ["store"], "distance": "local" }),
             ),
         ];
         insta::assert_snapshot!(links_table(&link_rows(links, &[])), @"
-        LINK           CONTRACT               NAME     STATE
-        hello -> kv    wasi:keyvalue/{store}  cache    pending: neither hello nor kv runs
-        http -> hello  wasi:http              default  pending: neither http nor hello runs
+        LINK           CONTRACT               NAME     DISTANCE      STATE
+        hello -> kv    wasi:keyvalue/{store}  cache    local         pending: neither hello nor kv runs
+        http -> hello  wasi:http              default  prefer-local  pending: neither http nor hello runs
         ");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lattice_control_interface::HostInventory;
-use lattice_core::{ConfigName, EntityId, Link, LinkName};
+use lattice_core::{ConfigName, Distance, EntityId, Link, LinkName};
 use serde::Serialize;
 
 use super::words::{PutWords, Side};
@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Tells links of the same source and contract apart
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     link_name: LinkName,
+    /// How far calls may go: local (this host alone), prefer-local (else another host), lattice (any host alike)
+    #[arg(long, value_name = "HOW_FAR", default_value_t, hide_default_value = true)]
+    distance: Distance,
     /// Configuration for the source, by name; may be repeated, later ones win
     #[arg(long, value_name = "NAME")]
     source_config: Vec<ConfigName>,
@@ -76,6 +79,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         interfaces: args.interfaces,
         source_config: args.source_config,
         target_config: args.target_config,
+        distance: args.distance,
     };
     link.check().map_err(Failure::usage)?;
     if !words.values.is_empty() {
