@@ -7,17 +7,25 @@ use std::fmt::Write as _;
 /// Escapes `text` for one token of a NATS subject. Letters, digits and `_ - : / @ [ ]` stay as they are.
 #[must_use]
 pub fn escape_token(text: &str) -> String {
-    escape(text, |b| matches!(b, b':' | b'/' | b'@' | b'[' | b']'))
+    let mut out = String::with_capacity(text.len());
+    push_token(&mut out, text);
+    out
+}
+
+/// Appends what [`escape_token`] makes of `text`.
+pub(crate) fn push_token(out: &mut String, text: &str) {
+    escape(out, text, |b| matches!(b, b':' | b'/' | b'@' | b'[' | b']'));
 }
 
 /// Escapes `text` for one part of a JetStream key. Only letters, digits, `_` and `-` stay as they are.
 #[must_use]
 pub fn escape_key(text: &str) -> String {
-    escape(text, |_| false)
+    let mut out = String::with_capacity(text.len());
+    escape(&mut out, text, |_| false);
+    out
 }
 
-fn escape(text: &str, also: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
+fn escape(out: &mut String, text: &str, also: impl Fn(u8) -> bool) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || also(byte) {
             out.push(char::from(byte));
@@ -25,7 +33,6 @@ fn escape(text: &str, also: impl Fn(u8) -> bool) -> String {
             write!(out, "={byte:02X}").expect("writing to a String cannot fail");
         }
     }
-    out
 }
 
 /// Reads back what [`escape_token`] or [`escape_key`] wrote; `None` if `text` is not of their making.

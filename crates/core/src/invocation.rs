@@ -103,6 +103,20 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 10] = [
+        Self::NoLink,
+        Self::Denied,
+        Self::Overloaded,
+        Self::Deadline,
+        Self::Trap,
+        Self::Backend,
+        Self::Unreachable,
+        Self::TooLarge,
+        Self::Cancelled,
+        Self::Protocol,
+    ];
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -120,6 +134,12 @@ impl ErrorCode {
         }
     }
 
+    /// Reads a word of the wire; `None` for one of a later version.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// The HTTP status by which an HTTP server tells its client of this.
     #[must_use]
     pub fn http_status(self) -> u16 {
@@ -132,12 +152,6 @@ impl ErrorCode {
             ErrorCode::TooLarge => 413,
             ErrorCode::Cancelled => 499,
         }
-    }
-
-    /// True where the call was certainly not run, so that it may be tried elsewhere.
-    #[must_use]
-    pub fn was_not_run(self) -> bool {
-        matches!(self, ErrorCode::Overloaded | ErrorCode::NoLink)
     }
 }
 
@@ -157,13 +171,21 @@ pub struct CallError {
     pub code: ErrorCode,
     /// What happened, to what, and what mends it, in one line.
     pub reason: String,
+    /// True where the call was certainly not run, so that it may be tried elsewhere: whoever refused says so.
+    pub not_run: bool,
 }
 
 impl CallError {
     /// Puts an error together.
     #[must_use]
     pub fn new(hop: Hop, code: ErrorCode, reason: impl Into<String>) -> Self {
-        Self { hop, code, reason: reason.into() }
+        Self { hop, code, reason: reason.into(), not_run: false }
+    }
+
+    /// The same, said of a call that was certainly not run.
+    #[must_use]
+    pub fn not_run(self) -> Self {
+        Self { not_run: true, ..self }
     }
 }
 
@@ -173,18 +195,8 @@ mod tests {
 
     #[test]
     fn words_of_the_wire_are_those_of_serde() {
-        for code in [
-            ErrorCode::NoLink,
-            ErrorCode::Denied,
-            ErrorCode::Overloaded,
-            ErrorCode::Deadline,
-            ErrorCode::Trap,
-            ErrorCode::Backend,
-            ErrorCode::Unreachable,
-            ErrorCode::TooLarge,
-            ErrorCode::Cancelled,
-            ErrorCode::Protocol,
-        ] {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::parse(code.as_str()), Some(code));
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("{:?}", code.as_str()));
         }
     }

@@ -32,4 +32,7 @@ pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operati
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use state::{Reason, State};
-pub use subject::{CtlSubject, CtlVerb, SubjectError, ctl_all_subscriptions, ctl_prefix, event_subject};
+pub use subject::{
+    BackSubject, CallSubject, CallTo, CtlSubject, CtlVerb, SubjectError, back_subscription, call_subject,
+    calls_of_host, calls_of_target, ctl_all_subscriptions, ctl_prefix, event_subject,
+};

@@ -135,7 +135,7 @@ fn refuse(route: &Route, id: InvocationId, error: CallError, overrun: Option<Ove
     if overrun.is_some_and(|overrun| overrun.load(Ordering::Relaxed)) {
         return Refusal::too_large(route.config.body_bytes_max);
     }
-    let CallError { hop, code, reason } = &error;
+    let CallError { hop, code, reason, .. } = &error;
     match code {
         // The client is told all of it, and these come in floods.
         ErrorCode::Overloaded | ErrorCode::TooLarge => {

@@ -2,6 +2,10 @@
 //!
 //! Control and events stand as wasmCloud 1.x writes them; calls, what comes back of them, and beats are ours.
 
+mod call;
 mod ctl;
 
+pub use call::{
+    BackSubject, CallSubject, CallTo, back_subscription, call_subject, calls_of_host, calls_of_target,
+};
 pub use ctl::{CtlSubject, CtlVerb, SubjectError, ctl_all_subscriptions, ctl_prefix, event_subject};

@@ -6,6 +6,7 @@ mod connect;
 mod control;
 mod events;
 mod fake;
+mod invocation;
 mod request;
 mod state;
 

@@ -1,0 +1,174 @@
+//! Publishing for calls: only while connected, and never longer than the socket may take.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{
+    HeaderMap, HeaderName, Subject, client::traits::Publisher as _, connection::State,
+    message::OutboundMessage,
+};
+use bytes::Bytes;
+use lattice_core::{BackSubject, CallError, EntityId, Hop, InvocationId, LatticeName};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    exchange::Note,
+    failure::{Failure, cut_reason, hop_of, write_hop},
+    header::{Header, Kind},
+    slot::{About, Slot},
+};
+use crate::Connection;
+
+/// The header of every message.
+pub(crate) const W: HeaderName = HeaderName::from_static("W");
+/// How long the socket may take nothing.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
+/// Notes that wait to be sent. More than there can be calls, so that each has room for one.
+const NOTES_MAX: usize = 16 * 1024;
+/// What a message with one header needs beside header text and body: `NATS/1.0␍␊W: ␍␊␍␊`.
+const FRAME: usize = 17;
+
+/// A connection as calls see it: who we are, and how to send.
+pub(crate) struct Post {
+    pub(crate) conn: Connection,
+    pub(crate) lattice: LatticeName,
+    pub(crate) me: EntityId,
+    pub(crate) hop: Hop,
+    /// Which connection of `me` this is.
+    pub(crate) connection: u64,
+    notes: mpsc::Sender<OutboundMessage>,
+}
+
+impl Post {
+    /// With the notes that somebody has to [send](Post::send_notes).
+    pub(crate) fn new(
+        conn: &Connection,
+        lattice: &LatticeName,
+        me: &EntityId,
+        connection: u64,
+    ) -> (Arc<Self>, mpsc::Receiver<OutboundMessage>) {
+        let (notes, waiting) = mpsc::channel(NOTES_MAX);
+        let (conn, lattice, me) = (conn.clone(), lattice.clone(), me.clone());
+        let hop = hop_of(&me);
+        (Arc::new(Self { conn, lattice, me, hop, connection, notes }), waiting)
+    }
+
+    /// Where to write to this connection about a call.
+    pub(crate) fn back(&self, writer: &EntityId, token: u64) -> Subject {
+        let back = BackSubject {
+            lattice: self.lattice.as_str(),
+            writer: writer.as_str(),
+            reader: self.me.as_str(),
+            connection: self.connection,
+            call: token,
+        };
+        Subject::from(back.to_string())
+    }
+
+    /// How large a body may be now beside a header of `header` bytes.
+    pub(crate) fn room_beside(&self, header: usize) -> usize {
+        self.conn.max_payload().saturating_sub(FRAME + header)
+    }
+
+    /// Publishes, or says why that cannot be.
+    pub(crate) async fn publish(&self, message: OutboundMessage) -> Result<(), Failure> {
+        let client = self.conn.client();
+        // What is given to the client now would leave after the reconnect, late.
+        if client.connection_state() != State::Connected {
+            return Err(Failure::Disconnected);
+        }
+        match tokio::time::timeout(PUBLISH_WITHIN, client.publish_message(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Unsendable(error.to_string())),
+            Err(_) => Err(Failure::Stuck(PUBLISH_WITHIN)),
+        }
+    }
+
+    /// Hands a note to the task that sends them. Never waits: beyond the bound it is dropped, and the other side meets
+    /// silence.
+    pub(crate) fn note(&self, message: OutboundMessage) {
+        if self.notes.try_send(message).is_err() {
+            tracing::debug!("a message about a call was dropped: too many wait to be sent");
+        }
+    }
+
+    /// As [`Post::note`], for a call in the table.
+    pub(crate) fn note_of(&self, slot: &Slot, note: Option<(Subject, Note)>) {
+        if let Some((to, note)) = note {
+            self.note(self.message_of(slot, to, note));
+        }
+    }
+
+    /// The message that says `note` of a call.
+    pub(crate) fn message_of(&self, slot: &Slot, to: Subject, note: Note) -> OutboundMessage {
+        let About { id, target, writer, names, .. } = &slot.about;
+        let reply = names.map(|token| self.back(writer, token));
+        let (header, reply) = match note {
+            Note::Credit(credit) => {
+                (Header { credit: Some(credit), ..Header::new(Kind::Credit, *id) }, reply)
+            }
+            Note::Alive { sent, fin, credit } => {
+                let alive = Header::new(Kind::Alive, *id);
+                (Header { offset: sent, fin, credit: Some(credit), ..alive }, reply)
+            }
+            Note::Cancel => (Header::new(Kind::Cancel, *id), None),
+            Note::Error(failure) => {
+                return self.error(to, *id, &failure.into_error(&self.hop, target));
+            }
+        };
+        message(to, reply, &header, Bytes::new())
+    }
+
+    /// An `error` to be sent.
+    pub(crate) fn error(&self, to: Subject, id: InvocationId, error: &CallError) -> OutboundMessage {
+        let hop = write_hop(&error.hop);
+        let header = Header {
+            code: Some(error.code.as_str()),
+            hop: Some(&hop),
+            not_run: error.not_run,
+            ..Header::new(Kind::Error, id)
+        };
+        message(to, None, &header, Bytes::copy_from_slice(cut_reason(&error.reason).as_bytes()))
+    }
+
+    /// Sends notes until `stop`, and then those that are there.
+    pub(crate) async fn send_notes(
+        self: Arc<Self>,
+        mut notes: mpsc::Receiver<OutboundMessage>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let note = tokio::select! {
+                biased;
+                note = notes.recv() => note,
+                () = stop.cancelled() => return,
+            };
+            let Some(note) = note else { return };
+            if let Err(failure) = self.publish(note).await {
+                tracing::debug!(?failure, "a message about a call was not sent");
+            }
+        }
+    }
+}
+
+/// A message to be sent.
+pub(crate) fn message(
+    subject: Subject,
+    reply: Option<Subject>,
+    header: &Header<'_>,
+    body: Bytes,
+) -> OutboundMessage {
+    message_with(subject, reply, header.encode(), body)
+}
+
+/// The same with a header that is encoded already.
+pub(crate) fn message_with(
+    subject: Subject,
+    reply: Option<Subject>,
+    header: String,
+    body: Bytes,
+) -> OutboundMessage {
+    let mut headers = HeaderMap::new();
+    headers.insert(W, header);
+    OutboundMessage { subject, reply, payload: body, headers: Some(headers) }
+}

@@ -1,0 +1,103 @@
+//! Notices that this process was frozen, and until when what waits in its subscriptions is stale.
+//!
+//! A tick that comes more than a second late means that the process did not run. What was sent to it meanwhile waits in
+//! its socket, and nobody knows for how long. A mark, a message to itself, comes back after all of that.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+/// How often the clock of calls ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// A tick that comes so much too late means that the process was frozen.
+const LATE: Duration = Duration::from_secs(1);
+
+/// The pulse of one connection.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    origin: Instant,
+    /// The last tick, in milliseconds since `origin`.
+    ticked: AtomicU64,
+    /// How often the process was thawed.
+    thaws: AtomicU64,
+    /// The last thaw whose mark came back.
+    marked: watch::Sender<u64>,
+}
+
+impl Pulse {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            origin: now,
+            ticked: AtomicU64::new(0),
+            thaws: AtomicU64::new(0),
+            marked: watch::Sender::new(0),
+        }
+    }
+
+    /// How often the process was thawed, looking at the clock now. Whoever looks first after a thaw sees it.
+    pub(crate) fn thaws(&self, now: Instant) -> u64 {
+        let (now, last) = (self.ms(now), self.ticked.load(Ordering::Acquire));
+        let late = now.saturating_sub(last) > ms_of(TICK + LATE);
+        // One of those who look at the same time counts it.
+        if late && self.ticked.compare_exchange(last, now, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.thaws.fetch_add(1, Ordering::AcqRel);
+        }
+        self.thaws.load(Ordering::Acquire)
+    }
+
+    /// The clock ticks: how often the process was thawed.
+    pub(crate) fn tick(&self, now: Instant) -> u64 {
+        let thaws = self.thaws(now);
+        self.ticked.fetch_max(self.ms(now), Ordering::AcqRel);
+        thaws
+    }
+
+    /// The mark of a thaw came back.
+    pub(crate) fn mark(&self, thaw: u64) {
+        self.marked.send_if_modified(|marked| {
+            let newer = thaw > *marked;
+            *marked = thaw.max(*marked);
+            newer
+        });
+    }
+
+    /// The last thaw whose mark came back.
+    pub(crate) fn last_marked(&self) -> u64 {
+        *self.marked.borrow()
+    }
+
+    /// Tells when that changes.
+    pub(crate) fn marked(&self) -> watch::Receiver<u64> {
+        self.marked.subscribe()
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        ms_of(now.saturating_duration_since(self.origin))
+    }
+}
+
+fn ms_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_tick_is_a_thaw_whoever_sees_it_first() {
+        let start = Instant::now();
+        let pulse = Pulse::new(start);
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!((pulse.tick(at(100)), pulse.tick(at(200)), pulse.thaws(at(1300))), (0, 0, 0));
+        assert_eq!((pulse.thaws(at(1301)), pulse.thaws(at(1302)), pulse.tick(at(1303))), (1, 1, 1));
+        assert_eq!((pulse.tick(at(1400)), pulse.tick(at(9000)), pulse.thaws(at(9001))), (1, 2, 2));
+        let marked = pulse.marked();
+        pulse.mark(2);
+        pulse.mark(1);
+        assert_eq!(*marked.borrow(), 2);
+    }
+}

@@ -1,0 +1,307 @@
+//! Serving calls: subscriptions in, one task for each call. The tasks that empty subscriptions never wait.
+
+use std::{future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use async_nats::{Message, Subject};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use lattice_contracts::CallContext;
+use lattice_core::{
+    BackSubject, CallError, CallSubject, CallTo, EntityId, HostId, InvocationId, LinkName, MAX_DEPTH,
+    calls_of_host, calls_of_target,
+};
+use tokio::time::Instant;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use super::{
+    Calls, Inbound, Outbound, Received,
+    callee::Callee,
+    calls::SUBSCRIBE_WITHIN,
+    entry::{Entry, Shared},
+    failure::Failure,
+    header::{Header, Kind, Unreadable},
+    pieces::Pieces,
+    post::W,
+    received::Origin,
+    sending::send,
+    slot::{About, Machine},
+    window::{Incoming, WINDOW},
+};
+use crate::{SubscribeError, Subscription, tasks};
+
+/// The longest that a call may take, whatever it says.
+const TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Whoever serves calls.
+#[async_trait]
+pub trait Serve: Send + Sync + 'static {
+    /// Serves one call. The future, or the reply's stream after it, is dropped when the caller gives up, when time has run
+    /// out, or when the caller is gone.
+    ///
+    /// # Errors
+    /// The error is sent to the caller as it is, with the hop that it names.
+    async fn serve(&self, request: Received) -> Result<Outbound, CallError>;
+}
+
+/// Serves the calls of one connection. Dropping it takes no more; calls that have come are served to their end.
+pub struct Serving {
+    server: Arc<Server>,
+    _stop: DropGuard,
+}
+
+/// Calls to one target come here. Dropping it ends that.
+pub struct Announced {
+    _stop: DropGuard,
+}
+
+impl Calls {
+    /// Takes the calls that name `host`, and hands each to `server`, many at once and in no order. When this returns the
+    /// subscription is in force.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the server refuses the subject or does not confirm.
+    pub async fn serve(&self, host: &HostId, server: Arc<dyn Serve>) -> Result<Serving, SubscribeError> {
+        let shared = Arc::clone(&self.inner.shared);
+        let subject = calls_of_host(&shared.post.lattice, host);
+        let subscription = shared.post.conn.subscribe_in_force([(subject, None)], SUBSCRIBE_WITHIN).await?;
+        let (tasks, stop) = (self.inner.tasks.clone(), self.inner.stop.child_token());
+        let server = Arc::new(Server { shared, server, tasks, stop: stop.clone() });
+        server.accept("calls-of-host", subscription, stop.clone());
+        Ok(Serving { server, _stop: stop.drop_guard() })
+    }
+}
+
+impl Serving {
+    /// Takes calls to `target` that name no host, in the target's queue group. When this returns the subscription is in
+    /// force.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the server refuses the subject or does not confirm.
+    pub async fn announce(&self, target: &EntityId) -> Result<Announced, SubscribeError> {
+        let post = &self.server.shared.post;
+        let (subject, queue) = calls_of_target(&post.lattice, target);
+        let subscription = post.conn.subscribe_in_force([(subject, Some(queue))], SUBSCRIBE_WITHIN).await?;
+        let stop = self.server.stop.child_token();
+        self.server.accept("calls-of-target", subscription, stop.clone());
+        Ok(Announced { _stop: stop.drop_guard() })
+    }
+}
+
+struct Server {
+    shared: Arc<Shared>,
+    server: Arc<dyn Serve>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Server {
+    fn accept(self: &Arc<Self>, name: &'static str, subscription: Subscription, stop: CancellationToken) {
+        // What comes on a new subscription has not waited.
+        let fresh = self.shared.pulse.thaws(Instant::now());
+        let accepting = Accepting { server: Arc::clone(self), subscription, fresh };
+        tasks::spawn(&self.tasks, name, accepting.run(stop));
+    }
+
+    /// Decides what becomes of a message, and never waits. `stale`: it waited while this process was frozen.
+    fn take(self: &Arc<Self>, message: Message, stale: bool) {
+        let Ok(subject) = CallSubject::parse(&message.subject) else {
+            tracing::debug!(subject = %message.subject, "a call's subject does not read");
+            return;
+        };
+        let reply = message.reply.clone().filter(|reply| self.may_answer(reply, &subject.target));
+        let header = message.headers.as_ref().and_then(|headers| headers.get(W)).map(|value| value.as_str());
+        let header = match Header::decode(header.unwrap_or_default()) {
+            Ok(header) => header,
+            Err(Unreadable { id, is_call, why }) => {
+                tracing::debug!(subject = %message.subject, why, "a call does not read");
+                if let (Some(id), Some(reply), true) = (id, reply, is_call) {
+                    self.refuse(reply, id, &subject.target, Failure::Malformed(why));
+                }
+                return;
+            }
+        };
+        match (header.kind, reply) {
+            (Kind::Call, Some(reply)) => {
+                let (id, target) = (header.id, subject.target.clone());
+                let arrived = Arrived { subject, header, body: message.payload, reply: reply.clone() };
+                let taken = if stale { Err(Failure::Stale) } else { self.start(arrived) };
+                if let Err(failure) = taken {
+                    self.refuse(reply, id, &target, failure);
+                }
+            }
+            (Kind::Cancel, _) => self.cancel(&subject.source, &header),
+            // Nobody to answer, or nobody who may be answered.
+            _ => tracing::debug!(subject = %message.subject, "a call without an answerable reply subject"),
+        }
+    }
+
+    /// Only on a subject of this lattice that the target may write to: nobody makes this host publish elsewhere.
+    fn may_answer(&self, reply: &Subject, target: &EntityId) -> bool {
+        BackSubject::parse(reply).is_some_and(|back| {
+            back.lattice == self.shared.post.lattice.as_str()
+                && back.writer == target.as_str()
+                && back.call != 0
+        })
+    }
+
+    fn refuse(&self, reply: Subject, id: InvocationId, target: &EntityId, failure: Failure) {
+        let post = &self.shared.post;
+        post.note(post.error(reply, id, &failure.into_error(&post.hop, target)));
+    }
+
+    /// The caller gives up before it knows this side's own subject.
+    fn cancel(&self, source: &EntityId, header: &Header<'_>) {
+        let token = self.shared.routes.token_of_served(source, header.id);
+        if let Some(slot) = self.shared.routes.find(token, source.as_str()) {
+            slot.message(Instant::now(), header, Bytes::new(), None);
+        }
+    }
+
+    fn start(self: &Arc<Self>, arrived: Arrived<'_>) -> Result<(), Failure> {
+        let Some((entry, received)) = arrived.enter(&self.shared)? else { return Ok(()) };
+        tasks::spawn(&self.tasks, "call", Arc::clone(self).run(entry, received));
+        Ok(())
+    }
+
+    async fn run(self: Arc<Self>, entry: Entry, received: Received) {
+        let (slot, post) = (entry.slot(), &self.shared.post);
+        let failed = match self.served(&entry, received).await {
+            None => return,
+            Some(Ok(reply)) => send(post, slot, Kind::Reply, Pieces::new(reply)).await.err(),
+            Some(Err(failure)) => Some(failure),
+        };
+        if let Some((to, note)) = failed.and_then(|failure| slot.fail(failure)) {
+            let sent = post.publish(post.message_of(slot, to, note)).await;
+            if let Err(failure) = sent {
+                tracing::debug!(?failure, "a caller was not told of its failed call");
+            }
+        }
+    }
+
+    /// What the server makes of a call; none if the call has ended before.
+    async fn served(&self, entry: &Entry, received: Received) -> Option<Result<Outbound, Failure>> {
+        let mut serving = pin!(AssertUnwindSafe(self.server.serve(received)).catch_unwind());
+        let served = poll_fn(|cx| match entry.slot().poll_end(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => serving.as_mut().poll(cx).map(Some),
+        });
+        match served.await? {
+            Ok(served) => Some(served.map_err(Failure::Told)),
+            Err(_panic) => {
+                tracing::error!(id = %entry.slot().about.id, "a call broke whoever served it");
+                Some(Err(Failure::Broke))
+            }
+        }
+    }
+}
+
+/// A call's first message.
+struct Arrived<'a> {
+    subject: CallSubject,
+    header: Header<'a>,
+    body: Bytes,
+    reply: Subject,
+}
+
+impl Arrived<'_> {
+    /// A place in the table, and what the server gets; none if this call has come before.
+    fn enter(self, shared: &Arc<Shared>) -> Result<Option<(Entry, Received)>, Failure> {
+        let Self { subject, header, body, reply } = self;
+        let CallSubject { source, target, to, interface, function, .. } = subject;
+        if header.depth > MAX_DEPTH {
+            return Err(Failure::TooDeep(MAX_DEPTH));
+        }
+        if header.offset != 0 {
+            return Err(Failure::Malformed("a call starts at byte 0".to_owned()));
+        }
+        let link = header.link.map_or_else(|| Ok(LinkName::default()), LinkName::new);
+        let link = link.map_err(|error| Failure::Malformed(error.to_string()))?;
+        let now = Instant::now();
+        let deadline = now + Duration::from_millis(header.time_left_or_default()).min(TIME_LEFT_MAX);
+        let credit = header.credit.unwrap_or(WINDOW);
+        let token = shared.routes.token_of_served(&source, header.id);
+        let about = About {
+            id: header.id,
+            target: target.clone(),
+            writer: source.clone(),
+            asked: reply.clone(),
+            names: Some(token),
+        };
+        let request = incoming(shared, &body, header.fin);
+        let machine = Machine::Callee(Callee::new(now, deadline, request, credit));
+        let Some(entry) = Entry::of_callee(shared, token, about, machine, reply.clone())? else {
+            return Ok(None);
+        };
+        let slot = Arc::clone(entry.slot());
+        let received = Received {
+            call: CallContext { id: header.id, source, target, link, deadline, depth: header.depth },
+            interface,
+            function,
+            link_version: header.version(),
+            by_group: to == CallTo::Anyone,
+            handed_on: header.handed_on,
+            text: header.text,
+            body: match header.fin {
+                true => Inbound::complete(body.clone(), shared.post.hop.clone()),
+                false => Inbound::of_callee(Arc::clone(shared), Arc::clone(&slot)),
+            },
+            origin: Origin { shared: Arc::clone(shared), slot, reply, first: body, fin: header.fin, credit },
+        };
+        Ok(Some((entry, received)))
+    }
+}
+
+/// The request as its first piece begins it.
+fn incoming(shared: &Shared, body: &Bytes, fin: bool) -> Incoming {
+    let bytes = body.len() as u64;
+    if fin {
+        return Incoming::whole(bytes);
+    }
+    let mut incoming = Incoming::new(bytes, shared.budget.open());
+    let first = incoming.accept(0, body.clone(), false);
+    debug_assert!(first.is_ok(), "as much was granted as came");
+    incoming
+}
+
+/// Empties one subscription.
+struct Accepting {
+    server: Arc<Server>,
+    subscription: Subscription,
+    /// The last thaw after which all that had waited is known to be taken.
+    fresh: u64,
+}
+
+impl Accepting {
+    async fn run(mut self, stop: CancellationToken) {
+        let mut marked = self.server.shared.pulse.marked();
+        let mut stopped = pin!(stop.cancelled());
+        loop {
+            if stop.is_cancelled() {
+                return;
+            }
+            // Outside of the runtime's turn-taking: what looks empty has to be empty.
+            let there = tokio::task::unconstrained(self.subscription.next()).now_or_never();
+            let next = match there {
+                Some(next) => next,
+                None => {
+                    // All that had waited before the mark came back is taken.
+                    self.fresh = self.fresh.max(*marked.borrow_and_update());
+                    tokio::select! {
+                        biased;
+                        () = &mut stopped => return,
+                        next = self.subscription.next() => next,
+                        _ = marked.changed() => continue,
+                    }
+                }
+            };
+            let Some(message) = next else { return };
+            let thaws = self.server.shared.pulse.thaws(Instant::now());
+            self.server.take(message, thaws > self.fresh);
+            tokio::task::consume_budget().await;
+        }
+    }
+}
