@@ -26,6 +26,14 @@ pub enum SubscribeError {
         /// What the client says.
         why: String,
     },
+    /// The system refuses what listening needs beside the subscription.
+    #[error("cannot listen: {what}: {why}")]
+    System {
+        /// What it refuses.
+        what: &'static str,
+        /// What it says.
+        why: String,
+    },
     /// The message that shows the subscription to be in force did not come back.
     #[error("the subscription cannot be confirmed: {0}")]
     Unconfirmed(#[from] RequestError),

@@ -290,7 +290,8 @@ mod tests {
             call in any::<u64>(),
         ) {
             let back = BackSubject { lattice: "default", writer: &writer, reader: &reader, connection, call };
-            prop_assert_eq!(BackSubject::parse(&back.to_string()), Some(back));
+            let subject = back.to_string();
+            prop_assert_eq!(BackSubject::parse(&subject), Some(back));
         }
 
         #[test]

@@ -113,12 +113,12 @@ impl Caller {
         None
     }
 
-    /// Time passes. `thawed`: this process was frozen until now, and deaf.
-    pub(crate) fn tick(&mut self, now: Instant, thawed: bool) -> Option<Note> {
+    /// Time passes. `deaf`: this process did not listen until now.
+    pub(crate) fn tick(&mut self, now: Instant, deaf: bool) -> Option<Note> {
         if self.exchange.end().is_some() {
             return None;
         }
-        if thawed {
+        if deaf {
             self.exchange.heard = now;
         }
         if now >= self.deadline + GRACE {

@@ -28,7 +28,7 @@ use super::{
     header::{Header, Kind},
     pieces::{Piece, Pieces},
     post::{Post, W, message, message_with},
-    pulse::{Pulse, TICK},
+    pulse::{LATE, Pulse, TICK, Ticking},
     sending::{FIN, FIRST_MAX, send},
     slot::{About, Machine, Slot},
 };
@@ -66,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     notes: TaskTracker,
     notes_stop: CancellationToken,
+    _ticking: Ticking,
 }
 
 impl Drop for Inner {
@@ -99,13 +100,19 @@ impl Calls {
         let back = (back_subscription(lattice, me, connection), None);
         let subscription = conn.subscribe_in_force([back], SUBSCRIBE_WITHIN).await?;
         let (post, notes) = Post::new(conn, lattice, me, connection);
-        let shared = Shared::new(post, Pulse::new(Instant::now()));
+        let pulse = Arc::new(Pulse::new(Instant::now()));
+        let ticking = pulse.start().map_err(|error| {
+            let why = error.to_string();
+            SubscribeError::System { what: "a thread for the clock of calls", why }
+        })?;
+        let shared = Shared::new(post, pulse);
         let inner = Arc::new(Inner {
             shared: Arc::clone(&shared),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             notes: TaskTracker::new(),
             notes_stop: CancellationToken::new(),
+            _ticking: ticking,
         });
         let until = |stop: &CancellationToken| stop.clone().cancelled_owned();
         let routing = route(Arc::clone(&shared), subscription);
@@ -371,13 +378,16 @@ fn is_back_subject(shared: &Shared, reply: &Subject) -> bool {
 async fn tick(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut marking = Marking { thaws: 0, sent: Instant::now() };
+    let mut last = Instant::now();
+    let mut marking = Marking { thaws: 0, sent: last };
     loop {
         interval.tick().await;
         let now = Instant::now();
-        let thawed = marking.tick(&shared, now);
+        // Whoever did not listen cannot say that the others were silent.
+        let deaf = marking.tick(&shared, now) || now.duration_since(last) > TICK + LATE;
+        last = now;
         for slot in shared.routes.all() {
-            shared.post.note_of(&slot, slot.tick(now, thawed));
+            shared.post.note_of(&slot, slot.tick(now, deaf));
         }
     }
 }
@@ -391,7 +401,7 @@ struct Marking {
 impl Marking {
     /// True if the process was thawed since the last tick.
     fn tick(&mut self, shared: &Shared, now: Instant) -> bool {
-        let thaws = shared.pulse.tick(now);
+        let thaws = shared.pulse.thaws(now);
         let thawed = thaws > self.thaws;
         let missing = thaws > shared.pulse.last_marked() && now >= self.sent + MARK_AGAIN;
         if thawed {

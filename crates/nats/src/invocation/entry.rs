@@ -25,14 +25,14 @@ pub(crate) struct Shared {
     pub(crate) post: Arc<Post>,
     pub(crate) routes: Routes,
     pub(crate) budget: Budget,
-    pub(crate) pulse: Pulse,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) made: AtomicUsize,
     pub(crate) served: AtomicUsize,
     closed: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(post: Arc<Post>, pulse: Pulse) -> Arc<Self> {
+    pub(crate) fn new(post: Arc<Post>, pulse: Arc<Pulse>) -> Arc<Self> {
         Arc::new(Self {
             post,
             routes: Routes::default(),

@@ -2,18 +2,24 @@
 //!
 //! A tick that comes more than a second late means that the process did not run. What was sent to it meanwhile waits in
 //! its socket, and nobody knows for how long. A mark, a message to itself, comes back after all of that.
+//!
+//! The tick is a thread's: a runtime that has much to do is late as well, and that is no reason to refuse calls.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
 use tokio::{sync::watch, time::Instant};
 
-/// How often the clock of calls ticks.
+/// How often the clocks of calls tick.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
-/// A tick that comes so much too late means that the process was frozen.
-const LATE: Duration = Duration::from_secs(1);
+/// A tick that comes so much too late means that nothing ran.
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// The pulse of one connection.
 #[derive(Debug)]
@@ -37,6 +43,23 @@ impl Pulse {
         }
     }
 
+    /// Ticks in a thread of its own until what this returns is dropped.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<Ticking> {
+        let (pulse, stopped) = (Arc::clone(self), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::clone(&stopped);
+        let ticking = move || {
+            while !stopped.load(Ordering::Acquire) {
+                pulse.tick(Instant::now());
+                thread::park_timeout(TICK);
+            }
+        };
+        let thread = thread::Builder::new().name("calls-pulse".to_owned()).spawn(ticking)?;
+        Ok(Ticking { thread: thread.thread().clone(), stop })
+    }
+
     /// How often the process was thawed, looking at the clock now. Whoever looks first after a thaw sees it.
     pub(crate) fn thaws(&self, now: Instant) -> u64 {
         let (now, last) = (self.ms(now), self.ticked.load(Ordering::Acquire));
@@ -49,7 +72,7 @@ impl Pulse {
     }
 
     /// The clock ticks: how often the process was thawed.
-    pub(crate) fn tick(&self, now: Instant) -> u64 {
+    fn tick(&self, now: Instant) -> u64 {
         let thaws = self.thaws(now);
         self.ticked.fetch_max(self.ms(now), Ordering::AcqRel);
         thaws
@@ -76,6 +99,20 @@ impl Pulse {
 
     fn ms(&self, now: Instant) -> u64 {
         ms_of(now.saturating_duration_since(self.origin))
+    }
+}
+
+/// The thread of a [`Pulse`]; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticking {
+    thread: thread::Thread,
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 

@@ -155,10 +155,10 @@ impl Slot {
     }
 
     /// Time passes.
-    pub(crate) fn tick(&self, now: Instant, thawed: bool) -> Option<(Subject, Note)> {
+    pub(crate) fn tick(&self, now: Instant, deaf: bool) -> Option<(Subject, Note)> {
         self.change(|state| match &mut state.machine {
-            Machine::Caller(caller) => caller.tick(now, thawed),
-            Machine::Callee(callee) => callee.tick(now, thawed),
+            Machine::Caller(caller) => caller.tick(now, deaf),
+            Machine::Callee(callee) => callee.tick(now, deaf),
         })
     }
 
