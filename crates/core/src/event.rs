@@ -7,7 +7,7 @@ use serde_json::Value;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// The events of the lattice. The first group is v1's, with v1's data; `*_state` are ours.
+        /// The events of the lattice. They are v1's, with v1's data, where they are not called ours.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum EventName { $($(#[$doc])* $variant,)* }
@@ -32,6 +32,12 @@ names! {
     HostHeartbeat = "host_heartbeat",
     /// A host has stopped on request.
     HostStopped = "host_stopped",
+    /// Ours: a host was silent, and did not answer when it was asked.
+    HostLost = "host_lost",
+    /// Ours: a host that was lost is heard again.
+    HostBack = "host_back",
+    /// Ours: a host's own state changed: it lost the lattice, or found it again.
+    HostState = "host_state",
     /// Labels of a host changed.
     LabelsChanged = "labels_changed",
     /// An actor was started, stopped or given another concurrency.

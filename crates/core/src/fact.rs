@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{ConfigName, Contract, LatticeName, LinkKey, LinkName, escape_key, unescape};
+use crate::{ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, escape_key, unescape};
 
 /// Kinds of facts: the first part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub enum FactKind {
     Config,
     /// Claims of an actor or provider that was started.
     Claims,
+    /// A host and what runs on it.
+    Host,
     /// A lease: who does something that one alone should do. It expires by itself, and is neither stored nor merged.
     Lease,
     /// A kind of a later version.
@@ -31,6 +33,7 @@ impl FactKind {
             FactKind::Link => "link",
             FactKind::Config => "config",
             FactKind::Claims => "claims",
+            FactKind::Host => "host",
             FactKind::Lease => "lease",
             FactKind::Other => "",
         }
@@ -50,6 +53,8 @@ pub enum FactKey {
     Config(ConfigName),
     /// `claims.{subject key}`
     Claims(String),
+    /// `host.{host}`
+    Host(HostId),
     /// `lease.{name}`
     Lease(String),
     /// The whole key of a fact whose kind this version does not know.
@@ -80,6 +85,7 @@ impl FactKey {
             FactKey::Link(_) => FactKind::Link,
             FactKey::Config(_) => FactKind::Config,
             FactKey::Claims(_) => FactKind::Claims,
+            FactKey::Host(_) => FactKind::Host,
             FactKey::Lease(_) => FactKind::Lease,
             FactKey::Other(_) => FactKind::Other,
         }
@@ -98,7 +104,7 @@ impl FactKey {
     pub fn parse(key: &str) -> Result<Self, FactKeyError> {
         let fail = |why: String| FactKeyError { key: key.chars().take(512).collect(), why };
         let (kind, rest) = key.split_once('.').ok_or_else(|| fail("it has one part alone".into()))?;
-        if !["link", "config", "claims", "lease"].contains(&kind) {
+        if !["link", "config", "claims", "host", "lease"].contains(&kind) {
             let is_key = is_foreign(kind, rest) && key.len() <= OTHER_BYTES_MAX;
             return is_key.then(|| Self::Other(key.to_owned())).ok_or_else(|| fail("it is malformed".into()));
         }
@@ -114,6 +120,7 @@ impl FactKey {
             }),
             ("config", [name]) => FactKey::Config(ConfigName::new(name).map_err(|e| fail(e.to_string()))?),
             ("claims", [subject]) if !subject.is_empty() => FactKey::Claims(subject.clone()),
+            ("host", [id]) => FactKey::Host(HostId::new(id).map_err(|e| fail(e.to_string()))?),
             ("lease", [name]) if !name.is_empty() => FactKey::Lease(name.clone()),
             _ => return Err(fail("wrong number of parts".into())),
         };
@@ -153,6 +160,7 @@ impl fmt::Display for FactKey {
             }
             FactKey::Config(name) => part(name.as_str()),
             FactKey::Claims(subject) => part(subject),
+            FactKey::Host(id) => part(id.as_str()),
             FactKey::Lease(name) => part(name),
             FactKey::Other(_) => Ok(()),
         }
@@ -176,6 +184,10 @@ mod tests {
         };
         assert_eq!(FactKey::Link(key).to_string(), "link.http.hello.wasi.http.default");
         assert_eq!(FactKey::Config(ConfigName::new("a.b:c").unwrap()).to_string(), "config.a=2Eb=3Ac");
+        let host = format!("host.N{}", "A".repeat(55));
+        let id = HostId::new(&host["host.".len()..]).unwrap();
+        assert_eq!(FactKey::Host(id.clone()).to_string(), host);
+        assert_eq!(FactKey::parse(&host), Ok(FactKey::Host(id)));
         for bad in [
             "",
             "link",
@@ -192,6 +204,7 @@ mod tests {
             "rumour.>",
             "Rumour.x",
             ".x",
+            "host.x",
         ] {
             assert!(FactKey::parse(bad).is_err(), "{bad}");
         }

@@ -10,11 +10,13 @@ pub mod encoding;
 mod escape;
 mod event;
 mod fact;
+mod host_fact;
 mod ids;
 mod image_ref;
 mod invocation;
 mod labels;
 mod link;
+mod placement;
 mod state;
 mod subject;
 
@@ -26,13 +28,16 @@ pub use distance::{Distance, DistanceError};
 pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
+pub use host_fact::{HostFact, HostedActor, HostedProvider, HostedState};
 pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation};
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
+pub use placement::{Offer, Placement, place};
 pub use state::{Reason, State};
 pub use subject::{
-    BackSubject, CallSubject, CallTo, CtlSubject, CtlVerb, SubjectError, back_subscription, call_subject,
-    calls_of_host, calls_of_target, ctl_all_subscriptions, ctl_prefix, event_subject,
+    BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb,
+    SubjectError, back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
+    ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };

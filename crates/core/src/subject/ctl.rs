@@ -85,6 +85,15 @@ pub fn event_subject(lattice: &LatticeName, name: Option<EventName>) -> String {
     }
 }
 
+/// The subscriptions of a host that leaves the lattice's state to others: `host.ping`, so that it is found, and what is
+/// addressed to it by its id. No auctions: whoever wins one is expected to know the links.
+#[must_use]
+pub fn ctl_own_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(String, Option<String>)> {
+    let p = ctl_prefix(lattice);
+    let own = ["host", "component", "provider", "label"].map(|noun| format!("{p}.{noun}.*.{host}"));
+    [format!("{p}.host.ping")].into_iter().chain(own).map(|subject| (subject, None)).collect()
+}
+
 /// The subscriptions of a host: subject, and the queue group where exactly one host shall answer.
 #[must_use]
 pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(String, Option<String>)> {
