@@ -40,6 +40,9 @@ carried_by! {
     HostStarted: HostStarted,
     HostHeartbeat: HostInventory,
     HostStopped: HostStopped,
+    HostLost: HostLost,
+    HostBack: HostBack,
+    HostState: HostStateChanged,
     LabelsChanged: LabelsChanged,
     ComponentScaled: ComponentScaled,
     ComponentScaleFailed: ComponentScaleFailed,
@@ -78,6 +81,55 @@ pub struct HostStopped {
     /// The host's labels.
     #[serde(default)]
     pub labels: Labels,
+}
+
+/// Data of our `host_lost`, with the evidence. The source of the event is the host that says so. Nothing is stopped or
+/// started because of it: whoever is lost gets no calls, until it is heard again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLost {
+    /// Who is lost.
+    pub host_id: HostId,
+    /// Its name for people; empty where it is not known.
+    #[serde(default)]
+    pub friendly_name: String,
+    /// Which life of the host it was.
+    #[serde(default)]
+    pub epoch: u64,
+    /// The number of the last beat of it that was heard.
+    #[serde(default)]
+    pub sequence: u64,
+    /// How long it was silent, in milliseconds.
+    #[serde(default)]
+    pub silent_ms: u64,
+    /// What it did when it was asked, for people.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Data of our `host_back`: a host that was lost is heard again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostBack {
+    /// Who is back.
+    pub host_id: HostId,
+    /// Its name for people; empty where it is not known.
+    #[serde(default)]
+    pub friendly_name: String,
+    /// Which life of the host it is.
+    #[serde(default)]
+    pub epoch: u64,
+    /// The number of the beat that was heard.
+    #[serde(default)]
+    pub sequence: u64,
+}
+
+/// Data of our `host_state`: a host's own state. An unknown state makes the data unreadable: a reader must not guess one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostStateChanged {
+    /// Whose state.
+    pub host_id: HostId,
+    /// What it is, and why.
+    #[serde(flatten)]
+    pub state: State,
 }
 
 /// Data of `labels_changed`.

@@ -14,7 +14,7 @@ pub use types::{
     Annotations, CallComponentCommand, CallComponentReply, CallFailed, ClaimsMap, ComponentAuctionAck,
     ComponentAuctionRequest, ComponentDescription, ConfigMap, CtlResponse, DeleteLinkCommand, Host,
     HostInventory, HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S,
-    LIMIT_MEMORY_BYTES, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
-    ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
+    LIMIT_MEMORY_BYTES, LinkStatus, LostHost, ProviderAuctionAck, ProviderAuctionRequest,
+    ProviderDescription, ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
     UpdateComponentCommand,
 };

@@ -3,6 +3,7 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Now, RFC 3339, UTC.
-pub(crate) fn now_rfc3339() -> String {
+#[must_use]
+pub fn now_rfc3339() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).expect("the years 0 to 9999 can be written")
 }

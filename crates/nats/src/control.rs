@@ -127,8 +127,23 @@ impl ControlServer {
         H: Fn(ControlRequest) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let subscription =
-            conn.subscribe_in_force(ctl_all_subscriptions(lattice, host), SUBSCRIBE_WITHIN).await?;
+        Self::serve_on(conn, ctl_all_subscriptions(lattice, host), handler).await
+    }
+
+    /// The same on these subjects only, each with its queue group.
+    ///
+    /// # Errors
+    /// As [`ControlServer::serve`].
+    pub async fn serve_on<H, F>(
+        conn: &Connection,
+        subjects: Vec<(String, Option<String>)>,
+        handler: H,
+    ) -> Result<Self, SubscribeError>
+    where
+        H: Fn(ControlRequest) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let subscription = conn.subscribe_in_force(subjects, SUBSCRIBE_WITHIN).await?;
         let server = Self {
             tasks: TaskTracker::new(),
             counters: Arc::default(),

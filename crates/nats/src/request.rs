@@ -167,6 +167,20 @@ impl Connection {
         }
     }
 
+    /// Publishes `payload` on `subject`, with no answer to come. When this returns the message is on its way; whether
+    /// anybody hears it, nobody knows.
+    ///
+    /// # Errors
+    /// [`RequestError::Disconnected`] at once without a connection, [`RequestError::TooLarge`],
+    /// [`RequestError::Timeout`] if it could not leave within `within`.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves open whether it was sent.
+    pub async fn publish(&self, subject: &str, payload: Bytes, within: Duration) -> Result<(), RequestError> {
+        let until = Instant::now() + within;
+        self.send(subject, String::new(), HeaderMap::new(), payload, until, within).await
+    }
+
     /// Publishes while connected, and within the time given; an empty `reply_to` is none.
     pub(crate) async fn send(
         &self,

@@ -1,6 +1,6 @@
 //! Hosts and what runs on them.
 
-use lattice_core::{HostId, Labels, LatticeName};
+use lattice_core::{ActorId, HostId, Labels, LatticeName, ProviderId};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentDescription, LinkStatus, ProviderDescription};
@@ -40,9 +40,41 @@ pub struct Host {
     /// Ours: `ready`, `degraded` or `stopping`, see [`lattice_core::State`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Ours: why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Ours: one line each about what an operator should know, as `unsigned actors are allowed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// Ours: how many other hosts of our kind it hears; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<u32>,
+    /// Ours: other hosts that this one takes to be lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostHost>,
+}
+
+/// A host that was silent and did not answer, as another one tells it: what it last said of itself. Everything but `id` has
+/// a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostHost {
+    /// Its public key.
+    pub id: HostId,
+    /// A name for people.
+    #[serde(default)]
+    pub friendly_name: String,
+    /// Labels, the host's own (`hostcore.*`) among them.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Version of the host program.
+    #[serde(default)]
+    pub version: String,
+    /// The actors that ran there, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ActorId>,
+    /// The providers that ran there, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<ProviderId>,
 }
 
 /// What runs on a host: the answer to `host.get` and the data of a heartbeat. Everything but `host_id` has a default.

@@ -1,6 +1,6 @@
 //! One fact, as it stands in the bucket.
 
-use lattice_core::{FactKey, HostId, Link};
+use lattice_core::{FactKey, HostFact, HostId, Link};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -96,6 +96,9 @@ pub(crate) fn check_data(key: &FactKey, data: &Value) -> Result<(), String> {
             if flat { Ok(()) } else { Err("a configuration is a map of strings to strings".to_owned()) }
         }
         FactKey::Claims(_) if !data.is_object() => Err("claims are a map".to_owned()),
+        FactKey::Host(_) => {
+            HostFact::deserialize(data).map(drop).map_err(|error| format!("this is no host: {error}"))
+        }
         _ => Ok(()),
     }
 }

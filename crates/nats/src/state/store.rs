@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use lattice_core::{ConfigName, FactKey, HostId, LatticeName, Link, LinkKey};
+use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
 use serde_json::{Map, Value};
 use tokio::{
     sync::{Semaphore, watch},
@@ -209,6 +209,25 @@ impl FactStore {
     /// As [`FactStore::put`].
     pub async fn put_claims(&self, subject: &str, claims: Map<String, Value>) -> Result<Version, StateError> {
         self.put(&FactKey::Claims(subject.to_owned()), Value::Object(claims)).await
+    }
+
+    /// Writes what `host` tells of itself.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_host(&self, host: &HostId, told: &HostFact) -> Result<Version, StateError> {
+        let key = FactKey::Host(host.clone());
+        let data = serde_json::to_value(told)
+            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
+        self.put(&key, data).await
+    }
+
+    /// Deletes what `host` told of itself; true if there was something.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_host(&self, host: &HostId) -> Result<bool, StateError> {
+        self.delete(&FactKey::Host(host.clone())).await.map(|before| before.is_some())
     }
 
     /// Stops the watch. The view stays as it is.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lattice_core::{ConfigName, FactKey, Link, LinkKey};
+use lattice_core::{ConfigName, FactKey, HostFact, HostId, Link, LinkKey};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -90,6 +90,15 @@ impl Facts {
     pub fn claims(&self) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
         self.live().filter_map(|(key, fact)| match key {
             FactKey::Claims(subject) => Some((subject.as_str(), fact.data.as_object()?)),
+            _ => None,
+        })
+    }
+
+    /// What hosts told of themselves, by host.
+    pub fn hosts(&self) -> impl Iterator<Item = (&HostId, HostFact)> {
+        self.live().filter_map(|(key, fact)| match key {
+            // The data was read as a host before the fact was taken in.
+            FactKey::Host(id) => Some((id, HostFact::deserialize(&fact.data).ok()?)),
             _ => None,
         })
     }
