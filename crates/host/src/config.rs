@@ -117,6 +117,9 @@ pub(crate) struct PlaceArgs {
     /// Folder for the host's key and state [default: $XDG_DATA_HOME/wasmcloud or ~/.local/share/wasmcloud]
     #[arg(long, env = "WASMCLOUD_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Join a lattice that has hosts of wasmCloud 1.x: links, configurations and claims are left to them
+    #[arg(long, env = "WASMCLOUD_BESIDE_V1")]
+    pub(crate) beside_v1: bool,
     /// Manifest to run on this host
     #[arg(short, long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -229,6 +232,7 @@ pub struct HostConfig {
     pub(crate) nats: NatsArgs,
     pub(crate) lattice: LatticeName,
     pub(crate) labels: Labels,
+    pub(crate) beside_v1: bool,
     pub(crate) host_seed: Option<Secret>,
     pub(crate) data_dir: PathBuf,
     pub(crate) cache_dir: PathBuf,
@@ -272,6 +276,7 @@ impl HostArgs {
             nats: self.nats.0,
             lattice: self.place.lattice,
             labels,
+            beside_v1: self.place.beside_v1,
             host_seed: self.place.host_seed,
             data_dir,
             cache_dir,

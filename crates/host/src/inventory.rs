@@ -16,9 +16,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, state_with_links},
+    directory::Directory,
     lattice::Lattice,
     links::{Ends, Seen, status},
     providers::Providers,
+    reach::Reach,
 };
 
 /// Reads all tables; cheap to clone.
@@ -28,6 +30,8 @@ pub(crate) struct Inventory {
     pub(crate) actors: Actors,
     pub(crate) providers: Providers,
     pub(crate) lattice: Lattice,
+    pub(crate) directory: Directory,
+    pub(crate) reach: Reach,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -44,7 +48,7 @@ impl Inventory {
     /// The short description that answers `host.ping`.
     pub(crate) fn host(&self) -> Host {
         let about = &self.about;
-        let uptime = about.uptime_seconds();
+        let (uptime, state) = (about.uptime_seconds(), self.reach.state());
         Host {
             id: about.id.clone(),
             friendly_name: about.friendly_name.clone(),
@@ -56,9 +60,17 @@ impl Inventory {
             js_domain: about.js_domain.clone(),
             rpc_host: Some(about.server.clone()),
             ctl_host: Some(about.server.clone()),
-            state: Some(State::Ready.word().to_owned()),
-            notices: about.notices.clone(),
+            state: Some(state.word().to_owned()),
+            reason: state.reason().map(str::to_owned),
+            notices: self.notices(),
+            peers: Some(self.directory.peers()),
+            lost: self.directory.lost(),
         }
+    }
+
+    /// What an operator should know at every look.
+    fn notices(&self) -> Vec<String> {
+        self.about.notices.iter().cloned().chain(self.reach.notice()).collect()
     }
 
     /// Everything.
@@ -79,7 +91,7 @@ impl Inventory {
             components: self.actors.list().iter().map(|view| describe_actor(view, &states)).collect(),
             providers: self.describe_providers(&states),
             links: Some(links),
-            status: about.notices.clone(),
+            status: self.notices(),
             engine: Some(describe_engine(&self.engine)),
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_control_interface::ClaimsMap;
-use lattice_core::{ConfigName, HostId, LatticeName, Link, LinkKey};
+use lattice_core::{ConfigName, HostFact, HostId, LatticeName, Link, LinkKey};
 use lattice_nats::{Connection, FactStore, Facts, StateError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ use crate::{links::Configs, signal::Changed, supervisor::Tasks};
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
 const CURRENT_WITHIN: Duration = Duration::from_millis(500);
+/// How long a stopping host tries to take its own fact back.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The facts as they are now, typed.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(crate) struct View {
     pub(crate) configs: Configs,
     /// By subject key.
     pub(crate) claims: BTreeMap<String, ClaimsMap>,
+    /// What hosts told of themselves, this one too.
+    pub(crate) hosts: BTreeMap<HostId, HostFact>,
 }
 
 /// The facts and what they read as, always of one moment.
@@ -40,6 +44,7 @@ struct Seen {
 /// The view and the way to change it; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lattice {
+    me: HostId,
     store: Arc<FactStore>,
     seen: Arc<RwLock<Seen>>,
     changed: Changed,
@@ -57,7 +62,8 @@ impl Lattice {
         let store = FactStore::open(connection, lattice, host.clone())
             .await
             .context("cannot open the bucket of facts")?;
-        let this = Self { store: Arc::new(store), seen: Arc::default(), changed: changed.clone() };
+        let (me, changed) = (host.clone(), changed.clone());
+        let this = Self { me, store: Arc::new(store), seen: Arc::default(), changed };
         let heard = this.store.subscribe_changes();
         this.refresh();
         tasks.spawn_core("facts", this.clone().keep(heard, tasks.stop_token()));
@@ -140,6 +146,21 @@ impl Lattice {
         }
     }
 
+    /// Writes what this host tells of itself.
+    pub(crate) async fn put_host(&self, told: &HostFact) -> Result<(), StateError> {
+        let written = self.store.put_host(&self.me, told).await.map(drop);
+        self.refreshed(written)
+    }
+
+    /// Takes back what this host told of itself: it stops in order. Who does not hear of it finds out in another way.
+    pub(crate) async fn delete_host(&self) {
+        match tokio::time::timeout(GOODBYE_WITHIN, self.store.delete_host(&self.me)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => warn!(%error, "this host's own fact was not deleted"),
+            Err(_) => warn!("this host's own fact was not deleted in time"),
+        }
+    }
+
     /// Whoever wrote reads its own write at once.
     fn refreshed(&self, written: Result<(), StateError>) -> Result<(), StateError> {
         self.refresh();
@@ -160,6 +181,7 @@ fn typed(facts: &Facts) -> View {
         links: facts.links().map(|(key, link)| (key.clone(), link)).collect(),
         configs: facts.configs().map(|(name, values)| (name.clone(), values)).collect(),
         claims: claims.collect(),
+        hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
     }
 }
 

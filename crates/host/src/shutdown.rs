@@ -14,6 +14,7 @@ use crate::{
     events::Events,
     identity::Identity,
     lattice::Lattice,
+    presence::Presence,
     providers::{Builtins, ProviderView},
     supervisor::Tasks,
 };
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) about: Arc<About>,
     pub(crate) control: ControlTask,
+    pub(crate) presence: Presence,
     pub(crate) crew: Crew,
     pub(crate) builtins: Builtins,
     pub(crate) lattice: Lattice,
@@ -73,6 +75,7 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     info!(?patience, "host is stopping");
     // What is being started is given up: a start that ends now would find nobody to stop it.
     parts.tasks.close();
+    parts.presence.leave().await;
     parts.control.stop().await;
     let servers = |view: &ProviderView| parts.builtins.calls_actors(&view.spec.image);
     let (first, last): (Vec<_>, Vec<_>) = parts.builtins.table.list().into_iter().partition(servers);
@@ -83,6 +86,7 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     if !parts.tasks.stop(Duration::from_secs(2)).await {
         warn!("some tasks did not stop in time");
     }
+    parts.lattice.delete_host().await;
     parts.lattice.close().await;
     parts.events.close(Duration::from_secs(2)).await;
     parts.connection.close().await;

@@ -20,14 +20,18 @@ use crate::{
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
     config::HostConfig,
     ctl::{ControlTask, Ctl},
+    directory::Directory,
     events::Events,
-    heartbeat,
+    generations, heartbeat,
     identity::Identity,
     inventory::Inventory,
     lattice::Lattice,
     links::Router,
     manifest::{Applier, read},
+    own_fact::{self, Life},
+    presence::{Presence, PresenceParts},
     providers::{Builtins, Providers},
+    reach::Reach,
     shutdown::{self, Parts, StopRequest},
     signal::Changed,
     states,
@@ -64,29 +68,40 @@ impl Host {
         let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let host = identity.id.clone();
         let connection = parts::connect(&config.nats, &host).await?;
+        // Before anything is written: where it may not join, it leaves no trace.
+        let met = generations::look(&connection, &config.lattice, config.beside_v1).await?;
         let tasks = Tasks::new();
         let changed = Changed::new();
         let lattice = Lattice::open(&connection, &config.lattice, &host, &changed, &tasks)
             .await
             .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
         let runtime = parts::engine(&config)?;
-        let about = Arc::new(parts::about(&config, &host, &connection, manifest.as_ref()));
+        let mut about = parts::about(&config, &host, &connection, manifest.as_ref());
+        about.notices.extend(met);
+        let about = Arc::new(about);
         let events = Events(Arc::new(EventPublisher::new(&connection, &config.lattice, &host)));
 
-        let ground = Ground { about, events, lattice, tasks, connection, changed };
+        let life = Life::begin(lattice.view().hosts.get(&host).map(|told| told.epoch));
+        let directory = Directory::new(host.clone(), lattice.clone());
+        let reach = Reach::default();
+        let ground = Ground { about, events, lattice, directory, reach, tasks, connection, changed };
         let (workloads, inventory) = ground.workloads(&config, runtime)?;
-        let Ground { about, events, lattice, tasks, connection, .. } = ground;
+        let Ground { about, events, lattice, directory, reach, tasks, connection, .. } = ground;
         let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
         tasks.spawn_core("routes", workloads.router.keep(tasks.stop_token()));
         tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
         tasks.spawn_core("heartbeat", beat);
+        let epoch = life.epoch;
+        tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life, tasks.stop_token()));
+        let follow = reach.keep(connection.clone(), about.clone(), events.clone(), tasks.stop_token());
+        tasks.spawn_core("reach", follow);
 
         let stop = StopRequest::new();
         let (crew, builtins) = (workloads.crew, workloads.builtins);
         let ctl = Ctl {
             about: about.clone(),
             inventory,
-            actors: workloads.actors,
+            actors: workloads.actors.clone(),
             crew: crew.clone(),
             builtins: builtins.clone(),
             lattice: lattice.clone(),
@@ -94,10 +109,23 @@ impl Host {
             stop: stop.clone(),
             allow_files: config.images.allow_file_load,
         };
-        let control = ControlTask::start(ctl, &connection).await?;
+        let control = ControlTask::start(ctl, &connection, config.beside_v1).await?;
+        // Last, since others give it work from then on.
+        let presence = Presence::start(&PresenceParts {
+            about: &about,
+            actors: &workloads.actors,
+            connection: &connection,
+            events: &events,
+            lattice: &lattice,
+            tasks: &tasks,
+            epoch,
+        })
+        .await?;
+        tasks.spawn_core("directory", directory.keep(presence.sightings(), tasks.stop_token()));
         let parts = Parts {
             about,
             control,
+            presence,
             crew: crew.clone(),
             builtins: builtins.clone(),
             lattice: lattice.clone(),
@@ -150,6 +178,8 @@ struct Ground {
     about: Arc<About>,
     events: Events,
     lattice: Lattice,
+    directory: Directory,
+    reach: Reach,
     tasks: Tasks,
     connection: Connection,
     changed: Changed,
@@ -166,7 +196,7 @@ struct Workloads {
 impl Ground {
     /// Makes the tables and those who fill them.
     fn workloads(&self, config: &HostConfig, runtime: Runtime) -> anyhow::Result<(Workloads, Inventory)> {
-        let Ground { about, events, lattice, tasks, connection, changed } = self;
+        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = self;
         let ids = Arc::new(InvocationIds::new(random_bits()));
         let providers = Providers::new(changed.clone());
         let actors = Actors::new(changed.clone());
@@ -176,6 +206,8 @@ impl Ground {
             actors: actors.clone(),
             providers: providers.clone(),
             lattice: lattice.clone(),
+            directory: directory.clone(),
+            reach: reach.clone(),
             engine: runtime.describe(),
         };
         let starter = Starter {

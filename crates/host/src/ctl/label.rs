@@ -26,6 +26,7 @@ impl Ctl {
     }
 
     fn tell_labels(&self) {
+        self.lattice.changed().tell();
         let (host_id, labels) = (self.about.id.clone(), self.about.labels());
         self.events.publish(&LabelsChanged { host_id, labels });
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use lattice_core::CtlVerb;
+use lattice_core::{CtlVerb, ctl_all_subscriptions, ctl_own_subscriptions};
 use lattice_nats::{Connection, ControlServer};
 use tracing::warn;
 
@@ -16,12 +16,17 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct ControlTask(ControlServer);
 
 impl ControlTask {
-    /// Returns when the subscriptions are in force: from then on tools find the host.
-    pub(crate) async fn start(ctl: Ctl, connection: &Connection) -> anyhow::Result<Self> {
-        let (lattice, host) = (ctl.about.lattice.clone(), ctl.about.id.clone());
+    /// Returns when the subscriptions are in force: from then on tools find the host. With `own_only` it does what it is
+    /// told by its id, and leaves what any host may answer to the others.
+    pub(crate) async fn start(ctl: Ctl, connection: &Connection, own_only: bool) -> anyhow::Result<Self> {
+        let (lattice, host) = (&ctl.about.lattice, &ctl.about.id);
+        let subjects = match own_only {
+            true => ctl_own_subscriptions(lattice, host),
+            false => ctl_all_subscriptions(lattice, host),
+        };
         let ctl = Arc::new(ctl);
         let calls = Arc::new(Calls::new(ctl.clone()));
-        let server = ControlServer::serve(connection, &lattice, &host, move |request| {
+        let server = ControlServer::serve_on(connection, subjects, move |request| {
             let (ctl, calls) = (ctl.clone(), calls.clone());
             async move {
                 let answer = match &request.subject.verb {

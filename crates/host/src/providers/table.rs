@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lattice_contracts::{Provider, http::Outgoing, keyvalue::Keyvalue};
+use lattice_contracts::{Provider, Serves, http::Outgoing, keyvalue::Keyvalue};
 use lattice_core::{ConfigName, ImageRef, LinkKey, ProviderId, State};
 use tokio::{sync::watch, time::Instant};
 
@@ -40,6 +40,8 @@ pub(crate) struct ProviderView {
     pub(crate) spec: ProviderSpec,
     pub(crate) state: State,
     pub(crate) links: BTreeMap<LinkKey, State>,
+    /// The interfaces it takes part in, while it can be called.
+    pub(crate) serves: Option<&'static [Serves]>,
 }
 
 /// Why a provider is not even tried.
@@ -208,6 +210,7 @@ impl Providers {
             spec: entry.spec.clone(),
             state: entry.state.clone(),
             links: entry.links.clone(),
+            serves: entry.provider.as_ref().map(|provider| provider.serves()),
         };
         self.lock().values().map(view).collect()
     }

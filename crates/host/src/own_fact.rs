@@ -1,0 +1,132 @@
+//! What this host tells the lattice of itself: its fact, kept in step with its tables.
+//!
+//! Level-triggered: the fact that should stand there is compared with the one that does, so a write that was lost, a fact
+//! of an earlier life and one that somebody deleted are mended alike.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lattice_core::{Direction, HostFact, HostedActor, HostedProvider, HostedState};
+use lattice_nats::now_rfc3339;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{
+    actors::ActorView,
+    inventory::{Inventory, States},
+    providers::ProviderView,
+};
+
+/// Changes come in bursts: what starts goes through several states in a moment.
+const GATHER: Duration = Duration::from_millis(75);
+/// A write that failed is tried again after so long, or with the next change.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Which life of this host it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Life {
+    /// Greater than that of every earlier life, as far as this host can know.
+    pub(crate) epoch: u64,
+    /// When it began, RFC 3339.
+    pub(crate) started: String,
+}
+
+impl Life {
+    /// Begins a life after the one that left a fact with the epoch `before`, if one did. The clock spreads epochs where
+    /// no fact is left; a clock that was set back is caught by the fact.
+    pub(crate) fn begin(before: Option<u64>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let epoch = before.map_or(now, |before| now.max(before.saturating_add(1)));
+        Self { epoch, started: now_rfc3339() }
+    }
+}
+
+/// Writes the fact whenever it differs from the one that is known, until stopped.
+pub(crate) async fn keep(inventory: Inventory, life: Life, stop: CancellationToken) {
+    let lattice = inventory.lattice.clone();
+    let mut changed = lattice.changed().listen();
+    let mut failures = 0_u32;
+    loop {
+        changed.borrow_and_update();
+        let told = describe(&inventory, &life);
+        let stands = lattice.view().hosts.get(&inventory.about.id) == Some(&told);
+        let written = match stands {
+            true => Ok(()),
+            false => match stop.run_until_cancelled(lattice.put_host(&told)).await {
+                Some(written) => written,
+                None => return,
+            },
+        };
+        failures = if written.is_ok() { 0 } else { failures.saturating_add(1) };
+        match written {
+            Err(error) if failures == 1 => {
+                warn!(%error, "this host's own fact is not written; it is tried again");
+            }
+            Err(error) => debug!(%error, failures, "this host's own fact is not written"),
+            Ok(()) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            heard = changed.changed() => if heard.is_err() { return },
+            () = sleep(RETRY_AFTER), if failures > 0 => {}
+        }
+        if stop.run_until_cancelled(sleep(GATHER)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The fact as it should stand now.
+fn describe(inventory: &Inventory, life: &Life) -> HostFact {
+    let about = &inventory.about;
+    let states = inventory.states();
+    HostFact {
+        name: about.friendly_name.clone(),
+        labels: about.labels(),
+        version: about.version().to_owned(),
+        epoch: life.epoch,
+        started: life.started.clone(),
+        actors: inventory.actors.list().iter().map(|view| actor(view, &states)).collect(),
+        providers: inventory.providers.list().iter().map(|view| provider(view, &states)).collect(),
+    }
+}
+
+fn actor(view: &ActorView, states: &States) -> HostedActor {
+    let running = view.running.as_ref();
+    HostedActor {
+        id: view.spec.id.clone(),
+        image: view.spec.image_text.clone(),
+        digest: running.map(|running| running.digest.clone()),
+        concurrency: if running.is_some() { view.spec.concurrency } else { 0 },
+        state: HostedState::from(states.actors.get(&view.spec.id).unwrap_or(&view.state)),
+        exports: running
+            .map(|running| running.prepared.outside().exports.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn provider(view: &ProviderView, states: &States) -> HostedProvider {
+    let called = |serves: &&lattice_contracts::Serves| serves.direction == Direction::ToProvider;
+    let name = |serves: &lattice_contracts::Serves| {
+        format!("{}:{}/{}", serves.namespace, serves.package, serves.interface)
+    };
+    HostedProvider {
+        id: view.spec.id.clone(),
+        image: view.spec.shown_image().to_owned(),
+        state: HostedState::from(states.providers.get(&view.spec.id).unwrap_or(&view.state)),
+        interfaces: view.serves.map(|serves| serves.iter().filter(called).map(name).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_life_has_a_greater_epoch_even_if_the_clock_was_set_back() {
+        let first = Life::begin(None);
+        let ahead = first.epoch + 3_600_000;
+        assert_eq!(Life::begin(Some(ahead)).epoch, ahead + 1);
+        assert!(Life::begin(Some(1)).epoch >= first.epoch);
+    }
+}
