@@ -1,7 +1,7 @@
 //! Which hosts there are, and which one is meant.
 
 use futures::{StreamExt as _, stream};
-use lattice_control_interface::{Host, HostInventory};
+use lattice_control_interface::{Host, HostInventory, LostHost};
 use lattice_core::HostId;
 
 use super::{Session, failed};
@@ -23,9 +23,23 @@ pub(crate) async fn all_hosts(session: &Session) -> Outcome<Vec<Host>> {
     Ok(hosts)
 }
 
+/// The hosts that some of `hosts` take to be lost, each once, by id; whoever answers is not lost. Taken out of the answers.
+pub(crate) fn lost_of(hosts: &mut [Host]) -> Vec<LostHost> {
+    let mut lost: Vec<LostHost> = hosts.iter_mut().flat_map(|host| std::mem::take(&mut host.lost)).collect();
+    lost.retain(|one| hosts.iter().all(|host| host.id != one.id));
+    lost.sort_by(|a, b| a.id.cmp(&b.id));
+    lost.dedup_by(|a, b| a.id == b.id);
+    lost
+}
+
 /// What runs on every host that answers, in the order of their ids. A host that stops meanwhile is left out.
 pub(crate) async fn all_inventories(session: &Session) -> Outcome<Vec<HostInventory>> {
     let hosts = all_hosts(session).await?;
+    inventories_of(session, &hosts).await
+}
+
+/// What runs on each of these hosts. One that stops meanwhile is left out.
+pub(crate) async fn inventories_of(session: &Session, hosts: &[Host]) -> Outcome<Vec<HostInventory>> {
     let asked = hosts.iter().map(|host| session.client.get_host_inventory(&host.id));
     let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let mut inventories = Vec::new();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lattice_control_interface::{ComponentAuctionRequest, Host, ProviderAuctionRequest};
-use lattice_core::HostId;
+use lattice_control_interface::{ComponentAuctionRequest, Host, HostInventory, ProviderAuctionRequest};
+use lattice_core::{HostId, Offer, Placement, place};
 
-use super::{Session, all_hosts, failed, resolve_host};
+use super::{Session, all_hosts, all_inventories, failed, resolve_host};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) constraints: BTreeMap<String, String>,
 }
 
-/// The host named; else the only one; else the first that bids in an auction.
+/// The host named; else the only one; else the one of the bidders in an auction that has the least to do.
 pub(crate) async fn choose(session: &Session, workload: &Workload, wanted: &Wanted) -> Outcome<HostId> {
     if let Some(host) = &wanted.host {
         return resolve_host(session, host).await;
@@ -61,10 +61,9 @@ fn only<'h>(hosts: &'h [Host], constraints: &BTreeMap<String, String>) -> Outcom
 }
 
 async fn auction(session: &Session, workload: &Workload, wanted: &Wanted) -> Outcome<HostId> {
-    // The first bid is as good as any.
-    let collect = lattice_control_interface::Collect { expected: Some(1), ..session.collect() };
+    let collect = session.collect();
     let constraints = wanted.constraints.clone();
-    let (what, bid) = match workload {
+    let (what, bidders) = match workload {
         Workload::Actor { id, image } => {
             let request = ComponentAuctionRequest {
                 component_ref: image.clone(),
@@ -72,22 +71,47 @@ async fn auction(session: &Session, workload: &Workload, wanted: &Wanted) -> Out
                 constraints,
             };
             let bids = session.client.auction_component(&request, collect).await.map_err(failed)?;
-            (format!("actor {id}"), bids.into_iter().next().map(|bid| bid.host_id))
+            (format!("actor {id}"), bids.into_iter().map(|bid| bid.host_id).collect::<Vec<_>>())
         }
         Workload::Provider { id, image } => {
             let request =
                 ProviderAuctionRequest { provider_ref: image.clone(), provider_id: id.clone(), constraints };
             let bids = session.client.auction_provider(&request, collect).await.map_err(failed)?;
-            (format!("provider {id}"), bids.into_iter().next().map(|bid| bid.host_id))
+            (format!("provider {id}"), bids.into_iter().map(|bid| bid.host_id).collect())
         }
     };
-    bid.ok_or_else(|| {
+    best(session, bidders, wanted).await?.ok_or_else(|| {
         let text = format!(
             "no host offers to run {what}: each runs it already, or lacks a label that was asked for"
         );
         Failure::say(Exit::Refused, text)
             .help("see `wash get inventory`; name a host with --host-id to use it all the same")
     })
+}
+
+/// Of several bidders the one with the least to do.
+async fn best(session: &Session, bidders: Vec<HostId>, wanted: &Wanted) -> Outcome<Option<HostId>> {
+    if bidders.len() < 2 {
+        return Ok(bidders.into_iter().next());
+    }
+    let inventories = all_inventories(session).await?;
+    let bid = inventories.iter().filter(|host| bidders.contains(&host.host_id));
+    let offers: Vec<Offer> = bid.map(|host| offer(host, false)).collect();
+    let placement = Placement { replicas: 1, constraints: wanted.constraints.clone() };
+    // Bidders that stopped since are none any more; of those that only tell nothing one is as good as any.
+    Ok(place(&placement, &offers).into_iter().next().or_else(|| bidders.into_iter().next()))
+}
+
+/// What a host has to do, as its inventory tells.
+pub(crate) fn offer(host: &HostInventory, runs_it: bool) -> Offer {
+    let calls = host.components.iter().map(|one| one.in_flight.unwrap_or(0) + one.waiting.unwrap_or(0)).sum();
+    Offer {
+        host: host.host_id.clone(),
+        labels: host.labels.clone(),
+        runs_it,
+        workloads: host.components.len() + host.providers.len(),
+        calls,
+    }
 }
 
 #[cfg(test)]

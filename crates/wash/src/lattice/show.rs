@@ -36,6 +36,12 @@ pub(crate) fn uptime(seconds: u64) -> String {
     }
 }
 
+/// The labels that an operator gave, as `zone=lab, rack=7`.
+pub(crate) fn own_labels(labels: &lattice_core::Labels) -> String {
+    let own = labels.0.iter().filter(|(key, _)| !key.starts_with("hostcore."));
+    own.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+}
+
 /// A reference as the lattice needs it: a path becomes absolute, since hosts have another working folder.
 pub(crate) fn image_of_files(image: &lattice_core::ImageRef) -> std::io::Result<lattice_core::ImageRef> {
     match image {

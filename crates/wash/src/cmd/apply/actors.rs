@@ -6,7 +6,7 @@ use lattice_control_interface::{
     ComponentDescription, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     ScaleComponentCommand,
 };
-use lattice_core::{EntityId, HostId, ImageRef};
+use lattice_core::{EntityId, HostId, ImageRef, Placement, place};
 use lattice_manifest::{Actor, Limits};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::Outcome,
-    lattice::{Session, all_inventories, failed},
+    lattice::{Session, all_inventories, failed, offer},
     output::Output,
 };
 
@@ -28,8 +28,8 @@ pub(super) async fn run(
     patience: Duration,
 ) -> Outcome<Vec<Item>> {
     let inventories = all_inventories(session).await?;
-    let places = places(&inventories, actor);
     let wanted = usize::try_from(actor.replicas).unwrap_or(usize::MAX);
+    let places = places(&inventories, actor, wanted);
     if places.len() < wanted {
         out.note(format!(
             "actor {} has {} of its {wanted} replicas: one for each host of the lattice",
@@ -38,7 +38,7 @@ pub(super) async fn run(
         ));
     }
     let mut items = Vec::new();
-    for (host, running) in places.into_iter().take(wanted) {
+    for (host, running) in places {
         let mut command = command(actor);
         command.annotations = Some(belongs_to(app));
         let did = match running {
@@ -73,17 +73,20 @@ fn is_fixed(image: &ImageRef) -> bool {
     matches!(image, ImageRef::Oci(oci) if oci.digest.is_some())
 }
 
-/// Every host, those that run the actor first, then those with the fewest actors.
+/// The hosts it is to run on, with what runs there under its id.
 fn places<'i>(
     inventories: &'i [HostInventory],
     actor: &Actor,
+    replicas: usize,
 ) -> Vec<(HostId, Option<&'i ComponentDescription>)> {
-    let mut places: Vec<_> = inventories
-        .iter()
-        .map(|host| (host, host.components.iter().find(|one| one.id == actor.id)))
-        .collect();
-    places.sort_by_key(|(host, running)| (running.is_none(), host.components.len()));
-    places.into_iter().map(|(host, running)| (host.host_id.clone(), running)).collect()
+    let running = |host: &'i HostInventory| host.components.iter().find(|one| one.id == actor.id);
+    let offers: Vec<_> = inventories.iter().map(|host| offer(host, running(host).is_some())).collect();
+    let chosen = place(&Placement { replicas, ..Placement::default() }, &offers);
+    let with_running = |id: HostId| {
+        let host = inventories.iter().find(|host| host.host_id == id);
+        (id, host.and_then(running))
+    };
+    chosen.into_iter().map(with_running).collect()
 }
 
 /// Whether what runs is what is wanted. Hosts of v1 tell neither configurations nor reuse; those are taken to fit.
@@ -141,8 +144,10 @@ mod tests {
             host("B", serde_json::json!([{ "id": "x" }])),
             host("C", serde_json::json!([{ "id": "x" }, { "id": "y" }, { "id": "hello" }])),
         ];
-        let order: String = places(&hosts, &actor()).iter().map(|(host, _)| &host.as_str()[1..2]).collect();
-        assert_eq!(order, "CBA");
+        let order = |replicas| -> String {
+            places(&hosts, &actor(), replicas).iter().map(|(host, _)| &host.as_str()[1..2]).collect()
+        };
+        assert_eq!((order(3).as_str(), order(2).as_str()), ("CBA", "CB"));
     }
 
     #[test]

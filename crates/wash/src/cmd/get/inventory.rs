@@ -1,11 +1,14 @@
 //! `wash get inventory`.
 
-use lattice_control_interface::HostInventory;
+use lattice_control_interface::{HostInventory, LostHost};
 use serde::Serialize;
 
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, StateOf, all_inventories, failed, resolve_host, short_keys, uptime},
+    lattice::{
+        ConnectionArgs, StateOf, all_hosts, failed, inventories_of, lost_of, own_labels, resolve_host,
+        short_keys, uptime,
+    },
     output::{Align, Output, Reply, table},
 };
 
@@ -20,27 +23,28 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Inventories {
     inventories: Vec<HostInventory>,
+    /// Hosts that do not answer, and of which one that does says that they are lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<LostHost>,
 }
 
 impl Reply for Inventories {
     fn text(&self) -> String {
-        self.inventories.iter().map(one).collect::<Vec<_>>().join("\n\n")
+        self.inventories
+            .iter()
+            .map(one)
+            .chain(self.lost.iter().map(one_lost))
+            .collect::<Vec<_>>()
+            .join("\n\n")
     }
 }
 
 fn one(host: &HostInventory) -> String {
     let mut text =
         format!("Host {} ({}), up {}", host.host_id, host.friendly_name, uptime(host.uptime_seconds));
-    let own = |key: &&String| !key.starts_with("hostcore.");
-    let labels: Vec<String> = host
-        .labels
-        .0
-        .iter()
-        .filter(|(key, _)| own(key))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let labels = own_labels(&host.labels);
     if !labels.is_empty() {
-        text += &format!("\nlabels: {}", labels.join(", "));
+        text += &format!("\nlabels: {labels}");
     }
     for line in &host.status {
         text += &format!("\nnote: {line}");
@@ -48,6 +52,22 @@ fn one(host: &HostInventory) -> String {
     for part in [actors(host), providers(host), links(host)] {
         text += "\n\n";
         text += &part;
+    }
+    text
+}
+
+/// What a host ran when it was last heard. It may still run: nobody can say.
+fn one_lost(host: &LostHost) -> String {
+    let mut text = format!("Host {} ({}) is lost: it does not answer", host.id, host.friendly_name);
+    let labels = own_labels(&host.labels);
+    if !labels.is_empty() {
+        text += &format!("\nlabels: {labels}");
+    }
+    let ids =
+        host.actors.iter().map(ToString::to_string).chain(host.providers.iter().map(ToString::to_string));
+    let ids: Vec<String> = ids.collect();
+    if !ids.is_empty() {
+        text += &format!("\nlast known to run: {}", ids.join(", "));
     }
     text
 }
@@ -120,14 +140,18 @@ fn shown(image: &str) -> String {
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let session = args.connection.connect().await?;
-    let inventories = match &args.host {
+    let (inventories, lost) = match &args.host {
         Some(host) => {
             let id = resolve_host(&session, host).await?;
-            vec![session.client.get_host_inventory(&id).await.map_err(failed)?]
+            (vec![session.client.get_host_inventory(&id).await.map_err(failed)?], Vec::new())
         }
-        None => all_inventories(&session).await?,
+        None => {
+            let mut hosts = all_hosts(&session).await?;
+            let lost = lost_of(&mut hosts);
+            (inventories_of(&session, &hosts).await?, lost)
+        }
     };
-    out.reply(&Inventories { inventories })
+    out.reply(&Inventories { inventories, lost })
 }
 
 #[cfg(test)]
@@ -155,7 +179,12 @@ mod tests {
             ],
         });
         let inventories = vec![serde_json::from_value(json).unwrap()];
-        insta::assert_snapshot!(Inventories { inventories }.text(), @"
+        let lost = serde_json::json!({
+            "id": format!("N{}", "B".repeat(55)), "friendly_name": "warm-reef-2", "labels": { "zone": "shop" },
+            "actors": ["hello"], "providers": ["http"],
+        });
+        let lost = vec![serde_json::from_value(lost).unwrap()];
+        insta::assert_snapshot!(Inventories { inventories, lost }.text(), @"
         Host NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA (calm-otter-1), up 42s
         labels: zone=lab
         note: unsigned actors are allowed
@@ -170,6 +199,10 @@ mod tests {
 
         LINK           CONTRACT   NAME     STATE
         http -> hello  wasi:http  default  ready
+
+        Host NBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB (warm-reef-2) is lost: it does not answer
+        labels: zone=shop
+        last known to run: hello, http
         ");
     }
 }
