@@ -7,7 +7,7 @@ use lattice_control_interface::{
 };
 use lattice_core::{ActorId, HostId, LatticeName, Link, State};
 use lattice_nats::{ConnectOptions, Connection};
-use lattice_testkit::{Host, Http, NatsServer, free_port};
+use lattice_testkit::{Host, Http, NatsOptions, NatsServer, free_port};
 use tempfile::TempDir;
 
 use crate::Signer;
@@ -39,8 +39,16 @@ impl Stage {
     /// # Panics
     /// If a part cannot be started.
     pub async fn set() -> Self {
+        Self::set_on(NatsOptions::default()).await
+    }
+
+    /// As [`Stage::set`], on a NATS server with these options.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn set_on(options: NatsOptions) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let nats = NatsServer::start().await.expect("nats-server starts");
+        let nats = NatsServer::start_with(options).await.expect("nats-server starts");
         let options = ConnectOptions::to(&nats.url()).named("scenario");
         let connection = Connection::connect(options, WITHIN).await.expect("the scenario connects");
         let client = Client::new(connection.clone(), LatticeName::default(), Duration::from_secs(5));
@@ -234,6 +242,23 @@ impl Stage {
                 return inventory;
             }
             assert!(tokio::time::Instant::now() < end, "not as wanted: {inventory:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until each of these hosts hears as many others as given.
+    ///
+    /// # Panics
+    /// If one never does; with what the hosts last said.
+    pub async fn until_peers(&self, hosts: &[&HostId], peers: u32) {
+        let end = tokio::time::Instant::now() + WITHIN;
+        loop {
+            let said = self.hosts().await;
+            let hears = |host: &&HostId| said.iter().any(|one| one.id == **host && one.peers == Some(peers));
+            if hosts.iter().all(hears) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end, "not as wanted: {said:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,0 +1,309 @@
+//! Hosts see each other come, stop, die, freeze and come back; without NATS they go on, and say so.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use lattice_core::{HostFact, HostId, HostedActor, HostedProvider, LatticeName};
+use lattice_nats::FactStore;
+use lattice_testkit::{Host, Process, until};
+use lattice_tests::{RawEvents, Stage};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+const WITHIN: Duration = Duration::from_secs(30);
+/// After so long without an answer nobody answers.
+const SILENCE: Duration = Duration::from_millis(500);
+
+fn is(host: &HostId) -> impl Fn(&serde_json::Value) -> bool {
+    move |data| data["host_id"] == host.as_str()
+}
+
+/// The id in a host's ready line.
+fn id_of(process: &Process) -> HostId {
+    let output = process.output();
+    let id = output.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    HostId::new(id.unwrap_or_default()).expect("the ready line names the host")
+}
+
+async fn lost(events: &mut RawEvents, host: &HostId, since: Instant, what: &str) {
+    let told = events.wait("host_lost", is(host)).await;
+    let took = since.elapsed();
+    eprintln!("{what}: lost after {took:?}: {told}");
+    assert!(told["reason"].as_str().is_some_and(|why| !why.is_empty()), "{told}");
+    assert!(told["sequence"].as_u64() > Some(0) && told["silent_ms"].as_u64() > Some(0), "{told}");
+}
+
+#[tokio::test]
+async fn a_host_is_seen_when_it_comes_and_lost_when_it_is_killed() {
+    let stage = Stage::set().await;
+    let (_one, one) = stage.host(&["--label", "zone=lab"]).await;
+    let mut events = stage.listen().await;
+    let (mut two_process, two) = stage.host(&["--label", "zone=shop"]).await;
+    let came = Instant::now();
+    stage.until_peers(&[&one, &two], 1).await;
+    eprintln!("both see each other {:?} after the second is ready", came.elapsed());
+    let said = stage.wash(&["get", "hosts"]).await;
+    assert!(
+        said.code == 0 && said.text.contains("zone=lab") && said.text.contains("zone=shop"),
+        "{}",
+        said.text
+    );
+    stage.start_actor(&two, "hello", &stage.signer.example("hello"), 10).await.unwrap();
+
+    two_process.process.kill();
+    lost(&mut events, &two, Instant::now(), "kill -9").await;
+    stage.until_peers(&[&one], 0).await;
+
+    // What is known of it is still told; nothing was deleted.
+    let said = stage.wash(&["get", "hosts", "-o", "json"]).await;
+    let json = said.json();
+    assert_eq!(
+        (json["hosts"][0]["id"].as_str(), json["lost"][0]["id"].as_str()),
+        (Some(one.as_str()), Some(two.as_str()))
+    );
+    assert_eq!(json["lost"][0]["actors"], json!(["hello"]));
+    let said = stage.wash(&["get", "hosts"]).await;
+    let row = said.text.lines().find(|line| line.contains(two.as_str())).unwrap_or_default();
+    assert!(row.contains("zone=shop") && row.ends_with("lost"), "{}", said.text);
+    let said = stage.wash(&["get", "inventory"]).await;
+    assert!(said.text.contains("is lost") && said.text.contains("last known to run: hello"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn of_three_hosts_the_other_two_agree() {
+    let stage = Stage::set().await;
+    let ((_one, one), (mut two_process, two), (_three, three)) =
+        (stage.host(&[]).await, stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two, &three], 2).await;
+    let mut events = stage.listen().await;
+    two_process.process.kill();
+    lost(&mut events, &two, Instant::now(), "kill -9 of one in three").await;
+    stage.until_peers(&[&one, &three], 1).await;
+}
+
+#[tokio::test]
+async fn a_frozen_host_is_lost_until_it_goes_on_and_takes_nobody_else_for_lost() {
+    let stage = Stage::set().await;
+    let ((_one, one), (mut two_process, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two], 1).await;
+    let mut events = stage.listen().await;
+    two_process.process.pause();
+    lost(&mut events, &two, Instant::now(), "SIGSTOP").await;
+    stage.until_peers(&[&one], 0).await;
+    two_process.process.resume();
+    let resumed = Instant::now();
+    events.wait("host_back", is(&two)).await;
+    eprintln!("back {:?} after SIGCONT", resumed.elapsed());
+    stage.until_peers(&[&one, &two], 1).await;
+    assert!(events.named("host_lost").all(|event| event.data()["host_id"] == two.as_str()));
+}
+
+#[tokio::test]
+async fn a_clean_stop_is_known_at_once_and_nobody_is_lost() {
+    let stage = Stage::set().await;
+    let ((_one, one), (mut two_process, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two], 1).await;
+    let mut events = stage.listen().await;
+    two_process.process.terminate();
+    let stopped = Instant::now();
+    stage.until_peers(&[&one], 0).await;
+    eprintln!("gone for the other one {:?} after SIGTERM", stopped.elapsed());
+    events.wait("host_stopped", |_| true).await;
+    two_process.process.wait(WITHIN).await.unwrap();
+    let hosts = stage.hosts().await;
+    assert!(hosts.len() == 1 && hosts[0].lost.is_empty(), "{hosts:?}");
+    assert_eq!(events.named("host_lost").count(), 0);
+}
+
+#[tokio::test]
+async fn plain_hosts_on_one_machine_are_somebody_each_and_the_same_after_a_restart() {
+    let stage = Stage::set().await;
+    let (mut first, second) = (stage.plain_host(&[]).await, stage.plain_host(&[]).await);
+    let (one, two) = (id_of(&first), id_of(&second));
+    assert_ne!(one, two);
+    stage.until_peers(&[&one, &two], 1).await;
+    let mut events = stage.listen().await;
+    first.kill();
+    lost(&mut events, &one, Instant::now(), "kill -9 of a plain host").await;
+    let again = stage.plain_host(&[]).await;
+    assert_eq!(id_of(&again), one, "the first free slot is its own");
+    events.wait("host_back", is(&one)).await;
+    stage.until_peers(&[&one, &two], 1).await;
+    assert!(stage.hosts().await.iter().all(|host| host.lost.is_empty()));
+}
+
+#[tokio::test]
+async fn without_nats_hosts_serve_and_say_that_they_have_no_lattice() {
+    let mut stage = Stage::set().await;
+    let (mut one_process, one, first) = stage.serving(&[], "hello", 10).await;
+    let (mut two_process, two) = stage.host(&[]).await;
+    stage.until_peers(&[&one, &two], 1).await;
+    let mut events = stage.listen().await;
+    stage.nats.kill();
+    let degraded = "degraded: no lattice";
+    for host in [&mut one_process, &mut two_process] {
+        host.process.wait_for_line(degraded, WITHIN).await.unwrap();
+        assert!(!host.process.output().contains("host is lost"), "{}", host.process.output());
+    }
+    let url = format!("http://{first}/");
+    assert_eq!(stage.http.get(&url).await.unwrap().text(), "Hello from the lattice!\n");
+    let said = stage.wash(&["get", "hosts"]).await;
+    assert!(
+        said.code == 3 && said.text.contains("no NATS server answers") && said.text.contains("wash up"),
+        "{}",
+        said.text
+    );
+    // Nobody is judged meanwhile, however long it takes.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
+
+    stage.nats.restart().await.unwrap();
+    stage.until_peers(&[&one, &two], 1).await;
+    let hosts = stage.hosts().await;
+    assert!(
+        hosts.iter().all(|host| host.state.as_deref() == Some("ready") && host.lost.is_empty()),
+        "{hosts:?}"
+    );
+    assert!(
+        hosts.iter().all(|host| host.notices.iter().any(|line| line.starts_with("had no lattice"))),
+        "{hosts:?}"
+    );
+    stage.done("config.put.mark", "{}").await;
+    events.wait("config_set", |data| data["config_name"] == "mark").await;
+    assert_eq!(events.named("host_lost").count(), 0);
+}
+
+#[tokio::test]
+async fn a_frozen_nats_makes_nobody_lost() {
+    let mut stage = Stage::set().await;
+    let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two], 1).await;
+    let mut events = stage.listen().await;
+    stage.nats.pause();
+    // Longer than any host may be silent.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    stage.nats.resume();
+    let client = stage.client.clone();
+    let back = || async { client.get_host_inventory(&one).await.ok() };
+    until("the host answers again", WITHIN, back).await.unwrap();
+    stage.until_peers(&[&one, &two], 1).await;
+    stage.done("config.put.mark", "{}").await;
+    events.wait("config_set", |data| data["config_name"] == "mark").await;
+    assert_eq!(events.named("host_lost").count(), 0);
+}
+
+#[tokio::test]
+async fn a_host_keeps_its_own_fact_and_takes_it_back() {
+    let stage = Stage::set().await;
+    let mut process = stage.plain_host(&[]).await;
+    let id = id_of(&process);
+    let reader = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+    let facts = FactStore::open(&stage.connection, &LatticeName::default(), reader).await.unwrap();
+    let told = |wanted: fn(&HostFact) -> bool| {
+        let (facts, id) = (&facts, &id);
+        move || async move {
+            facts.snapshot().hosts().find(|(host, told)| *host == id && wanted(told)).map(|(_, told)| told)
+        }
+    };
+    stage.start_provider(&id, "kv", "builtin://keyvalue-nats").await.unwrap();
+    stage.start_actor(&id, "hello", &stage.signer.example("hello"), 7).await.unwrap();
+    stage.done(&format!("label.put.{id}"), r#"{"key":"rack","value":"7"}"#).await;
+    let complete = |told: &HostFact| {
+        told.actors.iter().any(HostedActor::answers)
+            && told.providers.iter().any(HostedProvider::answers)
+            && told.labels.0.contains_key("rack")
+    };
+    let first = until("the fact tells all", WITHIN, told(complete)).await.unwrap();
+    let actor = &first.actors[0];
+    assert_eq!((actor.id.as_str(), actor.concurrency), ("hello", 7));
+    assert!(actor.digest.as_deref().is_some_and(|digest| digest.starts_with("sha256:")), "{first:?}");
+    assert!(
+        actor.exports.iter().flatten().any(|name| name.starts_with("wasi:http/incoming-handler@0.2.")),
+        "{first:?}"
+    );
+    assert_eq!(first.providers[0].interfaces.as_deref().unwrap_or_default()[0], "wasi:keyvalue/store");
+
+    // Killed, it leaves its fact; in its next life it overwrites what is not true any more.
+    process.kill();
+    assert!(facts.snapshot().hosts().any(|(host, _)| *host == id));
+    let mut process = stage.plain_host(&[]).await;
+    let second =
+        until("the old fact is overwritten", WITHIN, told(|told| told.actors.is_empty())).await.unwrap();
+    assert!(second.epoch > first.epoch, "{first:?} {second:?}");
+    process.terminate();
+    process.wait(WITHIN).await.unwrap();
+    let gone = || async { facts.snapshot().hosts().all(|(host, _)| *host != id).then_some(()) };
+    until("the fact is taken back", WITHIN, gone).await.unwrap();
+}
+
+/// Answers `host.ping` as a host of wasmCloud 1.x does, until it is dropped.
+async fn v1_host(stage: &Stage, id: &HostId) -> JoinSet<()> {
+    let client = stage.connection.client().clone();
+    let mut pings = client.subscribe("wasmbus.ctl.v1.default.host.ping").await.unwrap();
+    client.flush().await.unwrap();
+    stage.connection.round_trip(WITHIN).await.unwrap();
+    let host = json!({
+        "id": id.as_str(), "friendly_name": "old-timer-1901", "labels": { "hostcore.os": "linux" },
+        "lattice": "default", "uptime_seconds": 7, "uptime_human": "7 seconds", "version": "1.9.0",
+    });
+    let answer = json!({ "success": true, "message": "", "response": host }).to_string();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Some(ping) = pings.next().await {
+            if let Some(reply) = ping.reply {
+                let _ = client.publish(reply, answer.clone().into()).await;
+            }
+        }
+    });
+    tasks
+}
+
+#[tokio::test]
+async fn a_lattice_of_v1_hosts_is_not_joined_but_by_hand_and_beside_them() {
+    let stage = Stage::set().await;
+    let old = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+    let v1 = v1_host(&stage, &old).await;
+    let url = stage.nats.url();
+    let said = stage.run("wasmcloud", &["--nats-url", &url]).await;
+    assert_eq!(said.code, 1, "{}", said.text);
+    let names = format!("lattice default has hosts of wasmCloud 1.x: old-timer-1901 ({old})");
+    assert!(said.text.contains(&names) && said.text.contains("--beside-v1"), "{}", said.text);
+    // It left no trace.
+    let subject = "$JS.API.STREAM.INFO.KV_LATTICE_default";
+    let bucket = stage.connection.request(subject, "".into(), WITHIN).await.unwrap();
+    assert!(String::from_utf8_lossy(&bucket).contains("stream not found"), "{bucket:?}");
+
+    let (_host, id) = stage.host(&["--beside-v1"]).await;
+    let ours = stage.hosts().await.into_iter().find(|host| host.id == id).unwrap();
+    assert!(ours.notices.iter().any(|line| line.contains("old-timer-1901")), "{ours:?}");
+    assert_eq!(stage.client.get_host_inventory(&id).await.unwrap().host_id, id);
+    let auction = r#"{"component_ref":"x","component_id":"x","constraints":{}}"#;
+    for (operation, body) in [
+        ("link.get", ""),
+        ("link.put", "{}"),
+        ("config.get.x", ""),
+        ("claims.get", ""),
+        ("component.auction", auction),
+    ] {
+        let answers = stage.ask_all(operation, body, SILENCE).await;
+        assert!(answers.is_empty(), "{operation}: {answers:?}");
+    }
+    // Where they are gone, anybody may join.
+    drop(v1);
+    let (_host, _id): (Host, HostId) = stage.host(&[]).await;
+}
+
+#[tokio::test]
+async fn a_start_goes_to_the_host_with_the_least_to_do() {
+    let stage = Stage::set().await;
+    let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    stage.start_actor(&one, "echo", &stage.signer.example("echo"), 10).await.unwrap();
+    let image = stage.signer.example("hello").display().to_string();
+    let said = stage.wash(&["start", "actor", &image, "hello", "-o", "json"]).await;
+    assert_eq!((said.code, said.json()["host_id"].as_str()), (0, Some(two.as_str())), "{}", said.text);
+    // There it runs already, so the next one comes here.
+    let said = stage.wash(&["start", "actor", &image, "hello", "-o", "json"]).await;
+    assert_eq!((said.code, said.json()["host_id"].as_str()), (0, Some(one.as_str())), "{}", said.text);
+    let said = stage.wash(&["start", "actor", &image, "hello"]).await;
+    assert!(said.code == 1 && said.text.contains("no host offers to run actor hello"), "{}", said.text);
+}
