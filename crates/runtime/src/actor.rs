@@ -192,7 +192,7 @@ impl Actor {
             }
         };
         inner.counters.count(outcome);
-        Failure::new(inner.id(), outcome, code, reason).error
+        Failure::new(inner.id(), outcome, code, reason).error.not_run()
     }
 }
 

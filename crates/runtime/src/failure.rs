@@ -35,7 +35,8 @@ impl Failure {
         }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
             let reason = "the host has no instance slot left; try again, or on another host";
-            return Self::new(actor, Outcome::Overloaded, ErrorCode::Overloaded, reason);
+            let refused = Self::new(actor, Outcome::Overloaded, ErrorCode::Overloaded, reason);
+            return Self { error: refused.error.not_run(), ..refused };
         }
         let mut kind = kind(error, limits);
         match refused {

@@ -115,6 +115,11 @@ impl NatsServer {
         self.launch().await
     }
 
+    /// Other lines for the configuration file, from the next start on.
+    pub fn configure(&mut self, config: impl Into<String>) {
+        self.options.config = config.into();
+    }
+
     /// Throws its JetStream store away, as a lost disk would. It has to be stopped.
     ///
     /// # Errors

@@ -7,32 +7,28 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Message, StatusCode, Subject};
-use bytes::Bytes;
+use async_nats::Subject;
 use lattice_contracts::CallContext;
-use lattice_core::{
-    BackSubject, CallError, CallTo, EntityId, LatticeName, LinkName, MAX_DEPTH, back_subscription,
-    call_subject, escape_token,
-};
-use tokio::{
-    sync::broadcast::error::RecvError,
-    time::{Instant, timeout_at},
-};
+use lattice_core::{CallError, CallTo, EntityId, LatticeName, MAX_DEPTH, back_subscription, call_subject};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Called, Inbound, Outbound,
+    arrivals::{end_refused, route},
     caller::Caller,
     entry::{Entry, Shared},
     failure::Failure,
-    header::{Header, Kind},
-    pieces::{Piece, Pieces},
-    post::{Post, W, message, message_with},
-    pulse::{LATE, Pulse, TICK, Ticking},
-    sending::{FIN, FIRST_MAX, send},
+    header::Kind,
+    opening::Opening,
+    pieces::Pieces,
+    post::Post,
+    pulse::{Pulse, Ticking},
+    sending::send,
     slot::{About, Machine, Slot},
+    ticking::tick,
 };
-use crate::{Connection, Refused, SubscribeError, Subscription, tasks};
+use crate::{Connection, SubscribeError, tasks};
 
 /// How long the subscriptions of calls may take to come into force.
 pub(crate) const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
@@ -40,8 +36,6 @@ pub(crate) const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 const KNOWN_WITHIN: Duration = Duration::from_millis(250);
 /// The pause before it is asked again.
 const KNOWN_PAUSE: Duration = Duration::from_millis(25);
-/// How often a mark that does not come back is sent again.
-const MARK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What one connection's calls amount to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,11 +151,13 @@ impl Calls {
         let (entry, reply) = self.enter(call, &to, operation)?;
         let mut pieces = Pieces::new(request);
         let opening = Opening::new(call, operation, entry.slot(), shared, reply);
-        let first = opening.first_piece(&mut pieces).await?;
+        let (first, mut message) = opening.first(&mut pieces).await?;
         let mut rest = (!first.fin).then_some(pieces);
         let until = Instant::now() + KNOWN_WITHIN;
         loop {
-            if let Err(failure) = opening.publish(first.clone()).await {
+            // Before it leaves, so that nothing that comes back is earlier.
+            entry.slot().called(Instant::now(), first.body.len(), first.fin);
+            if let Err(failure) = shared.post.publish(message).await {
                 entry.slot().fail(failure.clone());
                 return Err(failure);
             }
@@ -176,6 +172,7 @@ impl Calls {
                 return Err(Failure::NoResponders);
             }
             tokio::time::sleep(KNOWN_PAUSE).await;
+            message = opening.again(&first);
         }
         Ok(match entry.slot().take_whole() {
             Some(body) => Inbound::complete(body, shared.post.hop.clone()),
@@ -200,11 +197,11 @@ impl Calls {
             writer: call.target.clone(),
             asked: Subject::from(subject),
             names: None,
+            host: matches!(to, CallTo::Host(_)),
         };
         let machine = Caller::new(Instant::now(), call.deadline, shared.budget.open());
-        let by_host = matches!(to, CallTo::Host(_));
         let token = shared.routes.token_of_made();
-        let entry = Entry::of_caller(shared, token, about, Machine::Caller(machine), by_host)?;
+        let entry = Entry::of_caller(shared, token, about, Machine::Caller(machine))?;
         Ok((entry, shared.post.back(&call.target, token)))
     }
 
@@ -254,190 +251,5 @@ impl Inner {
                 () = task => {}
             }
         });
-    }
-}
-
-/// The first message of a call, as often as it is sent.
-struct Opening<'a> {
-    call: &'a CallContext,
-    operation: &'a Called,
-    slot: &'a Slot,
-    shared: &'a Shared,
-    reply: Subject,
-    /// Who wrote the link's version, as the header has it.
-    writer: Option<String>,
-}
-
-impl<'a> Opening<'a> {
-    fn new(
-        call: &'a CallContext,
-        operation: &'a Called,
-        slot: &'a Slot,
-        shared: &'a Shared,
-        reply: Subject,
-    ) -> Self {
-        let writer = operation.link_version.as_ref().map(|version| escape_token(&version.writer));
-        Self { call, operation, slot, shared, reply, writer }
-    }
-
-    /// The header but for the mark of the end.
-    fn header(&self) -> String {
-        let CallContext { id, link, depth, .. } = self.call;
-        let number = self.operation.link_version.as_ref().map(|version| version.number);
-        let header = Header {
-            credit: Some(self.slot.window()),
-            time_left_ms: Some(ms_left(self.call)),
-            depth: *depth,
-            link: Some(link.as_str()).filter(|_| *link != LinkName::default()),
-            link_version: number.zip(self.writer.as_deref()),
-            text: self.operation.text,
-            ..Header::new(Kind::Call, *id)
-        };
-        header.encode()
-    }
-
-    async fn first_piece(&self, pieces: &mut Pieces) -> Result<Piece, Failure> {
-        let max = FIRST_MAX.min(self.shared.post.room_beside(self.header().len() + FIN.len()));
-        if max == 0 {
-            return Err(Failure::NoRoom(self.shared.post.conn.max_payload()));
-        }
-        let next = poll_fn(|cx| pieces.poll_piece(cx, max));
-        match timeout_at(self.call.deadline, next).await {
-            Ok(piece) => piece.map_err(Failure::Told),
-            Err(_) => Err(Failure::Deadline),
-        }
-    }
-
-    async fn publish(&self, first: Piece) -> Result<(), Failure> {
-        let mut header = self.header();
-        if first.fin {
-            header.push_str(FIN);
-        }
-        let About { asked, .. } = &self.slot.about;
-        // Before it leaves, so that nothing that comes back is earlier.
-        self.slot.called(Instant::now(), first.body.len(), first.fin);
-        let reply = Some(self.reply.clone());
-        self.shared.post.publish(message_with(asked.clone(), reply, header, first.body)).await
-    }
-}
-
-/// Milliseconds left to a call; what is below one counts as one, so that 0 never means "no limit".
-pub(crate) fn ms_left(call: &CallContext) -> u64 {
-    u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
-/// Empties the subscription of what comes back; never waits for anybody.
-async fn route(shared: Arc<Shared>, mut subscription: Subscription) {
-    while let Some(message) = subscription.next().await {
-        route_one(&shared, message);
-    }
-}
-
-fn route_one(shared: &Shared, incoming: Message) {
-    let Some(back) = BackSubject::parse(&incoming.subject) else { return };
-    if back.call == 0 {
-        let thaw = std::str::from_utf8(&incoming.payload).ok().and_then(|text| text.parse().ok());
-        if let (Some(thaw), true) = (thaw, back.writer == shared.post.me.as_str()) {
-            shared.pulse.mark(thaw);
-        }
-        return;
-    }
-    let slot = shared.routes.find(back.call, back.writer);
-    if incoming.status == Some(StatusCode::NO_RESPONDERS) {
-        slot.inspect(|slot| slot.no_responders());
-        return;
-    }
-    let header = incoming.headers.as_ref().and_then(|headers| headers.get(W)).map(|value| value.as_str());
-    let Some(Ok(header)) = header.map(Header::decode) else {
-        tracing::debug!(subject = %incoming.subject, "a message about a call does not read");
-        return;
-    };
-    // Where to answer is the sender's to say, but only within what is the other side's to read.
-    let reply = incoming.reply.as_ref().filter(|reply| is_back_subject(shared, reply));
-    match slot {
-        Some(slot) if slot.about.id == header.id => {
-            let note = slot.message(Instant::now(), &header, incoming.payload, reply.cloned());
-            shared.post.note_of(&slot, note);
-        }
-        _ => {
-            // Whoever names a subject still works on a call that nobody waits for.
-            if let Some(to) = reply {
-                let cancel = Header::new(Kind::Cancel, header.id);
-                shared.post.note(message(to.clone(), None, &cancel, Bytes::new()));
-            }
-        }
-    }
-}
-
-fn is_back_subject(shared: &Shared, reply: &Subject) -> bool {
-    BackSubject::parse(reply)
-        .is_some_and(|back| back.lattice == shared.post.lattice.as_str() && back.call != 0)
-}
-
-/// One clock for all calls: signs of life, silence, deadlines.
-async fn tick(shared: Arc<Shared>) {
-    let mut interval = tokio::time::interval(TICK);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last = Instant::now();
-    let mut marking = Marking { thaws: 0, sent: last };
-    loop {
-        interval.tick().await;
-        let now = Instant::now();
-        // Whoever did not listen cannot say that the others were silent.
-        let deaf = marking.tick(&shared, now) || now.duration_since(last) > TICK + LATE;
-        last = now;
-        for slot in shared.routes.all() {
-            shared.post.note_of(&slot, slot.tick(now, deaf));
-        }
-    }
-}
-
-/// Sends marks until they come back.
-struct Marking {
-    thaws: u64,
-    sent: Instant,
-}
-
-impl Marking {
-    /// True if the process was thawed since the last tick.
-    fn tick(&mut self, shared: &Shared, now: Instant) -> bool {
-        let thaws = shared.pulse.thaws(now);
-        let thawed = thaws > self.thaws;
-        let missing = thaws > shared.pulse.last_marked() && now >= self.sent + MARK_AGAIN;
-        if thawed {
-            tracing::warn!(
-                "this process did not run for more than a second; calls that waited meanwhile are not run"
-            );
-        }
-        if thawed || missing {
-            (self.thaws, self.sent) = (thaws, now);
-            let to = shared.post.back(&shared.post.me, 0);
-            shared.post.note(async_nats::message::OutboundMessage {
-                subject: to,
-                reply: None,
-                payload: Bytes::from(thaws.to_string()),
-                headers: None,
-            });
-        }
-        thawed
-    }
-}
-
-/// Ends the calls whose subjects the broker refuses.
-async fn end_refused(
-    shared: Arc<Shared>,
-    mut violations: tokio::sync::broadcast::Receiver<crate::Violation>,
-) {
-    loop {
-        match violations.recv().await {
-            Ok(violation) if violation.refused == Refused::Publish => {
-                for slot in shared.routes.all() {
-                    slot.denied(&violation.subject);
-                }
-            }
-            // Calls whose refusal was missed end by silence.
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
-        }
     }
 }

@@ -8,13 +8,12 @@ use std::sync::{
 use async_nats::Subject;
 
 use super::{
-    exchange::Note,
+    budget::Budget,
     failure::Failure,
     post::Post,
     pulse::Pulse,
     routes::Routes,
     slot::{About, Machine, Slot},
-    window::Budget,
 };
 
 /// Calls that one connection makes at once, and as many that it serves.
@@ -62,23 +61,19 @@ pub(crate) struct Entry {
     shared: Arc<Shared>,
     slot: Arc<Slot>,
     token: u64,
-    /// The host's subject, by which it hears of a cancelled call before it has named its own.
-    host: Option<Subject>,
 }
 
 impl Entry {
-    /// Enters a call that is being made, under `token`; `by_host`: to one host, which can be told that it was given up.
+    /// Enters a call that is being made, under `token`.
     pub(crate) fn of_caller(
         shared: &Arc<Shared>,
         token: u64,
         about: About,
         machine: Machine,
-        by_host: bool,
     ) -> Result<Self, Failure> {
-        let host = by_host.then(|| about.asked.clone());
-        let slot = Arc::new(Slot::new(about, machine, None));
-        take_place(&shared.made)?;
-        Self::enter(shared, token, slot, host).ok_or(Failure::TooMany(CALLS_MAX))?.check()
+        let entry = Self::enter(shared, token, Slot::new(about, machine, None))?;
+        // Nobody was given the same token.
+        entry.ok_or(Failure::TooMany(CALLS_MAX))
     }
 
     /// Enters a call that has come, under `token`, to be answered at `peer`. None if it has come before.
@@ -89,19 +84,21 @@ impl Entry {
         machine: Machine,
         peer: Subject,
     ) -> Result<Option<Self>, Failure> {
-        let slot = Arc::new(Slot::new(about, machine, Some(peer)));
-        take_place(&shared.served)?;
-        Self::enter(shared, token, slot, None).map(Self::check).transpose()
+        Self::enter(shared, token, Slot::new(about, machine, Some(peer)))
     }
 
-    /// Consumes the place that was taken for it.
-    fn enter(shared: &Arc<Shared>, token: u64, slot: Arc<Slot>, host: Option<Subject>) -> Option<Self> {
-        if shared.routes.enter(token, &slot) {
-            return Some(Self { shared: Arc::clone(shared), slot, token, host });
+    fn enter(shared: &Arc<Shared>, token: u64, slot: Slot) -> Result<Option<Self>, Failure> {
+        let slot = Arc::new(slot);
+        if !take_place(count(shared, &slot)) {
+            shared.budget.close(slot.window());
+            return Err(Failure::TooMany(CALLS_MAX));
         }
-        give_place(shared, &slot);
-        shared.budget.close(slot.window());
-        None
+        if !shared.routes.enter(token, &slot) {
+            count(shared, &slot).fetch_sub(1, Ordering::Relaxed);
+            shared.budget.close(slot.window());
+            return Ok(None);
+        }
+        Self { shared: Arc::clone(shared), slot, token }.check().map(Some)
     }
 
     /// Closing sweeps the table once, so whoever came after that has to look for himself.
@@ -118,30 +115,24 @@ impl Entry {
     }
 }
 
-fn take_place(count: &AtomicUsize) -> Result<(), Failure> {
-    let taken =
-        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < CALLS_MAX).then_some(n + 1));
-    taken.map(drop).map_err(|_| Failure::TooMany(CALLS_MAX))
+/// Calls made or calls served.
+fn count<'a>(shared: &'a Shared, slot: &Slot) -> &'a AtomicUsize {
+    if slot.about.names.is_some() { &shared.served } else { &shared.made }
 }
 
-fn give_place(shared: &Shared, slot: &Slot) {
-    let count = if slot.about.names.is_some() { &shared.served } else { &shared.made };
-    count.fetch_sub(1, Ordering::Relaxed);
+fn take_place(count: &AtomicUsize) -> bool {
+    let more = |n: usize| (n < CALLS_MAX).then_some(n + 1);
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Self { shared, slot, token, host } = self;
+        let Self { shared, slot, token } = self;
         shared.routes.leave(*token);
-        give_place(shared, slot);
+        count(shared, slot).fetch_sub(1, Ordering::Relaxed);
         shared.budget.close(slot.window());
-        if slot.about.names.is_some() {
-            return;
-        }
-        if let Some((peer, Note::Cancel)) = slot.give_up()
-            && let Some(to) = peer.or_else(|| host.take())
-        {
-            shared.post.note_of(slot, Some((to, Note::Cancel)));
+        if slot.about.names.is_none() {
+            shared.post.note_of(slot, slot.fail(Failure::Cancelled));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! `exchange`, `caller` and `callee` decide without I/O or clock, `slot` and `routes` hold the calls that are open, and
 //! the rest moves bytes.
 
+mod arrivals;
+mod budget;
 mod callee;
 mod caller;
 mod calls;
@@ -12,6 +14,7 @@ mod exchange;
 mod failure;
 mod header;
 mod inbound;
+mod opening;
 mod pieces;
 mod post;
 mod pulse;
@@ -22,6 +25,7 @@ mod serve;
 #[cfg(test)]
 mod simulation;
 mod slot;
+mod ticking;
 mod window;
 
 use std::pin::Pin;

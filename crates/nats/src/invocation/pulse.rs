@@ -21,26 +21,24 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// A tick that comes so much too late means that nothing ran.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 
+/// Enough for the milliseconds of thirty years.
+const MS_BITS: u32 = 40;
+const MS_MASK: u64 = (1 << MS_BITS) - 1;
+
 /// The pulse of one connection.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     origin: Instant,
-    /// The last tick, in milliseconds since `origin`.
-    ticked: AtomicU64,
-    /// How often the process was thawed.
-    thaws: AtomicU64,
+    /// The last tick in milliseconds since `origin`, in the lower [`MS_BITS`], and above that how often the process was
+    /// thawed. In one, so that whoever sees the new tick sees the thaw as well.
+    beats: AtomicU64,
     /// The last thaw whose mark came back.
     marked: watch::Sender<u64>,
 }
 
 impl Pulse {
     pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            origin: now,
-            ticked: AtomicU64::new(0),
-            thaws: AtomicU64::new(0),
-            marked: watch::Sender::new(0),
-        }
+        Self { origin: now, beats: AtomicU64::new(0), marked: watch::Sender::new(0) }
     }
 
     /// Ticks in a thread of its own until what this returns is dropped.
@@ -62,20 +60,23 @@ impl Pulse {
 
     /// How often the process was thawed, looking at the clock now. Whoever looks first after a thaw sees it.
     pub(crate) fn thaws(&self, now: Instant) -> u64 {
-        let (now, last) = (self.ms(now), self.ticked.load(Ordering::Acquire));
-        let late = now.saturating_sub(last) > ms_of(TICK + LATE);
-        // One of those who look at the same time counts it.
-        if late && self.ticked.compare_exchange(last, now, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.thaws.fetch_add(1, Ordering::AcqRel);
-        }
-        self.thaws.load(Ordering::Acquire)
+        let now = self.ms(now);
+        let seen = self.beats.load(Ordering::Acquire);
+        if is_late(seen, now) { self.beat(now) } else { seen >> MS_BITS }
     }
 
     /// The clock ticks: how often the process was thawed.
     fn tick(&self, now: Instant) -> u64 {
-        let thaws = self.thaws(now);
-        self.ticked.fetch_max(self.ms(now), Ordering::AcqRel);
-        thaws
+        self.beat(self.ms(now))
+    }
+
+    fn beat(&self, now: u64) -> u64 {
+        let next = |seen: u64| {
+            let thaws = (seen >> MS_BITS) + u64::from(is_late(seen, now));
+            (thaws << MS_BITS) | (seen & MS_MASK).max(now)
+        };
+        let before = self.beats.fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| Some(next(seen)));
+        before.map_or_else(next, next) >> MS_BITS
     }
 
     /// The mark of a thaw came back.
@@ -98,7 +99,7 @@ impl Pulse {
     }
 
     fn ms(&self, now: Instant) -> u64 {
-        ms_of(now.saturating_duration_since(self.origin))
+        ms_of(now.saturating_duration_since(self.origin)) & MS_MASK
     }
 }
 
@@ -114,6 +115,11 @@ impl Drop for Ticking {
         self.stop.store(true, Ordering::Release);
         self.thread.unpark();
     }
+}
+
+/// True if the last tick of `beats` is too long ago.
+fn is_late(beats: u64, now: u64) -> bool {
+    now.saturating_sub(beats & MS_MASK) > ms_of(TICK + LATE)
 }
 
 fn ms_of(time: Duration) -> u64 {

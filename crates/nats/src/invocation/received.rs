@@ -96,7 +96,7 @@ impl Received {
         let header = Header {
             fin: *fin,
             credit: Some(*credit),
-            time_left_ms: Some(super::calls::ms_left(&self.call)),
+            time_left_ms: Some(super::opening::ms_left(&self.call)),
             depth: *depth,
             link: Some(link.as_str()),
             link_version: number.zip(writer.as_deref()),

@@ -2,6 +2,8 @@
 
 use std::{future::poll_fn, task::Poll};
 
+use async_nats::Subject;
+use bytes::Bytes;
 use lattice_core::CallError;
 use tokio::time::Instant;
 
@@ -30,6 +32,13 @@ pub(crate) async fn send(post: &Post, slot: &Slot, first: Kind, mut pieces: Piec
         Kind::Reply => (Kind::Reply, FIRST_MAX),
         _ => (Kind::More, PIECE_MAX),
     };
+    if first == Kind::Reply && slot.has_no_room() {
+        // The caller learns that the reply begins, and has to be heard from now on, though it lets nothing pass.
+        let Some(to) = slot.wrote(Instant::now(), 0, false) else { return Ok(()) };
+        let header = Header::new(Kind::Reply, slot.about.id).encode();
+        post.publish(message_with(to, back(post, slot), header, Bytes::new())).await?;
+        kind = Kind::More;
+    }
     while !pieces.is_done() {
         let mut header = Header { offset: slot.sent(), ..Header::new(kind, slot.about.id) }.encode();
         max = max.min(post.room_beside(header.len() + FIN.len()));
@@ -38,16 +47,22 @@ pub(crate) async fn send(post: &Post, slot: &Slot, first: Kind, mut pieces: Piec
         }
         let Some(piece) = next_piece(slot, &mut pieces, max).await else { return Ok(()) };
         let Piece { body, fin } = piece.map_err(Failure::Told)?;
+        // It leaves right after it is counted, and a sign of life is due a second later, so none overtakes what it counts.
         let Some(to) = slot.wrote(Instant::now(), body.len(), fin) else { return Ok(()) };
         if fin {
             header.push_str(FIN);
         }
         // The last piece of a reply needs no answer, so it names no subject.
-        let reply = slot.about.names.filter(|_| !fin).map(|token| post.back(&slot.about.writer, token));
+        let reply = if fin { None } else { back(post, slot) };
         post.publish(message_with(to, reply, header, body)).await?;
         (kind, max) = (Kind::More, PIECE_MAX);
     }
     Ok(())
+}
+
+/// A callee's own subject; a caller names none.
+fn back(post: &Post, slot: &Slot) -> Option<Subject> {
+    slot.about.names.map(|token| post.back(&slot.about.writer, token))
 }
 
 /// The next piece when there is credit for it; none when the call has ended.

@@ -230,6 +230,7 @@ impl Arrived<'_> {
             writer: source.clone(),
             asked: reply.clone(),
             names: Some(token),
+            host: false,
         };
         let request = incoming(shared, &body, header.fin);
         let machine = Machine::Callee(Callee::new(now, deadline, request, credit));

@@ -67,6 +67,8 @@ pub(crate) struct About {
     pub(crate) asked: Subject,
     /// A callee's token, by which it names its subject with what it sends.
     pub(crate) names: Option<u64>,
+    /// Made to one host, which hears of a cancelled call where it was asked, before it has named a subject of its own.
+    pub(crate) host: bool,
 }
 
 /// A call in the table.
@@ -117,11 +119,17 @@ impl Slot {
         let (note, woken) = {
             let mut state = self.lock();
             let note = change(&mut state);
-            let to = note.and_then(|note| Some((state.peer.clone()?, note)));
-            (to, state.woken())
+            (self.address(&state, note), state.woken())
         };
         woken.into_iter().flatten().for_each(Waker::wake);
         note
+    }
+
+    /// Where a note goes, if that is known.
+    fn address(&self, state: &State, note: Option<Note>) -> Option<(Subject, Note)> {
+        let note = note?;
+        let at_host = || (self.about.host && note == Note::Cancel).then(|| self.about.asked.clone());
+        Some((state.peer.clone().or_else(at_host)?, note))
     }
 
     /// Something came for this side.
@@ -180,13 +188,6 @@ impl Slot {
         });
     }
 
-    /// Whoever made the call left it. What is to be sent, and to whom, if that is known.
-    pub(crate) fn give_up(&self) -> Option<(Option<Subject>, Note)> {
-        let mut state = self.lock();
-        let note = state.machine.fail(Failure::Cancelled)?;
-        Some((state.peer.clone(), note))
-    }
-
     /// The first piece of the request leaves.
     pub(crate) fn called(&self, now: Instant, bytes: usize, fin: bool) {
         if let Machine::Caller(caller) = &mut self.lock().machine {
@@ -224,6 +225,11 @@ impl Slot {
             }
             None
         });
+    }
+
+    /// True where the other side lets nothing pass now.
+    pub(crate) fn has_no_room(&self) -> bool {
+        self.lock().machine.exchange().outgoing.room() == 0
     }
 
     /// How many bytes of its stream this side has sent.
@@ -288,7 +294,8 @@ impl Slot {
             let more = widen(exchange.incoming.window());
             exchange.incoming.widen(more);
         }
-        let note = state.machine.credit(now, waits).and_then(|note| Some((state.peer.clone()?, note)));
+        let note = state.machine.credit(now, waits);
+        let note = self.address(&state, note);
         let poll = match (taken, state.machine.exchange()) {
             (Some(body), _) => Poll::Ready(Taken::Bytes(body)),
             (None, exchange) if exchange.incoming.is_done() => Poll::Ready(Taken::End),

@@ -122,7 +122,8 @@ async fn a_thousand_wait_at_one_target_and_all_are_served() {
     }
 }
 
-#[tokio::test]
+// So many that one thread would be deaf to the server for too long.
+#[tokio::test(flavor = "multi_thread")]
 async fn more_calls_than_a_connection_makes_are_refused() {
     let server = server().await;
     let callee = serving(&server, 'A', async |_| std::future::pending().await).await;

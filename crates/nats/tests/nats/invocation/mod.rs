@@ -1,19 +1,26 @@
 //! Calls over real servers.
 
+mod child;
 mod errors;
+mod flow;
+mod golden;
+mod limits;
+mod loss;
+mod permissions;
 mod simple;
+mod strangers;
 
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, stream};
 use lattice_contracts::CallContext;
 use lattice_core::{CallError, CallTo, EntityId, InvocationId, LinkName};
@@ -66,7 +73,6 @@ impl<F: Fn(Received) -> Answer + Send + Sync + 'static> Serve for By<F> {
 /// A host that serves `greeter`.
 pub(crate) struct Callee {
     pub(crate) calls: Calls,
-    pub(crate) conn: Connection,
     pub(crate) serving: Serving,
     _announced: Announced,
 }
@@ -88,7 +94,7 @@ where
     let serve = By(move |request| -> Answer { Box::pin(serve(request)) });
     let serving = calls.serve(&host(letter), Arc::new(serve)).await.unwrap();
     let announced = serving.announce(&id("greeter")).await.unwrap();
-    Callee { calls, conn, serving, _announced: announced }
+    Callee { calls, serving, _announced: announced }
 }
 
 /// Answers with what it was sent, as one.
@@ -127,9 +133,22 @@ pub(crate) async fn ask_as(
     calls.call(call, to, greet(), Outbound::Whole(body.into())).await?.whole(usize::MAX).await
 }
 
+/// After so many bytes the pattern starts again; a prime, so that no piece is like the next.
+const PERIOD: usize = 65_521;
+
 /// `len` bytes that tell where in a stream they stand.
 pub(crate) fn pattern(from: u64, len: usize) -> Bytes {
-    (from..from + len as u64).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    static ONCE: OnceLock<Vec<u8>> = OnceLock::new();
+    let once = ONCE
+        .get_or_init(|| (0..PERIOD as u64).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect());
+    let mut made = BytesMut::with_capacity(len);
+    let mut at = (from % PERIOD as u64) as usize;
+    while made.len() < len {
+        let some = (len - made.len()).min(PERIOD - at);
+        made.extend_from_slice(&once[at..at + some]);
+        at = (at + some) % PERIOD;
+    }
+    made.freeze()
 }
 
 /// Hears all messages of calls.
@@ -173,7 +192,11 @@ impl Monitor {
 
 /// The header of a message.
 pub(crate) fn w(message: &lattice_nats::Message) -> String {
-    let value = message.headers.as_ref().and_then(|headers| headers.get("W"));
+    w_of(&message.headers)
+}
+
+pub(crate) fn w_of(headers: &Option<HeaderMap>) -> String {
+    let value = headers.as_ref().and_then(|headers| headers.get("W"));
     value.map(|value| value.as_str().to_owned()).unwrap_or_default()
 }
 

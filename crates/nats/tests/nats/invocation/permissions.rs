@@ -1,0 +1,149 @@
+//! The permissions of docs/protocol.md, set on a broker: who may call as whom, answer as whom, and read what.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lattice_contracts::CallContext;
+use lattice_core::{CallTo, ErrorCode, HostId};
+use lattice_nats::{Calls, ConnectOptions, Connection, Outbound, Refused, SubscribeError};
+use lattice_testkit::NatsServer;
+use tokio::time::Instant;
+
+use super::{Callee, ask, ask_as, call, caller_on, echo, greet, id, pattern, publish, serving_on};
+use crate::{LONG, host, lattice, server_with};
+
+/// Permissions of a host.
+fn of_host(host: &HostId) -> String {
+    format!(
+        r#"{{ user: "{host}", password: "x", permissions: {{
+          publish: {{ allow: ["wasmbus.call.default.>", "wasmbus.host.default.>", "wasmbus.back.default.>", "_INBOX_{host}.>"] }},
+          subscribe: {{ allow: ["wasmbus.call.default.>", "wasmbus.host.default.*.{host}.>",
+            "wasmbus.back.default.*.{host}.>", "_INBOX_{host}.>"] }} }} }}"#
+    )
+}
+
+/// Permissions of a provider.
+fn of_provider(me: &str) -> String {
+    format!(
+        r#"{{ user: "{me}", password: "x", permissions: {{
+          publish: {{ allow: ["wasmbus.call.default.{me}.>", "wasmbus.host.default.{me}.>", "wasmbus.back.default.{me}.>",
+            "_INBOX_{me}.>"] }},
+          subscribe: {{ allow: ["wasmbus.call.default.*.{me}.> {me}", "wasmbus.back.default.*.{me}.>",
+            "_INBOX_{me}.>"] }} }} }}"#
+    )
+}
+
+async fn restricted() -> NatsServer {
+    let users = [of_host(&host('A')), of_host(&host('B')), of_provider("web"), of_provider("mallory")];
+    server_with(&format!("authorization {{ users: [ {} ] }}", users.join("\n"))).await
+}
+
+async fn join_as(server: &NatsServer, user: &str) -> Connection {
+    let url = server.url().replace("nats://", &format!("nats://{user}:x@"));
+    let options = ConnectOptions { inbox_prefix: Some(format!("_INBOX_{user}")), ..ConnectOptions::to(&url) };
+    Connection::connect(options, LONG).await.unwrap()
+}
+
+async fn greeter_on(server: &NatsServer, letter: char) -> Callee {
+    serving_on(join_as(server, host(letter).as_str()).await, letter, echo).await
+}
+
+#[tokio::test]
+async fn who_keeps_to_his_own_name_can_call_and_answer() {
+    let server = restricted().await;
+    let a = greeter_on(&server, 'A').await;
+    let b = greeter_on(&server, 'B').await;
+    let web = caller_on(&join_as(&server, "web").await).await;
+    let long = pattern(0, 2 << 20);
+    for to in [CallTo::Anyone, CallTo::Host(host('A')), CallTo::Host(host('B'))] {
+        assert_eq!(ask(&web, to.clone(), "hello").await.unwrap(), "hello");
+        assert_eq!(ask(&web, to, long.clone()).await.unwrap(), long);
+    }
+    // An actor on one host calls one on the other.
+    let actors = CallContext { source: id("actor"), ..call() };
+    assert_eq!(ask_as(&a.calls, &actors, CallTo::Host(host('B')), long.clone()).await.unwrap(), long);
+    // A provider serves what is called by its own name.
+    let conn = join_as(&server, "mallory").await;
+    let mallory = Calls::open(&conn, &lattice(), &id("mallory")).await.unwrap();
+    drop(mallory);
+    drop(b);
+}
+
+#[tokio::test]
+async fn a_source_cannot_be_chosen_and_the_refusal_is_known_at_once() {
+    let server = restricted().await;
+    let _a = greeter_on(&server, 'A').await;
+    let conn = join_as(&server, "mallory").await;
+    let mallory = Calls::open(&conn, &lattice(), &id("mallory")).await.unwrap();
+    for to in [CallTo::Anyone, CallTo::Host(host('A'))] {
+        let begun = Instant::now();
+        // As `web`, which it is not.
+        let error =
+            mallory.call(&call(), to.clone(), greet(), Outbound::Whole("x".into())).await.unwrap_err();
+        assert_eq!((error.code, error.not_run), (ErrorCode::Denied, true), "{error}");
+        assert!(error.reason.contains(".web."), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let own = CallContext { source: id("mallory"), ..call() };
+        assert_eq!(ask_as(&mallory, &own, to, "hello").await.unwrap(), "hello");
+    }
+}
+
+#[tokio::test]
+async fn replies_and_calls_of_others_cannot_be_read() {
+    let server = restricted().await;
+    let a = greeter_on(&server, 'A').await;
+    let conn = join_as(&server, "mallory").await;
+    for subject in [
+        "wasmbus.back.>".to_owned(),
+        "wasmbus.back.default.*.web.>".to_owned(),
+        format!("wasmbus.back.default.*.{}.>", host('A')),
+        format!("wasmbus.host.default.*.{}.>", host('A')),
+        "wasmbus.call.default.>".to_owned(),
+        "wasmbus.call.default.*.greeter.>".to_owned(),
+    ] {
+        let refused = conn.subscribe_in_force([(subject.clone(), None)], LONG).await.err();
+        assert_eq!(refused, Some(SubscribeError::Denied { subject }));
+    }
+    // Nor in their name, nor in another's queue group; neither between hosts.
+    let refused = Calls::open(&conn, &lattice(), &id("web")).await.err().unwrap();
+    assert!(matches!(refused, SubscribeError::Denied { .. }), "{refused}");
+    let other = join_as(&server, host('B').as_str()).await;
+    let refused = Calls::open(&other, &lattice(), &id(host('A').as_str())).await.err().unwrap();
+    assert!(matches!(refused, SubscribeError::Denied { .. }), "{refused}");
+    let mallory = Calls::open(&conn, &lattice(), &id("mallory")).await.unwrap();
+    let none = std::sync::Arc::new(super::By(|request| -> super::Answer { Box::pin(echo(request)) }));
+    let refused = mallory.serve(&host('A'), none).await.err().unwrap();
+    assert!(matches!(refused, SubscribeError::Denied { .. }), "{refused}");
+    drop(a);
+}
+
+#[tokio::test]
+async fn nobody_answers_in_anothers_name() {
+    let server = restricted().await;
+    // A host that lets the call wait, so that there is one to be answered.
+    let callee = serving_on(join_as(&server, host('A').as_str()).await, 'A', async |request| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        echo(request).await
+    })
+    .await;
+    let web = caller_on(&join_as(&server, "web").await).await;
+    let spy = join_as(&server, host('B').as_str()).await;
+    // Hosts may read every call by group: so the forger knows the reply subject, which otherwise nobody does.
+    let mut calls_of_all =
+        spy.subscribe_in_force([("wasmbus.call.default.>".to_owned(), None)], LONG).await.unwrap();
+    let mallory = join_as(&server, "mallory").await;
+    let mut refusals = mallory.violations();
+    let forging = async {
+        let seen = calls_of_all.next().await.unwrap();
+        let reply = seen.reply.unwrap();
+        let forged = super::w_of(&seen.headers).replacen(" call ", " reply ", 1);
+        publish(&mallory, &reply, None, &forged, Bytes::from_static(b"forged")).await;
+        let own = reply.replace(".greeter.", ".mallory.");
+        publish(&mallory, &own, None, &forged, Bytes::from_static(b"forged")).await;
+        let refusal = tokio::time::timeout(LONG, refusals.recv()).await.unwrap().unwrap();
+        assert_eq!((refusal.refused, refusal.subject.as_str()), (Refused::Publish, reply.as_str()));
+    };
+    let (answer, ()) = tokio::join!(ask(&web, CallTo::Anyone, "hello"), forging);
+    assert_eq!(answer.unwrap(), "hello");
+    drop(callee);
+}
