@@ -1,13 +1,13 @@
 //! The permissions of docs/protocol.md, set on a broker: who may call as whom, answer as whom, and read what.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use lattice_contracts::CallContext;
 use lattice_core::{CallTo, ErrorCode, HostId};
 use lattice_nats::{Calls, ConnectOptions, Connection, Outbound, Refused, SubscribeError};
 use lattice_testkit::NatsServer;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Callee, ask, ask_as, call, caller_on, echo, greet, id, pattern, publish, serving_on};
 use crate::{LONG, host, lattice, server_with};
@@ -111,7 +111,7 @@ async fn replies_and_calls_of_others_cannot_be_read() {
     let refused = Calls::open(&other, &lattice(), &id(host('A').as_str())).await.err().unwrap();
     assert!(matches!(refused, SubscribeError::Denied { .. }), "{refused}");
     let mallory = Calls::open(&conn, &lattice(), &id("mallory")).await.unwrap();
-    let none = std::sync::Arc::new(super::By(|request| -> super::Answer { Box::pin(echo(request)) }));
+    let none = Arc::new(super::By(|request| -> super::Answer { Box::pin(echo(request)) }));
     let refused = mallory.serve(&host('A'), none).await.err().unwrap();
     assert!(matches!(refused, SubscribeError::Denied { .. }), "{refused}");
     drop(a);
@@ -121,9 +121,14 @@ async fn replies_and_calls_of_others_cannot_be_read() {
 async fn nobody_answers_in_anothers_name() {
     let server = restricted().await;
     // A host that lets the call wait, so that there is one to be answered.
-    let callee = serving_on(join_as(&server, host('A').as_str()).await, 'A', async |request| {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        echo(request).await
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let callee = serving_on(join_as(&server, host('A').as_str()).await, 'A', move |request| {
+        let gate = Arc::clone(&opened);
+        async move {
+            let _forged = gate.acquire().await;
+            echo(request).await
+        }
     })
     .await;
     let web = caller_on(&join_as(&server, "web").await).await;
@@ -142,6 +147,9 @@ async fn nobody_answers_in_anothers_name() {
         publish(&mallory, &own, None, &forged, Bytes::from_static(b"forged")).await;
         let refusal = tokio::time::timeout(LONG, refusals.recv()).await.unwrap().unwrap();
         assert_eq!((refusal.refused, refusal.subject.as_str()), (Refused::Publish, reply.as_str()));
+        // The other forgery has then been passed on as well.
+        mallory.round_trip(LONG).await.unwrap();
+        gate.add_permits(1);
     };
     let (answer, ()) = tokio::join!(ask(&web, CallTo::Anyone, "hello"), forging);
     assert_eq!(answer.unwrap(), "hello");
