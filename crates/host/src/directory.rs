@@ -193,7 +193,7 @@ mod tests {
             (host("D"), sighting(Standing::Lost, 0)),
         ]);
         let built = build(&host("A"), &facts, Arc::new(seen));
-        let of = &built.by_target[&"hello".parse().unwrap()];
+        let of = &built.by_target["hello"];
         let hosts: Vec<_> = of.iter().map(|one| (one.host.clone(), one.alive, one.load)).collect();
         assert_eq!(hosts, [(host("C"), true, 7), (host("D"), false, 0), (host("E"), false, 0)]);
         assert_eq!(of[0].site.as_deref(), Some("plant"));
