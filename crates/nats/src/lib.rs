@@ -32,6 +32,9 @@ pub use invocation::{Announced, CallCounts, Called, Calls, Inbound, Outbound, Re
 pub use jetstream_api::ApiError;
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
 pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
-pub use state::{Fact, FactStore, Facts, StateError, Version};
+pub use state::{
+    Fact, FactStore, Facts, Loaded, Overridden, SetAside, SnapshotError, SnapshotFile, SnapshotKind,
+    StateError, UnreadableSnapshot, Version,
+};
 pub use subscribe::{SubscribeError, Subscription};
 pub use violation::{Refused, Violation};

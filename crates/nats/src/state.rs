@@ -2,19 +2,31 @@
 //!
 //! Facts are only ever replaced by newer ones, deletions are facts too (tombstones), and a view joins what it hears: in
 //! whatever order, however often, the same facts remain. So nothing is lost with a watch, a connection or the bucket:
-//! absence deletes nothing.
+//! absence deletes nothing. A bucket that lost its facts gets them back from every host that knows them (`merge`), and each
+//! host keeps what it knows on its own disk (`memory`).
 
 mod bucket;
+mod check;
 mod fact;
+mod keeper;
+mod lease;
+mod memory;
+mod merge;
+mod reunion;
+mod snapshot;
+mod snapshot_file;
 mod store;
 mod view;
 mod watcher;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::RequestError;
 
 pub use fact::{Fact, Version};
+pub use merge::Overridden;
+pub use snapshot::{SnapshotKind, UnreadableSnapshot};
+pub use snapshot_file::{Loaded, SetAside, SnapshotError, SnapshotFile};
 pub use store::FactStore;
 pub use view::Facts;
 
@@ -56,6 +68,20 @@ pub enum StateError {
         /// How long was waited.
         after: Duration,
     },
+    /// The bucket has the change, and the snapshot of this host has not.
+    #[error("the change is in the lattice, but this host could not keep it in {}: {why}; mend that and try again", path.display())]
+    NotKept {
+        /// The snapshot.
+        path: PathBuf,
+        /// What failed.
+        why: String,
+    },
+    /// What was remembered of the lattice is there and cannot be used.
+    #[error("what this host remembers of the lattice cannot be used: {why}")]
+    Memory {
+        /// What failed.
+        why: String,
+    },
     /// The fact cannot be written as JSON, or contradicts its key.
     #[error("{key} cannot be written: {why}")]
     Unwritable {
@@ -70,6 +96,6 @@ impl StateError {
     /// True if nothing is wrong with the request: the same may succeed when NATS is well again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, StateError::Unwritable { .. })
+        !matches!(self, StateError::Unwritable { .. } | StateError::Memory { .. })
     }
 }

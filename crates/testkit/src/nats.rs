@@ -1,6 +1,6 @@
 //! A NATS server of the test's own, with JetStream, on loopback.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -134,6 +134,25 @@ impl NatsServer {
         }
     }
 
+    /// Copies its JetStream store, as a backup would. It has to be stopped.
+    ///
+    /// # Errors
+    /// `Io` when a file cannot be copied.
+    pub fn copy_store(&self) -> Result<TempDir, TestkitError> {
+        let backup = TempDir::new().map_err(TestkitError::io("make a folder in", std::env::temp_dir()))?;
+        copy_folder(&self.dir.path().join("store"), backup.path())?;
+        Ok(backup)
+    }
+
+    /// Puts a copy of its JetStream store in the place of the store. It has to be stopped.
+    ///
+    /// # Errors
+    /// `Io` when a file cannot be copied or removed.
+    pub fn put_store_back(&self, backup: &TempDir) -> Result<(), TestkitError> {
+        self.wipe_store()?;
+        copy_folder(backup.path(), &self.dir.path().join("store"))
+    }
+
     async fn launch(&mut self) -> Result<(), TestkitError> {
         let file = self.dir.path().join("nats.conf");
         std::fs::write(&file, self.config()).map_err(TestkitError::io("write", &file))?;
@@ -160,6 +179,20 @@ impl NatsServer {
         let common = "host: \"127.0.0.1\"\nping_interval: \"1s\"\nping_max: 2\n";
         format!("port: {port}\n{common}{jetstream}{}\n", self.options.config)
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), TestkitError> {
+    std::fs::create_dir_all(to).map_err(TestkitError::io("make", to))?;
+    for entry in std::fs::read_dir(from).map_err(TestkitError::io("read", from))? {
+        let source = entry.map_err(TestkitError::io("read", from))?.path();
+        let target = to.join(source.file_name().unwrap_or_default());
+        if source.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            std::fs::copy(&source, &target).map_err(TestkitError::io("copy", &source))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

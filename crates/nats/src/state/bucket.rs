@@ -1,24 +1,28 @@
 //! The bucket itself: requests to JetStream over this crate's own reply routing, and the consumer behind a watch.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{
     HeaderMap, StatusCode,
     header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE},
     jetstream::{
+        self,
         consumer::{DeliverPolicy, ReplayPolicy, push},
         kv,
     },
 };
 use bytes::Bytes;
+use futures::StreamExt;
 use lattice_core::{FactKey, LatticeName, with_causes};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::StateError;
+use super::{Fact, StateError, merge::Slot};
 use crate::{Connection, RequestError, jetstream_api::ApiError};
 
 /// How long one request to JetStream may take.
 const REQUEST_WITHIN: Duration = Duration::from_secs(2);
+/// Longest pause between two values while all are read.
+const NEXT_WITHIN: Duration = Duration::from_secs(2);
 /// How long the server keeps the mark of an expired tombstone, so that no watch misses its end.
 const MARKER_KEPT: Duration = Duration::from_secs(60 * 60);
 
@@ -35,6 +39,29 @@ pub(super) struct StreamState {
     pub(super) created: String,
     /// The revision of the last message.
     pub(super) last: u64,
+}
+
+/// Where a watch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// With the last value of every key.
+    All,
+    /// After this revision, up to which everything is known.
+    After(u64),
+}
+
+/// One message of the bucket.
+pub(super) struct Entry<'a> {
+    /// What stands where a key belongs.
+    pub(super) key: &'a str,
+    /// The message's place in the stream.
+    pub(super) revision: u64,
+    /// Values that wait to be delivered after this one.
+    pub(super) pending: u64,
+    /// True for a mark of JetStream's own: an expired value, or somebody's deletion by hand.
+    pub(super) is_marker: bool,
+    /// The value.
+    pub(super) value: &'a [u8],
 }
 
 /// Why a value was not written.
@@ -166,8 +193,43 @@ impl Bucket {
         }
     }
 
-    /// A consumer of the last value of every key, and then of every change; and how many values it has to deliver first.
-    pub(super) async fn consume(&self) -> Result<(push::Ordered, u64), StateError> {
+    /// All that the bucket holds now, by key. What stands under a key and is no fact is there as a revision alone; leases
+    /// are left out.
+    pub(super) async fn read_all(&self) -> Result<BTreeMap<FactKey, Slot>, StateError> {
+        let (mut messages, mut pending) = self.consume(Begin::All).await?;
+        let mut all = BTreeMap::new();
+        while pending > 0 {
+            let failed = |why: String| self.refused("a read of everything", why);
+            let message = match tokio::time::timeout(NEXT_WITHIN, messages.next()).await {
+                Ok(Some(Ok(message))) => message,
+                Ok(Some(Err(error))) => return Err(failed(with_causes(&error))),
+                Ok(None) => return Err(failed("it ended early".to_owned())),
+                Err(_) => return Err(failed(format!("nothing came for {NEXT_WITHIN:?}"))),
+            };
+            let entry = self.entry(&message).map_err(failed)?;
+            pending = entry.pending;
+            let Ok(key) = FactKey::parse(entry.key) else { continue };
+            if key.is_lasting() {
+                let fact = Fact::read(&key, entry.value).ok().filter(|_| !entry.is_marker);
+                all.insert(key, Slot { revision: entry.revision, fact });
+            }
+        }
+        Ok(all)
+    }
+
+    /// What a message of a consumer holds; the text says why it is none of the bucket's.
+    pub(super) fn entry<'a>(&self, message: &'a jetstream::Message) -> Result<Entry<'a>, String> {
+        let info = message.info().map_err(|error| error.to_string())?;
+        let key = message.subject.strip_prefix(self.subject_prefix().as_str()).unwrap_or_default();
+        let is_marker = message.headers.as_ref().is_some_and(|headers| {
+            headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some()
+        });
+        let (revision, pending) = (info.stream_sequence, info.pending);
+        Ok(Entry { key, revision, pending, is_marker, value: &message.payload })
+    }
+
+    /// A consumer of what there is from a place on, and then of every change; and how many values it has to deliver first.
+    pub(super) async fn consume(&self, from: Begin) -> Result<(push::Ordered, u64), StateError> {
         let refused = |why: String| self.refused("a watch", why);
         let context = self.conn.jetstream();
         let stream = context.get_stream_no_info(format!("KV_{}", self.name)).await;
@@ -176,7 +238,10 @@ impl Bucket {
             description: Some("watch of a host".to_owned()),
             filter_subject: format!("{}>", self.subject_prefix()),
             replay_policy: ReplayPolicy::Instant,
-            deliver_policy: DeliverPolicy::LastPerSubject,
+            deliver_policy: match from {
+                Begin::All => DeliverPolicy::LastPerSubject,
+                Begin::After(revision) => DeliverPolicy::ByStartSequence { start_sequence: revision + 1 },
+            },
             ..push::OrderedConfig::default()
         };
         let stream = stream.map_err(|error| refused(with_causes(&error)))?;

@@ -1,10 +1,15 @@
 //! One fact, as it stands in the bucket.
 
+use std::time::Duration;
+
 use lattice_core::{FactKey, HostFact, HostId, Link};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::clock;
+
+/// How long a tombstone stays: who was away for longer than this may bring a deleted fact back.
+pub(super) const TOMBSTONE_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Which of two versions of a fact is newer: the greater number, and between equal ones the greater writer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +29,8 @@ impl std::fmt::Display for Version {
 /// The value of a key: `{"version", "writer", "at", "deleted"?, "data"}`.
 ///
 /// `version` and `writer` are required; a missing `at` reads as empty, a missing `deleted` as false, missing `data` as
-/// null; unknown fields are ignored. `data` is kept as it is, with what later versions may have put there.
+/// null. Unknown fields are kept, in `data` as beside it, wherever a fact is stored or written back as it was; whoever
+/// changes a fact writes what it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// Counts the changes of this fact.
@@ -40,6 +46,9 @@ pub struct Fact {
     /// What is known: a link, a configuration, claims; null in a tombstone.
     #[serde(default)]
     pub data: Value,
+    /// What a later version wrote beside these.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -56,6 +65,7 @@ impl Fact {
             at: clock::now_rfc3339(),
             deleted: data.is_none(),
             data: data.unwrap_or(Value::Null),
+            more: Map::new(),
         }
     }
 
@@ -66,17 +76,47 @@ impl Fact {
     }
 
     /// True if this one replaces `other`.
+    ///
+    /// Two different facts of one version and writer are those of a host that forgot what it wrote (its disk and the bucket
+    /// were both set back). Which of them stays is then decided by what they hold, so that it is the same everywhere.
     pub(crate) fn is_newer_than(&self, other: &Fact) -> bool {
-        (self.version, &self.writer) > (other.version, &other.writer)
+        let order = (self.version, &self.writer, &self.at).cmp(&(other.version, &other.writer, &other.at));
+        order.then_with(|| self.content_order(other)).is_gt()
+    }
+
+    fn content_order(&self, other: &Fact) -> std::cmp::Ordering {
+        if self == other {
+            return std::cmp::Ordering::Equal;
+        }
+        let content =
+            |fact: &Fact| (fact.deleted, fact.data.to_string(), Value::from(fact.more.clone()).to_string());
+        content(self).cmp(&content(other))
+    }
+
+    /// How long the bucket keeps it; none is for ever.
+    pub(super) fn kept(&self) -> Option<Duration> {
+        self.deleted.then_some(TOMBSTONE_KEPT)
     }
 
     /// Reads what stands under `key`; the text says what is wrong with it.
     pub(crate) fn read(key: &FactKey, value: &[u8]) -> Result<Self, String> {
-        let fact: Fact = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-        if !fact.deleted {
-            check_data(key, &fact.data)?;
+        serde_json::from_slice(value)
+            .map_err(|error| error.to_string())
+            .and_then(|fact: Fact| fact.checked(key))
+    }
+
+    /// As [`Fact::read`], of a value that is JSON already.
+    pub(super) fn of_value(key: &FactKey, value: Value) -> Result<Self, String> {
+        serde_json::from_value(value)
+            .map_err(|error| error.to_string())
+            .and_then(|fact: Fact| fact.checked(key))
+    }
+
+    fn checked(self, key: &FactKey) -> Result<Self, String> {
+        if !self.deleted {
+            check_data(key, &self.data)?;
         }
-        Ok(fact)
+        Ok(self)
     }
 }
 
@@ -136,8 +176,13 @@ mod tests {
 
     #[test]
     fn missing_and_unknown_fields() {
-        let fact = Fact::read(&key("config.a"), br#"{"version":1,"writer":"w","data":{},"more":1}"#).unwrap();
+        let written = br#"{"version":1,"writer":"w","data":{},"later":{"a":1}}"#;
+        let fact = Fact::read(&key("config.a"), written).unwrap();
         assert_eq!((fact.at.as_str(), fact.deleted), ("", false));
+        assert!(
+            serde_json::to_string(&fact).unwrap().contains(r#""later":{"a":1}"#),
+            "what is unknown is kept"
+        );
         assert!(
             Fact::read(&key("config.a"), br#"{"version":2,"writer":"w","deleted":true}"#).unwrap().deleted
         );
@@ -151,6 +196,24 @@ mod tests {
             b"\xff\xfe",
         ] {
             assert!(Fact::read(&key("config.a"), bad).is_err());
+        }
+    }
+
+    #[test]
+    fn of_two_facts_one_is_newer_whichever_is_asked() {
+        let of = |text: &str| Fact::read(&key("config.a"), text.as_bytes()).unwrap();
+        let rising = [
+            of(r#"{"version":1,"writer":"b","at":"9","data":{}}"#),
+            of(r#"{"version":2,"writer":"a","at":"1","data":{}}"#),
+            of(r#"{"version":2,"writer":"b","at":"1","data":{}}"#),
+            of(r#"{"version":2,"writer":"b","at":"1","data":{"x":"1"}}"#),
+            of(r#"{"version":2,"writer":"b","at":"1","deleted":true}"#),
+            of(r#"{"version":2,"writer":"b","at":"2","data":{}}"#),
+        ];
+        for (i, one) in rising.iter().enumerate() {
+            for (j, other) in rising.iter().enumerate() {
+                assert_eq!(one.is_newer_than(other), i > j, "{i} {j}");
+            }
         }
     }
 

@@ -1,39 +1,50 @@
 //! The store of facts: changes by compare-and-set, reads from memory.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
 use serde_json::{Map, Value};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, mpsc, watch},
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Fact, Facts, StateError, Version,
+    Fact, Facts, Overridden, StateError, Version,
     bucket::{Bucket, WriteError},
-    fact, watcher,
+    fact,
+    keeper::{self, Keeper},
+    memory::{Memory, MemoryFile, StreamMark},
+    watcher,
 };
 use crate::{Connection, jitter, tasks};
 
-/// How long a tombstone stays: who was away for longer than this may bring a deleted fact back.
-const TOMBSTONE_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long one change may take, with all its attempts.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the disk may take beyond that.
+const KEEP_WITHIN: Duration = Duration::from_secs(5);
 /// Changes that are on their way at once; further ones wait.
 const WRITES_MAX: usize = 64;
 /// How long the first read may take.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Overridden facts that wait for whoever tells of them; further ones stand in the log alone.
+const OVERRIDDEN_MAX: usize = 1024;
 
 /// The facts of one lattice.
 ///
 /// Reads ([`FactStore::snapshot`]) come from memory, which one watch keeps, and go on without NATS. Changes are
-/// acknowledged when the bucket has them; this view has them then, too.
+/// acknowledged when the bucket has them, and the snapshot on disk where there is one; this view has them then, too.
 pub struct FactStore {
     shared: Arc<Shared>,
-    writer: HostId,
+    overridden: Mutex<Option<mpsc::Receiver<Overridden>>>,
+    remembered: usize,
     writes: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -42,9 +53,13 @@ pub struct FactStore {
 /// What the store and its watch share.
 pub(super) struct Shared {
     pub(super) bucket: Bucket,
+    pub(super) writer: HostId,
+    /// None where nothing is kept on disk.
+    pub(super) keeper: Option<Keeper>,
     facts: watch::Sender<Arc<Facts>>,
     generation: watch::Sender<u64>,
     pub(super) progress: watch::Sender<Progress>,
+    overridden: mpsc::Sender<Overridden>,
 }
 
 /// How far the watch is.
@@ -56,6 +71,9 @@ pub(super) struct Progress {
     pub(super) delivered: u64,
     /// Whether the first read is through.
     pub(super) current: bool,
+    /// The last place at which everything of a stream was known, and the stream had all that is known here. It outlives
+    /// the watch.
+    pub(super) mark: Option<StreamMark>,
 }
 
 impl Shared {
@@ -70,6 +88,25 @@ impl Shared {
     pub(super) fn known(&self) -> Arc<Facts> {
         Arc::clone(&self.facts.borrow())
     }
+
+    /// Counts the changes of the view: what is known when this is read has all of them.
+    pub(super) fn generation(&self) -> u64 {
+        *self.generation.borrow()
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Tells of a fact that lost in a merge.
+    pub(super) fn tell_overridden(&self, overridden: Overridden) {
+        let Overridden { key, kept, lost } = &overridden;
+        let (key, kept, lost) = (key.clone(), kept.version(), lost.version());
+        tracing::warn!(%key, %kept, %lost, "two versions of a fact met, and the older one lost");
+        if self.overridden.try_send(overridden).is_err() {
+            tracing::debug!(%key, "nobody takes overridden facts, or not fast enough");
+        }
+    }
 }
 
 impl Drop for FactStore {
@@ -80,7 +117,7 @@ impl Drop for FactStore {
 
 impl FactStore {
     /// Opens the state of `lattice`, making its bucket if there is none, and reads all of it; changes are made in the
-    /// name of `writer`.
+    /// name of `writer`. Nothing is kept on disk.
     ///
     /// # Errors
     /// [`StateError`] when JetStream refuses or is not there, or the read takes too long.
@@ -88,30 +125,94 @@ impl FactStore {
     /// # Cancellation
     /// Dropping the future stops the watch.
     pub async fn open(conn: &Connection, lattice: &LatticeName, writer: HostId) -> Result<Self, StateError> {
-        let bucket = Bucket::new(conn, lattice);
-        bucket.ensure().await?;
+        Self::open_with(Bucket::new(conn, lattice), writer, None, Memory::default()).await
+    }
+
+    /// As [`FactStore::open`], with a snapshot in `folder`, which has to be there and is this store's alone. Facts that it
+    /// remembers are known at once, and only what changed since is read. Without NATS in reach it opens on them alone.
+    ///
+    /// # Errors
+    /// As [`FactStore::open`], and [`StateError::Memory`] when the snapshot cannot be looked at.
+    ///
+    /// # Cancellation
+    /// As [`FactStore::open`].
+    pub async fn open_in(
+        conn: &Connection,
+        lattice: &LatticeName,
+        writer: HostId,
+        folder: &Path,
+    ) -> Result<Self, StateError> {
+        let file = MemoryFile::new(folder, lattice);
+        let memory = tokio::task::spawn_blocking({
+            let file = file.clone();
+            move || file.read()
+        });
+        let memory = match memory.await {
+            Ok(Ok(memory)) => memory.unwrap_or_default(),
+            Ok(Err(error)) => return Err(StateError::Memory { why: lattice_core::with_causes(&error) }),
+            Err(error) => return Err(StateError::Memory { why: error.to_string() }),
+        };
+        let keeper = Keeper::new(file, memory.stream.clone());
+        Self::open_with(Bucket::new(conn, lattice), writer, Some(keeper), memory).await
+    }
+
+    async fn open_with(
+        bucket: Bucket,
+        writer: HostId,
+        keeper: Option<Keeper>,
+        memory: Memory,
+    ) -> Result<Self, StateError> {
+        let remembered = memory.facts.live().count();
+        let knows_nothing = memory.facts.is_empty();
+        if knows_nothing {
+            // Nothing could be served without it, so it is better to fail at once.
+            bucket.ensure().await?;
+        }
+        let (overridden, heard) = mpsc::channel(OVERRIDDEN_MAX);
         let shared = Arc::new(Shared {
             bucket,
-            facts: watch::Sender::new(Arc::default()),
+            writer,
+            keeper,
+            facts: watch::Sender::new(Arc::new(memory.facts)),
             generation: watch::Sender::new(0),
-            progress: watch::Sender::default(),
+            progress: watch::Sender::new(Progress { mark: memory.stream, ..Progress::default() }),
+            overridden,
         });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks::spawn(&tasks, "fact-watch", watcher::run(Arc::clone(&shared), stop.clone()));
-        let store = Self { shared, writer, writes: Semaphore::new(WRITES_MAX), tasks, stop };
-        let mut progress = store.shared.progress.subscribe();
-        let read = tokio::time::timeout(READ_WITHIN, progress.wait_for(|progress| progress.current)).await;
-        match read {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => {
-                return Err(StateError::Unread {
-                    bucket: store.shared.bucket.name.clone(),
-                    after: READ_WITHIN,
-                });
-            }
+        tasks::spawn(&tasks, "fact-keeper", keeper::run(Arc::clone(&shared), stop.clone()));
+        let (overridden, writes) = (Mutex::new(Some(heard)), Semaphore::new(WRITES_MAX));
+        let store = Self { shared, overridden, remembered, writes, tasks, stop };
+        if !store.wait_read().await && knows_nothing {
+            let bucket = store.shared.bucket.name.clone();
+            return Err(StateError::Unread { bucket, after: READ_WITHIN });
         }
-        drop(read);
         Ok(store)
+    }
+
+    /// Waits until the first read is through; false if that takes too long, or NATS is not there.
+    async fn wait_read(&self) -> bool {
+        let mut progress = self.shared.progress.subscribe();
+        let mut connected = self.shared.bucket.conn.connected();
+        let read = async {
+            tokio::select! {
+                read = progress.wait_for(|progress| progress.current) => read.is_ok(),
+                _ = connected.wait_for(|connected| !connected) => false,
+            }
+        };
+        tokio::time::timeout(READ_WITHIN, read).await.unwrap_or(false)
+    }
+
+    /// How many facts, tombstones apart, the snapshot on disk held when this was opened.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.remembered
+    }
+
+    /// Facts that lose when a bucket that was lost, replaced or set back is merged with what is known here, from the
+    /// opening on. Each stands in the log, too. The first to ask gets them.
+    pub fn overridden(&self) -> Option<mpsc::Receiver<Overridden>> {
+        self.overridden.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What is known now. Cheap: the facts are shared, not copied.
@@ -230,7 +331,7 @@ impl FactStore {
         self.delete(&FactKey::Host(host.clone())).await.map(|before| before.is_some())
     }
 
-    /// Stops the watch. The view stays as it is.
+    /// Stops the watch, and writes the snapshot a last time. The view stays as it is.
     pub async fn close(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -239,6 +340,19 @@ impl FactStore {
 
     async fn write(&self, key: &FactKey, data: Option<Value>) -> Result<Written, StateError> {
         let until = Instant::now() + WRITE_WITHIN;
+        let written = self.write_to_bucket(key, data, until).await?;
+        if let Some(keeper) = &self.shared.keeper {
+            keeper.kept(self.shared.generation(), until + KEEP_WITHIN).await?;
+        }
+        Ok(written)
+    }
+
+    async fn write_to_bucket(
+        &self,
+        key: &FactKey,
+        data: Option<Value>,
+        until: Instant,
+    ) -> Result<Written, StateError> {
         let text = key.to_string();
         let contended = |attempts| StateError::Contended { key: text.clone(), attempts };
         let _slot = match timeout_at(until, self.writes.acquire()).await {
@@ -291,20 +405,19 @@ impl FactStore {
             return Ok(Written { version, before: change.before.take() });
         }
         let number = best.map_or(0, |fact| fact.version).saturating_add(1);
-        let fact = Fact::now(number, &self.writer, change.data.clone());
+        let fact = Fact::now(number, &self.shared.writer, change.data.clone());
         let value = serde_json::to_vec(&fact).map_err(|error| {
             let why = error.to_string();
             WriteError::Failed(StateError::Unwritable { key: change.text.to_owned(), why })
         })?;
-        let kept = fact.deleted.then_some(TOMBSTONE_KEPT);
-        bucket.write(change.text, Bytes::from(value), revision, kept).await?;
+        bucket.write(change.text, Bytes::from(value), revision, fact.kept()).await?;
         let version = fact.version();
         self.shared.join(change.key.clone(), fact);
         Ok(Written { version, before: change.before.take() })
     }
 
     fn version(&self, number: u64) -> Version {
-        Version { number, writer: self.writer.to_string() }
+        Version { number, writer: self.shared.writer.to_string() }
     }
 }
 

@@ -39,9 +39,14 @@ impl Facts {
         self.facts.get(key).map(Arc::as_ref)
     }
 
+    /// All facts, tombstones too, in the order of their keys.
+    pub fn all(&self) -> impl Iterator<Item = (&FactKey, &Fact)> {
+        self.facts.iter().map(|(key, fact)| (key, fact.as_ref()))
+    }
+
     /// All facts that were not deleted.
     pub fn live(&self) -> impl Iterator<Item = (&FactKey, &Fact)> {
-        self.facts.iter().map(|(key, fact)| (key, fact.as_ref())).filter(|(_, fact)| !fact.deleted)
+        self.all().filter(|(_, fact)| !fact.deleted)
     }
 
     /// How many facts are known, tombstones too.
@@ -120,7 +125,7 @@ mod tests {
             let deleted = version % 2 == 0;
             let data = if deleted { Value::Null } else { serde_json::json!({"v": version.to_string()}) };
             let key = FactKey::Config(ConfigName::new(name).unwrap());
-            (key, Fact { version, writer, at: String::new(), deleted, data })
+            (key, Fact { version, writer, at: String::new(), deleted, data, more: Map::new() })
         });
         proptest::collection::vec(one, 0..24)
     }

@@ -12,8 +12,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fact, StateError,
-    bucket::StreamState,
+    Fact,
+    bucket::{Begin, StreamState},
+    check::{Ended, Standing, compare, standing},
+    memory::StreamMark,
+    reunion,
     store::{Progress, Shared},
 };
 use crate::jitter;
@@ -23,33 +26,17 @@ const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// The longest pause before another watch is made.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Why a watch came to its end.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("it cannot be made: {0}")]
-    NotMade(#[from] StateError),
-    #[error("it ended")]
-    Stream,
-    #[error("it failed: {0}")]
-    Failed(String),
-    #[error("the bucket is gone")]
-    Gone,
-    #[error("the bucket was replaced by another")]
-    Replaced,
-    #[error("the bucket fell back from revision {from} to {to}")]
-    FellBack { from: u64, to: u64 },
-    #[error("it is behind: revision {delivered} of {last} after 2 s")]
-    Behind { delivered: u64, last: u64 },
-}
-
 /// Keeps the view until `stop`.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut failures = 0_u32;
+    // Only what a snapshot remembers is taken for complete: a watch that was given up may have missed something.
+    let mut is_first = true;
     loop {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = watch(&shared) => ended,
+            ended = watch(&shared, is_first) => ended,
         };
+        is_first &= matches!(ended, Ended::NotMade(_));
         let was_current = shared.progress.borrow().current;
         shared.progress.send_modify(|progress| progress.current = false);
         failures = if was_current { 0 } else { failures.saturating_add(1) };
@@ -76,17 +63,26 @@ async fn pause_connected(shared: &Shared, pause: Duration) {
 }
 
 /// One watch, from its making to its end.
-async fn watch(shared: &Shared) -> Ended {
-    match follow(shared).await {
+async fn watch(shared: &Shared, resume: bool) -> Ended {
+    match follow(shared, resume).await {
         Ok(never) => match never {},
         Err(ended) => ended,
     }
 }
 
-async fn follow(shared: &Shared) -> Result<std::convert::Infallible, Ended> {
+async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallible, Ended> {
     let stream = shared.bucket.ensure().await?;
-    note_stream(shared, &stream);
-    let (mut messages, pending) = shared.bucket.consume().await?;
+    let mark = shared.progress.borrow().mark.clone();
+    let from = match standing(mark.as_ref(), shared.known().is_empty(), &stream) {
+        Standing::New => Begin::All,
+        Standing::Same => mark.filter(|_| resume).map_or(Begin::All, |mark| Begin::After(mark.revision)),
+        Standing::Merge => {
+            reunion::merge(shared).await?;
+            Begin::All
+        }
+    };
+    begin(shared, &stream, from);
+    let (mut messages, pending) = shared.bucket.consume(from).await?;
     if pending == 0 {
         reached(shared, &stream, stream.last, true);
     }
@@ -105,57 +101,38 @@ async fn follow(shared: &Shared) -> Result<std::convert::Infallible, Ended> {
                 None => return Err(Ended::Stream),
             },
             Ok(()) = connected.changed() => check.reset_immediately(),
-            _ = check.tick() => due = compare(shared, &stream, due).await?,
+            _ = check.tick() => due = look(shared, &stream, due).await?,
         }
     }
 }
 
-/// Compares the stream with what was delivered of it; the revision that is due at the next check.
-async fn compare(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, Ended> {
-    let now = match shared.bucket.state().await {
-        Ok(Some(now)) => now,
-        Ok(None) => return Err(Ended::Gone),
+/// Asks the stream how it stands to what was delivered of it; the revision that is due at the next check.
+async fn look(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, Ended> {
+    match shared.bucket.state().await {
+        Ok(now) => compare(watched, now.as_ref(), shared.progress.borrow().delivered, due),
         Err(error) => {
             // Not knowing is no reason to give a watch up.
             tracing::debug!(%error, "the lattice's bucket does not answer");
-            return Ok(due);
+            Ok(due)
         }
-    };
-    let delivered = shared.progress.borrow().delivered;
-    if now.created != watched.created {
-        return Err(Ended::Replaced);
     }
-    if now.last < delivered {
-        return Err(Ended::FellBack { from: delivered, to: now.last });
-    }
-    if delivered < due {
-        return Err(Ended::Behind { delivered, last: now.last });
-    }
-    Ok(now.last)
 }
 
 /// Takes one message in.
 fn take(shared: &Shared, stream: &StreamState, message: &jetstream::Message) -> Result<(), Ended> {
-    let info = message.info().map_err(|error| Ended::Failed(error.to_string()))?;
-    let prefix = shared.bucket.subject_prefix();
-    let key = message.subject.strip_prefix(prefix.as_str()).unwrap_or_default();
-    let is_marker = message.headers.as_ref().is_some_and(|headers| {
-        headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some()
-    });
-    if is_marker {
+    let entry = shared.bucket.entry(message).map_err(Ended::Failed)?;
+    let key = entry.key;
+    match FactKey::parse(key).map_err(|error| error.to_string()) {
+        Ok(parsed) if !parsed.is_lasting() => {}
         // An expired tombstone, or somebody else's deletion: absence deletes nothing.
-        tracing::debug!(key, "a marker in the lattice's bucket was passed over");
-    } else {
-        match FactKey::parse(key).map_err(|error| error.to_string()) {
-            Ok(parsed) => match Fact::read(&parsed, &message.payload) {
-                Ok(fact) => shared.join(parsed, fact),
-                Err(why) => tracing::warn!(key, why, "a value in the lattice's bucket was passed over"),
-            },
-            Err(why) => tracing::warn!(key, why, "a key in the lattice's bucket was passed over"),
-        }
+        Ok(_) if entry.is_marker => tracing::debug!(key, "a marker in the lattice's bucket was passed over"),
+        Ok(parsed) => match Fact::read(&parsed, entry.value) {
+            Ok(fact) => shared.join(parsed, fact),
+            Err(why) => tracing::warn!(key, why, "a value in the lattice's bucket was passed over"),
+        },
+        Err(why) => tracing::warn!(key, why, "a key in the lattice's bucket was passed over"),
     }
-    let done = info.pending == 0;
-    reached(shared, stream, info.stream_sequence, done);
+    reached(shared, stream, entry.revision, entry.pending == 0);
     Ok(())
 }
 
@@ -166,19 +143,21 @@ fn reached(shared: &Shared, stream: &StreamState, revision: u64, nothing_pending
         progress.current |= nothing_pending;
         let revision = if progress.current { revision.max(stream.last) } else { revision };
         progress.delivered = progress.delivered.max(revision);
+        if progress.current {
+            progress.mark =
+                Some(StreamMark { created: stream.created.clone(), revision: progress.delivered });
+        }
     });
 }
 
-/// Notes which stream is being read.
-fn note_stream(shared: &Shared, stream: &StreamState) {
+/// Notes which stream is being read, and from where on.
+fn begin(shared: &Shared, stream: &StreamState, from: Begin) {
+    let delivered = match from {
+        Begin::All => 0,
+        Begin::After(revision) => revision,
+    };
     shared.progress.send_modify(|progress| {
-        if !progress.created.is_empty() && progress.created != stream.created {
-            let facts = shared.known().len();
-            tracing::warn!(
-                facts,
-                "the lattice's bucket was replaced; what this host knows of the old one is kept"
-            );
-        }
-        *progress = Progress { created: stream.created.clone(), delivered: 0, current: false };
+        let mark = progress.mark.take();
+        *progress = Progress { created: stream.created.clone(), delivered, current: false, mark };
     });
 }

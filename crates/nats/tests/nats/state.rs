@@ -1,19 +1,20 @@
 //! Facts: written by many, deleted, watched through everything that happens to a bucket.
 
+mod disk;
+mod merge;
+mod processes;
+mod watch;
+mod writers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::Arc,
 };
 
 use async_nats::jetstream::kv;
 use lattice_core::{ConfigName, Contract, EntityId, FactKey, Link, LinkName};
 use lattice_nats::{ConnectOptions, Connection, FactStore, StateError};
 use lattice_testkit::{NatsOptions, NatsServer};
-use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Map, json};
 use tokio::task::JoinSet;
 
@@ -135,124 +136,6 @@ async fn many_writers_of_one_fact_all_count() {
     }))
     .await;
     assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "all see the same end");
-}
-
-/// Puts and deletes of several writers at once: what remains is what the last change of each fact says, whoever's
-/// change was the last. Each fact has one writer here, so that the right set is known.
-#[test]
-fn writers_at_once_end_with_exactly_the_right_set() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (server, conns) = runtime.block_on(async {
-        let server = server().await;
-        let conns = [join(&server).await, join(&server).await, join(&server).await];
-        (server, conns)
-    });
-    let round = AtomicU32::new(0);
-    let change = (0_usize..3, 0_u8..6, any::<bool>());
-    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
-    TestRunner::new(config)
-        .run(&proptest::collection::vec(change, 0..60), |changes| {
-            let round = round.fetch_add(1, Ordering::Relaxed);
-            runtime.block_on(check_writers(&conns, round, &changes));
-            Ok(())
-        })
-        .unwrap();
-    drop(conns);
-    runtime.block_on(async { drop(server) });
-}
-
-async fn check_writers(conns: &[Connection; 3], round: u32, changes: &[(usize, u8, bool)]) {
-    let lattice = lattice_core::LatticeName::new(format!("round{round}")).unwrap();
-    let mut stores = Vec::new();
-    for (conn, letter) in conns.iter().zip(['A', 'B', 'C']) {
-        stores.push(Arc::new(FactStore::open(conn, &lattice, host(letter)).await.unwrap()));
-    }
-    let mut expected = BTreeSet::new();
-    let mut writers = JoinSet::new();
-    for (writer, store) in stores.iter().enumerate() {
-        let own: Vec<(Link, bool)> = changes
-            .iter()
-            .filter(|(of, _, _)| *of == writer)
-            .map(|(of, target, put)| (link(&format!("s{of}"), &format!("t{target}")), *put))
-            .collect();
-        for (link, put) in &own {
-            let key = link.key().unwrap();
-            if *put {
-                expected.insert(key)
-            } else {
-                expected.remove(&key)
-            };
-        }
-        let store = Arc::clone(store);
-        writers.spawn(async move {
-            for (link, put) in own {
-                match put {
-                    true => drop(store.put_link(&link).await.unwrap()),
-                    false => drop(store.delete_link(&link.key().unwrap()).await.unwrap()),
-                }
-            }
-        });
-    }
-    while let Some(done) = writers.join_next().await {
-        done.unwrap();
-    }
-    for store in &stores {
-        assert!(store.wait_current(LONG).await);
-        let end: BTreeSet<_> = store.snapshot().links().map(|(key, _)| key.clone()).collect();
-        assert_eq!(end, expected);
-        store.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_bucket_that_is_deleted_and_made_again_is_watched_again_and_nothing_is_forgotten() {
-    let server = server().await;
-    let (conn, other) = (join(&server).await, join(&server).await);
-    let store = open(&conn, 'A').await;
-    store.put_config(&name("kept"), &values("old")).await.unwrap();
-    store.put_config(&name("kept"), &values("older")).await.unwrap();
-
-    other.jetstream().delete_key_value("LATTICE_default").await.unwrap();
-    let second = open(&other, 'B').await;
-    assert!(second.snapshot().is_empty());
-    second.put_config(&name("new"), &values("1")).await.unwrap();
-    let noticed = Instant::now();
-    until(&store, |facts| facts.config(&name("new")).is_some()).await;
-    assert!(noticed.elapsed() < Duration::from_secs(4), "noticed after {:?}", noticed.elapsed());
-    assert_eq!(store.snapshot().config(&name("kept")), Some(values("older")));
-
-    // An older version of what is known does not win, and the next one is on top of both.
-    second.put_config(&name("kept"), &values("lost")).await.unwrap();
-    assert!(store.wait_current(LONG).await);
-    assert_eq!(store.snapshot().config(&name("kept")), Some(values("older")));
-    assert_eq!(store.put_config(&name("kept"), &values("newer")).await.unwrap().number, 3);
-    assert!(second.wait_current(LONG).await);
-    assert_eq!(second.snapshot().config(&name("kept")), Some(values("newer")));
-}
-
-#[tokio::test]
-async fn a_wiped_server_is_joined_again_and_changes_without_one_are_refused() {
-    let mut server = server().await;
-    let conn = join(&server).await;
-    let store = open(&conn, 'A').await;
-    store.put_config(&name("kept"), &values("1")).await.unwrap();
-    let mut connected = conn.connected();
-    server.stop().await.unwrap();
-    tokio::time::timeout(LONG, connected.wait_for(|c| !*c)).await.unwrap().unwrap();
-    assert!(!store.wait_current(Duration::from_millis(500)).await);
-    let error = store.put_config(&name("late"), &values("1")).await.unwrap_err();
-    assert!(matches!(error, StateError::Unreachable { .. }), "{error:?}");
-    assert_eq!(store.snapshot().config(&name("kept")), Some(values("1")), "reads go on");
-
-    server.wipe_store().unwrap();
-    server.restart().await.unwrap();
-    let other = join(&server).await;
-    let second = open(&other, 'B').await;
-    second.put_config(&name("new"), &values("1")).await.unwrap();
-    until(&store, |facts| facts.config(&name("new")).is_some()).await;
-    assert_eq!(store.snapshot().config(&name("kept")), Some(values("1")));
-    assert!(store.snapshot().config(&name("late")).is_none(), "what was refused is not written later");
-    store.close().await;
 }
 
 #[tokio::test]
