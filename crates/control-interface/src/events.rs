@@ -54,6 +54,7 @@ carried_by! {
     LinkdefDeleted: LinkdefDeleted,
     ConfigSet: ConfigSet,
     ConfigDeleted: ConfigDeleted,
+    FactOverridden: FactOverridden,
     ActorState: ActorStateChanged,
     ProviderState: ProviderStateChanged,
     LinkState: LinkStateChanged,
@@ -349,6 +350,33 @@ pub struct ConfigSet {
 pub struct ConfigDeleted {
     /// The configuration's name.
     pub config_name: ConfigName,
+}
+
+/// Data of our `fact_overridden`: when the lattice's bucket was lost or replaced, what hosts knew was put together again,
+/// and of two versions of this fact the older one lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactOverridden {
+    /// The fact's key in the bucket.
+    pub key: String,
+    /// The version that stays.
+    pub kept: FactVersion,
+    /// The version that is gone.
+    pub lost: FactVersion,
+}
+
+/// One version of a fact, without its data: a configuration may hold what is not for everybody's eyes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactVersion {
+    /// Counts the changes of the fact.
+    pub version: u64,
+    /// The host that made the change.
+    pub writer: String,
+    /// When, RFC 3339; empty where it is not known.
+    #[serde(default)]
+    pub at: String,
+    /// True if the change was a deletion.
+    #[serde(default)]
+    pub deleted: bool,
 }
 
 /// Data of our `actor_state`. An unknown state makes the data unreadable: a reader must not guess one.

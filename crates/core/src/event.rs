@@ -66,6 +66,8 @@ names! {
     ConfigSet = "config_set",
     /// A configuration was deleted.
     ConfigDeleted = "config_deleted",
+    /// Ours: two hosts knew different versions of a fact, and one of them lost.
+    FactOverridden = "fact_overridden",
     /// Ours: an actor's state or its reason changed.
     ActorState = "actor_state",
     /// Ours: a provider's state or its reason changed.

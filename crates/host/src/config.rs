@@ -7,6 +7,8 @@ use lattice_claims::Trust;
 use lattice_core::{Labels, LatticeName};
 use lattice_nats::Secret;
 
+use crate::memory::MemoryOptions;
+
 /// Flags of the host, a group a subsystem.
 #[derive(Debug, Args)]
 pub struct HostArgs {
@@ -123,6 +125,12 @@ pub(crate) struct PlaceArgs {
     /// Manifest to run on this host
     #[arg(short, long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    /// Begin empty: what this host remembers of the lattice, and what was started on it, is moved away
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Remember nothing: neither restore what was started here before, nor keep what is started now
+    #[arg(long, env = "WASMCLOUD_EPHEMERAL")]
+    pub(crate) ephemeral: bool,
 }
 
 #[derive(Debug, Args)]
@@ -237,6 +245,7 @@ pub struct HostConfig {
     pub(crate) data_dir: PathBuf,
     pub(crate) cache_dir: PathBuf,
     pub(crate) manifest: Option<PathBuf>,
+    pub(crate) memory: MemoryOptions,
     pub(crate) trust: Trust,
     pub(crate) allow_unsigned: bool,
     pub(crate) images: ImageArgs,
@@ -281,6 +290,7 @@ impl HostArgs {
             data_dir,
             cache_dir,
             manifest: self.place.manifest,
+            memory: MemoryOptions { ephemeral: self.place.ephemeral, fresh: self.place.fresh },
             trust: Trust::accounts(named)?,
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,

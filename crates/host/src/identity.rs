@@ -2,7 +2,8 @@
 //!
 //! `{data}/hosts/0`, `{data}/hosts/1`, … each hold a key and a lock file. A host takes the first slot that no living
 //! process holds, so a second plain `wasmcloud` on one machine just works and a restarted one is the same host. The
-//! lock belongs to the open file: it goes with the process, however that ends.
+//! lock belongs to the open file: it goes with the process, however that ends. A host with a key of its own is found by that
+//! key: its folder is `{data}/hosts/{id}`, whatever other hosts there are.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -46,6 +47,14 @@ pub enum IdentityError {
         /// What is wrong with it.
         why: String,
     },
+    /// The host with that seed runs already.
+    #[error("host {id} runs already, with {}; one key is one host", path.display())]
+    Running {
+        /// Its id.
+        id: HostId,
+        /// Its folder.
+        path: PathBuf,
+    },
     /// Every slot is taken.
     #[error("{SLOTS_MAX} hosts use {} already; choose another folder with --data-dir", path.display())]
     Full {
@@ -66,7 +75,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the first free slot below `data`; with `seed` the key is that one and the slot only holds files.
+    /// Takes the first free slot below `data`; with `seed`, the folder of the host whose key that is.
     ///
     /// # Errors
     /// [`IdentityError`] says which file, and what mends it.
@@ -74,22 +83,33 @@ impl Identity {
         let hosts = data.join("hosts");
         make_private_dir(data)?;
         make_private_dir(&hosts)?;
+        if let Some(seed) = seed {
+            return Self::of_seed(&hosts, seed);
+        }
         for slot in 0..SLOTS_MAX {
             let dir = hosts.join(slot.to_string());
             make_private_dir(&dir)?;
             let Some(lock) = try_lock(&dir.join("lock"))? else { continue };
-            let key = match seed {
-                Some(seed) => {
-                    KeyPair::from_seed(seed.trim()).map_err(|e| IdentityError::Seed { why: e.to_string() })?
-                }
-                None => stored_key(&dir.join("host.nk"))?,
-            };
-            let id = HostId::new(key.public_key().as_str())
-                .map_err(|e| IdentityError::Seed { why: e.to_string() })?;
+            let id = id_of(&stored_key(&dir.join("host.nk"))?)?;
             return Ok(Self { id, dir, _lock: lock });
         }
         Err(IdentityError::Full { path: hosts })
     }
+
+    fn of_seed(hosts: &Path, seed: &str) -> Result<Self, IdentityError> {
+        let key = KeyPair::from_seed(seed.trim()).map_err(|e| IdentityError::Seed { why: e.to_string() })?;
+        let id = id_of(&key)?;
+        let dir = hosts.join(id.as_str());
+        make_private_dir(&dir)?;
+        match try_lock(&dir.join("lock"))? {
+            Some(lock) => Ok(Self { id, dir, _lock: lock }),
+            None => Err(IdentityError::Running { id, path: dir }),
+        }
+    }
+}
+
+fn id_of(key: &KeyPair) -> Result<HostId, IdentityError> {
+    HostId::new(key.public_key().as_str()).map_err(|e| IdentityError::Seed { why: e.to_string() })
 }
 
 fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> IdentityError + 'a {
@@ -184,6 +204,21 @@ mod tests {
         assert_eq!(Identity::take(data.path(), None).unwrap().id, id);
         let mode = fs::metadata(data.path().join("hosts/0/host.nk")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_host_with_a_seed_finds_its_folder_again_beside_others() {
+        let data = tempfile::tempdir().unwrap();
+        let seed = KeyPair::generate(KeyKind::Host).seed().expose().to_owned();
+        let first = Identity::take(data.path(), Some(&seed)).unwrap();
+        assert!(first.dir.ends_with(first.id.as_str()));
+        let twin = Identity::take(data.path(), Some(&seed)).unwrap_err();
+        assert!(matches!(twin, IdentityError::Running { .. }), "{twin}");
+        let plain = Identity::take(data.path(), None).unwrap();
+        assert!(plain.dir.ends_with("hosts/0"));
+        let dir = first.dir.clone();
+        drop(first);
+        assert_eq!(Identity::take(data.path(), Some(&seed)).unwrap().dir, dir);
     }
 
     #[test]

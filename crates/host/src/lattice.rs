@@ -1,5 +1,5 @@
 //! This host's view of the lattice's facts: links, configurations, claims. Reads never wait; writes are acknowledged
-//! when the bucket has them.
+//! when the bucket and this host's disk have them.
 
 use std::{
     collections::BTreeMap,
@@ -9,14 +9,17 @@ use std::{
 
 use anyhow::Context as _;
 use lattice_claims::{ActorMetadata, Claims};
-use lattice_control_interface::ClaimsMap;
+use lattice_control_interface::{
+    ClaimsMap,
+    events::{FactOverridden, FactVersion},
+};
 use lattice_core::{ConfigName, HostFact, HostId, LatticeName, Link, LinkKey};
-use lattice_nats::{Connection, FactStore, Facts, StateError};
+use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{links::Configs, signal::Changed, supervisor::Tasks};
+use crate::{events::Events, links::Configs, memory::Memory, signal::Changed, supervisor::Tasks};
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
 const CURRENT_WITHIN: Duration = Duration::from_millis(500);
@@ -51,17 +54,20 @@ pub(crate) struct Lattice {
 }
 
 impl Lattice {
-    /// Reads all facts, and from then on keeps the view in step.
+    /// Reads what is remembered and what has changed since, and from then on keeps the view in step.
     pub(crate) async fn open(
         connection: &Connection,
         lattice: &LatticeName,
         host: &HostId,
+        memory: &Memory,
         changed: &Changed,
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
-        let store = FactStore::open(connection, lattice, host.clone())
-            .await
-            .context("cannot open the bucket of facts")?;
+        let store = match memory.folder() {
+            Some(folder) => FactStore::open_in(connection, lattice, host.clone(), folder).await,
+            None => FactStore::open(connection, lattice, host.clone()).await,
+        };
+        let store = store.context("cannot open the bucket of facts")?;
         let (me, changed) = (host.clone(), changed.clone());
         let this = Self { me, store: Arc::new(store), seen: Arc::default(), changed };
         let heard = this.store.subscribe_changes();
@@ -77,6 +83,28 @@ impl Lattice {
                 news = heard.changed() => if news.is_err() { return },
             }
             self.refresh();
+        }
+    }
+
+    /// How many facts this host remembered when it was started.
+    pub(crate) fn remembered(&self) -> usize {
+        self.store.remembered()
+    }
+
+    /// Tells the lattice of facts that lost when the bucket was merged with what this host knows, until stopped.
+    pub(crate) async fn tell_overridden(self, events: Events, stop: CancellationToken) {
+        let Some(mut overridden) = self.store.overridden() else { return };
+        loop {
+            let one = tokio::select! {
+                () = stop.cancelled() => return,
+                one = overridden.recv() => one,
+            };
+            let Some(Overridden { key, kept, lost }) = one else { return };
+            events.publish(&FactOverridden {
+                key: key.to_string(),
+                kept: version(kept),
+                lost: version(lost),
+            });
         }
     }
 
@@ -183,6 +211,10 @@ fn typed(facts: &Facts) -> View {
         claims: claims.collect(),
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
     }
+}
+
+fn version(fact: Fact) -> FactVersion {
+    FactVersion { version: fact.version, writer: fact.writer, at: fact.at, deleted: fact.deleted }
 }
 
 /// The map that v1 tools read: every value is text.

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
+use lattice_manifest::Manifest;
 use lattice_nats::{Connection, EventPublisher, Secret};
 use lattice_runtime::Runtime;
 use tokio::{
@@ -28,6 +29,7 @@ use crate::{
     lattice::Lattice,
     links::Router,
     manifest::{Applier, read},
+    memory::{Record, Restorer},
     own_fact::{self, Life},
     presence::{Presence, PresenceParts},
     providers::{Builtins, Providers},
@@ -72,7 +74,9 @@ impl Host {
         let met = generations::look(&connection, &config.lattice, config.beside_v1).await?;
         let tasks = Tasks::new();
         let changed = Changed::new();
-        let lattice = Lattice::open(&connection, &config.lattice, &host, &changed, &tasks)
+        let memory = parts::memory(&config, &identity, &connection)?;
+        let record = Record::open(&memory, &tasks)?;
+        let lattice = Lattice::open(&connection, &config.lattice, &host, &memory, &changed, &tasks)
             .await
             .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
         let runtime = parts::engine(&config)?;
@@ -95,9 +99,20 @@ impl Host {
         tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life, tasks.stop_token()));
         let follow = reach.keep(connection.clone(), about.clone(), events.clone(), tasks.stop_token());
         tasks.spawn_core("reach", follow);
+        let overridden = lattice.clone().tell_overridden(events.clone(), tasks.stop_token());
+        tasks.spawn_core("overridden", overridden);
 
         let stop = StopRequest::new();
         let (crew, builtins) = (workloads.crew, workloads.builtins);
+        let restorer = Restorer {
+            record: record.clone(),
+            crew: crew.clone(),
+            builtins: builtins.clone(),
+            allow_files: config.images.allow_file_load,
+            tasks: tasks.clone(),
+        };
+        // Before commands are taken: what an operator asks for now comes after what one asked for then.
+        restorer.run(lattice.remembered(), manifest.as_ref().map(Manifest::plan));
         let ctl = Ctl {
             about: about.clone(),
             inventory,
@@ -105,6 +120,7 @@ impl Host {
             crew: crew.clone(),
             builtins: builtins.clone(),
             lattice: lattice.clone(),
+            record,
             events: events.clone(),
             stop: stop.clone(),
             allow_files: config.images.allow_file_load,

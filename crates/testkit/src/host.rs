@@ -14,6 +14,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub struct Host {
     /// The process, to be watched, paused, stopped or killed.
     pub process: Process,
+    launch: Launch,
     data_dir: TempDir,
 }
 
@@ -39,7 +40,20 @@ impl Host {
         for (name, value) in env {
             launch = launch.env(name, value);
         }
-        Ok(Self { process: launch.start().await?, data_dir })
+        Ok(Self { process: launch.clone().start().await?, launch, data_dir })
+    }
+
+    /// Starts it again with the same data folder and arguments, and more of them, and waits until it is ready. The one that
+    /// ran has to be stopped or killed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancellation
+    /// As [`start`](Self::start).
+    pub async fn again(&mut self, args: &[&str]) -> Result<(), TestkitError> {
+        self.process = self.launch.clone().args(args.iter().copied()).start().await?;
+        Ok(())
     }
 
     /// The host's data folder, which goes with it.

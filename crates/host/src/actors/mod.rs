@@ -2,12 +2,14 @@
 
 mod callee;
 mod dispatch;
+mod insist;
 mod needs;
 mod start;
 mod table;
 mod worker;
 
 pub(crate) use callee::Callees;
+pub(crate) use insist::{StartedOutcome, keep_starting};
 pub(crate) use needs::{Needs, state_with_links};
 pub(crate) use start::{DefaultLimits, StartError, Starter};
 pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Signature};

@@ -10,7 +10,7 @@ use lattice_core::ImageRef;
 
 use super::{
     Ctl,
-    reply::{Answer, Outcome, read, said},
+    reply::{Answer, Outcome, not_kept, read, said},
 };
 use crate::actors::{ActorSpec, ActorView, Limits, ScaleRefused};
 
@@ -30,8 +30,8 @@ impl Ctl {
         }))
     }
 
-    /// Acknowledged at once; the outcome is told by event.
-    pub(super) fn actor_scale(&self, body: &[u8]) -> Outcome {
+    /// Acknowledged when it is on record here; the outcome is told by event.
+    pub(super) async fn actor_scale(&self, body: &[u8]) -> Outcome {
         let command: ScaleComponentCommand = read("component scale", body)?;
         self.is_for_us(&command.host_id)?;
         if self.builtins.table.runs(command.component_id.as_str()) {
@@ -57,11 +57,11 @@ impl Ctl {
             ),
             (None, _) => String::new(),
         };
-        self.queue(spec, command.allow_update)?;
+        self.queue(spec, command.allow_update).await?;
         said(answer)
     }
 
-    pub(super) fn actor_update(&self, body: &[u8]) -> Outcome {
+    pub(super) async fn actor_update(&self, body: &[u8]) -> Outcome {
         let command: UpdateComponentCommand = read("component update", body)?;
         self.is_for_us(&command.host_id)?;
         let id = &command.component_id;
@@ -74,12 +74,14 @@ impl Ctl {
         let image: ImageRef = to.parse().map_err(|error| format!("{error}"))?;
         let annotations = command.annotations.unwrap_or_else(|| view.spec.annotations.clone());
         let spec = ActorSpec { image, image_text: to.clone(), annotations, ..view.spec };
-        self.queue(spec, true)?;
+        self.queue(spec, true).await?;
         said(format!("component {id} updating from {from} to {to}"))
     }
 
-    fn queue(&self, spec: ActorSpec, replace: bool) -> Result<(), String> {
+    async fn queue(&self, spec: ActorSpec, replace: bool) -> Result<(), String> {
         let id = spec.id.clone();
+        let running = self.actors.view(id.as_str()).filter(|view| view.running.is_some());
+        let expected = expected(&spec, running.as_ref(), replace);
         if matches!(spec.image, ImageRef::File(_)) && spec.concurrency > 0 && !self.allow_files {
             return Err(format!(
                 "this host starts no files at the request of others: {} is one; push it to a registry, or start the host \
@@ -87,13 +89,31 @@ impl Ctl {
                 spec.image_text
             ));
         }
-        // The outcome is told by event; who asked is gone already.
-        self.crew.scale(spec, replace).map(drop).map_err(|refused| match refused {
+        let outcome = self.crew.scale(spec, replace).map_err(|refused| match refused {
             ScaleRefused::Busy => {
                 format!("too many commands wait for actor {id}; wait for their events and try again")
             }
             ScaleRefused::Stopping => "the host is stopping; start it on another one".to_owned(),
-        })
+        })?;
+        // The outcome is told by event; who asked does not wait for it.
+        let kept = self.record.actor(&expected).await;
+        self.record.settle_actor(id, self.actors.clone(), outcome);
+        kept.map_err(not_kept)
+    }
+}
+
+/// What will run if the command does what it says: without leave to replace it, the image stays.
+fn expected(asked: &ActorSpec, running: Option<&ActorView>, replace: bool) -> ActorSpec {
+    let stays =
+        |view: &&ActorView| asked.concurrency > 0 && (!replace || view.spec.image_text == asked.image_text);
+    match running.filter(stays) {
+        None => asked.clone(),
+        Some(view) => ActorSpec {
+            image: view.spec.image.clone(),
+            image_text: view.spec.image_text.clone(),
+            annotations: view.spec.annotations.clone(),
+            ..asked.clone()
+        },
     }
 }
 

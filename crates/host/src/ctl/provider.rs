@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Ctl,
-    reply::{Answer, Outcome, read, said},
+    reply::{Answer, Outcome, not_kept, read, said},
 };
 use crate::providers::{NotRunning, ProviderSpec, StartRefused};
 
@@ -30,8 +30,8 @@ impl Ctl {
         }))
     }
 
-    /// Acknowledged at once; the outcome is told by event.
-    pub(super) fn provider_start(&self, body: &[u8]) -> Outcome {
+    /// Acknowledged when it is on record here; the outcome is told by event.
+    pub(super) async fn provider_start(&self, body: &[u8]) -> Outcome {
         let command: StartProviderCommand = read("provider start", body)?;
         self.is_for_us(&command.host_id)?;
         if self.actors.view(command.provider_id.as_str()).is_some() {
@@ -48,8 +48,11 @@ impl Ctl {
             config: command.config,
             annotations: command.annotations.unwrap_or_default(),
         };
-        match self.builtins.start(spec) {
-            Ok(()) => said("successfully started provider"),
+        match self.builtins.start(spec.clone()) {
+            Ok(()) => {
+                self.record.provider(&spec).await.map_err(not_kept)?;
+                said("successfully started provider")
+            }
             Err(StartRefused::AlreadyRunning) => Err("provider with that ID is already running".to_owned()),
             Err(StartRefused::Stopping) => Err("the host is stopping; start it on another one".to_owned()),
         }
@@ -60,7 +63,9 @@ impl Ctl {
         let command: StopProviderCommand = read("provider stop", body)?;
         self.is_for_us(&command.host_id)?;
         let id = command.provider_id;
-        match self.builtins.table.stop(&id, Instant::now() + self.builtins.drain).await {
+        let stopped = self.builtins.table.stop(&id, Instant::now() + self.builtins.drain).await;
+        self.record.no_provider(&id).await.map_err(not_kept)?;
+        match stopped {
             Ok(spec) => {
                 self.events.publish(&ProviderStopped {
                     host_id: self.about.id.clone(),

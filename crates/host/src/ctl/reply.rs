@@ -22,6 +22,13 @@ pub(super) fn said(text: impl Into<String>) -> Outcome {
     Ok(Answer::Said(text.into()))
 }
 
+/// Refuses for the disk's sake: what was asked for happens, and would be forgotten with the next restart.
+pub(super) fn not_kept(why: String) -> String {
+    format!(
+        "it is done, but this host could not note it, so that a restart would undo it: {why}; mend that and try again"
+    )
+}
+
 /// Writes an outcome; `None` for silence.
 pub(super) fn write<T: Serialize>(outcome: Outcome<T>) -> Option<Bytes> {
     let response = match outcome {

@@ -12,6 +12,7 @@ use crate::{
     events::Events,
     inventory::Inventory,
     lattice::Lattice,
+    memory::Record,
     providers::Builtins,
     shutdown::StopRequest,
 };
@@ -24,6 +25,8 @@ pub(crate) struct Ctl {
     pub(crate) crew: Crew,
     pub(crate) builtins: Builtins,
     pub(crate) lattice: Lattice,
+    /// What an operator starts here is there again after a restart.
+    pub(crate) record: Record,
     pub(crate) events: Events,
     pub(crate) stop: StopRequest,
     /// Whether commands may name files of this machine.
@@ -38,10 +41,10 @@ impl Ctl {
             CtlVerb::HostGet(_) => write(self.host_get()),
             CtlVerb::HostStop(_) => write(self.host_stop(body)),
             CtlVerb::ComponentAuction => write(self.actor_auction(body)),
-            CtlVerb::ComponentScale(_) => write(self.actor_scale(body)),
-            CtlVerb::ComponentUpdate(_) => write(self.actor_update(body)),
+            CtlVerb::ComponentScale(_) => write(self.actor_scale(body).await),
+            CtlVerb::ComponentUpdate(_) => write(self.actor_update(body).await),
             CtlVerb::ProviderAuction => write(self.provider_auction(body)),
-            CtlVerb::ProviderStart(_) => write(self.provider_start(body)),
+            CtlVerb::ProviderStart(_) => write(self.provider_start(body).await),
             CtlVerb::ProviderStop(_) => write(self.provider_stop(body).await),
             CtlVerb::LabelPut(_) => write(self.label_put(body)),
             CtlVerb::LabelDel(_) => write(self.label_del(body)),

@@ -7,18 +7,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use lattice_manifest::{Actor, Manifest, Plan};
 use lattice_nats::StateError;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    actors::{ActorSpec, Crew, Limits},
+    actors::{ActorSpec, Crew, Limits, keep_starting},
     lattice::Lattice,
+    pause::Pause,
     providers::{Builtins, ProviderSpec, StartRefused},
 };
-
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Marks what a manifest runs, in the words of wadm.
 const APP_ANNOTATION: &str = "wasmcloud.dev/appspec";
@@ -87,10 +84,10 @@ impl Applier {
         name: &str,
         attempt: impl Fn() -> F,
     ) {
-        let mut pause = PAUSE_FIRST;
+        let mut pause = Pause::new();
         while let Err(error) = attempt().await {
-            warn!(what, name, %error, again_in = ?pause, "cannot be written yet");
-            if self.pause(&mut pause).await.is_break() {
+            warn!(what, name, %error, again_in = ?pause.next(), "cannot be written yet");
+            if pause.wait(&self.stop).await.is_break() {
                 return;
             }
         }
@@ -98,34 +95,7 @@ impl Applier {
 
     /// True when the actor runs.
     async fn keep_starting(&self, actor: &Actor, annotations: &BTreeMap<String, String>) -> bool {
-        let spec = spec_of(actor, annotations);
-        let mut pause = PAUSE_FIRST;
-        loop {
-            let outcome = match self.crew.scale(spec.clone(), true) {
-                Ok(outcome) => outcome.await,
-                Err(_refused) => return false,
-            };
-            match outcome {
-                Ok(Ok(())) => return true,
-                Ok(Err(error)) if error.is_transient() => {
-                    info!(actor = %spec.id, again_in = ?pause, "will be started again");
-                    if self.pause(&mut pause).await.is_break() {
-                        return false;
-                    }
-                }
-                // The state says why; or the host is stopping and the worker is gone.
-                Ok(Err(_)) | Err(_) => return false,
-            }
-        }
-    }
-
-    async fn pause(&self, pause: &mut Duration) -> std::ops::ControlFlow<()> {
-        let stopped = tokio::select! {
-            () = self.stop.cancelled() => true,
-            () = sleep(*pause) => false,
-        };
-        *pause = (*pause * 2).min(PAUSE_MAX);
-        if stopped { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        keep_starting(&self.crew, &spec_of(actor, annotations), None, || true, &self.stop).await
     }
 }
 

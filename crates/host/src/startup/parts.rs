@@ -15,6 +15,8 @@ use tracing::warn;
 use crate::{
     about::About,
     config::{HostConfig, NatsArgs},
+    identity::Identity,
+    memory::{Memory, Server},
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -35,6 +37,16 @@ pub(super) async fn connect(nats: &NatsArgs, host: &HostId) -> anyhow::Result<Co
     let connection = Connection::connect(options, CONNECT_WITHIN).await?;
     connection.check_jetstream(CONNECT_WITHIN).await?;
     Ok(connection)
+}
+
+/// The folder in which this host remembers the lattice that it joins.
+pub(super) fn memory(
+    config: &HostConfig,
+    identity: &Identity,
+    connection: &Connection,
+) -> anyhow::Result<Memory> {
+    let server = Server::new(&connection.shown_servers(), config.nats.js_domain.as_deref());
+    Memory::open(&identity.dir, &config.lattice, &server, config.memory)
 }
 
 pub(super) fn about(

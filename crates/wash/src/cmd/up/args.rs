@@ -136,6 +136,12 @@ pub(super) struct HostArgs {
     /// Run components of WASI 0.3, which the engine calls experimental
     #[arg(long, env = "WASMCLOUD_WASIP3")]
     pub(super) wasip3: bool,
+    /// Begin empty: what the host remembers of the lattice, and what was started on it, is moved away
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// The host remembers nothing: neither restores what was started before, nor keeps what is started now
+    #[arg(long, env = "WASMCLOUD_EPHEMERAL")]
+    pub(super) ephemeral: bool,
     /// What the host logs: a level, or directives as in info,lattice_runtime=debug
     #[arg(long, env = "WASMCLOUD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: String,
@@ -174,6 +180,8 @@ impl Args {
             ("--allow-file-load", true),
             ("--allow-latest", self.host.allow_latest),
             ("--wasip3", self.host.wasip3),
+            ("--fresh", self.host.fresh),
+            ("--ephemeral", self.host.ephemeral),
         ];
         args.extend(switches.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag.into()));
         args.extend(self.host.rest.iter().cloned());
