@@ -92,6 +92,36 @@ async fn a_host_that_was_killed_starts_everything_again_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn without_nats_a_restarted_host_serves_what_it_served_and_joins_when_it_is_there() {
+    let mut stage = Stage::set().await;
+    let (mut host, id, address) = stage.serving(&[Line::JSON], "hello", 10).await;
+    host.process.kill();
+    stage.nats.kill();
+    host.again_at_once().unwrap();
+    serves(&stage, &address).await;
+    assert!(!host.process.output().contains(Host::READY), "{}", host.process.output());
+    assert_eq!(restored(&host), Some(("hello".to_owned(), "http".to_owned())));
+
+    stage.nats.restart().await.unwrap();
+    host.process.wait_for_line(Host::READY, WITHIN).await.unwrap();
+    let client = stage.client.clone();
+    let back = || async { client.get_host_inventory(&id).await.ok() };
+    let inventory = until("the host answers", WITHIN, back).await.unwrap();
+    assert!(all_ready(&inventory) && inventory.components.len() == 1, "{inventory:?}");
+    // And it is steered: it follows what is changed now.
+    stage.link("http", "hello", "wasi:http", &[("address", &address), ("path", "/hello")]).await;
+    let moved =
+        || async { (stage.http.get(&format!("http://{address}/")).await.ok()?.status == 404).then_some(()) };
+    until("the route has moved", WITHIN, moved).await.unwrap();
+    // A host that remembers nothing has nothing to serve, and says what is missing.
+    host.process.stop(WITHIN).await.unwrap();
+    stage.nats.kill();
+    let url = stage.nats.url();
+    let said = stage.run("wasmcloud", &["--nats-url", &url]).await;
+    assert!(said.code == 3 && said.text.contains("no NATS server answers"), "{}", said.text);
+}
+
+#[tokio::test]
 async fn an_update_that_failed_is_not_what_is_started_again() {
     let stage = Stage::set().await;
     let (mut host, id) = stage.host(&[Line::JSON]).await;

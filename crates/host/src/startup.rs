@@ -23,7 +23,7 @@ use crate::{
     ctl::{ControlTask, Ctl},
     directory::Directory,
     events::Events,
-    generations, heartbeat,
+    heartbeat,
     identity::Identity,
     inventory::Inventory,
     lattice::Lattice,
@@ -69,13 +69,14 @@ impl Host {
         let manifest = config.manifest.as_deref().map(read).transpose()?;
         let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let host = identity.id.clone();
-        let connection = parts::connect(&config.nats, &host).await?;
-        // Before anything is written: where it may not join, it leaves no trace.
-        let met = generations::look(&connection, &config.lattice, config.beside_v1).await?;
-        let tasks = Tasks::new();
-        let changed = Changed::new();
-        let memory = parts::memory(&config, &identity, &connection)?;
+        let (tasks, changed) = (Tasks::new(), Changed::new());
+        let options = parts::nats_options(&config.nats, &host);
+        let memory = parts::memory(&config, &identity, &options)?;
         let record = Record::open(&memory, &tasks)?;
+        let connection = parts::connect(options, !record.started().is_empty()).await?;
+        let is_in_reach = connection.is_connected();
+        // Before anything is written: where it may not join, it leaves no trace.
+        let met = if is_in_reach { parts::may_join(&connection, &config).await? } else { None };
         let lattice = Lattice::open(&connection, &config.lattice, &host, &memory, &changed, &tasks)
             .await
             .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
@@ -92,7 +93,7 @@ impl Host {
         let (workloads, inventory) = ground.workloads(&config, runtime)?;
         let Ground { about, events, lattice, directory, reach, tasks, connection, .. } = ground;
         let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
-        tasks.spawn_core("routes", workloads.router.keep(tasks.stop_token()));
+        tasks.spawn_core("routes", workloads.router.clone().keep(tasks.stop_token()));
         tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
         tasks.spawn_core("heartbeat", beat);
         let epoch = life.epoch;
@@ -103,16 +104,10 @@ impl Host {
         tasks.spawn_core("overridden", overridden);
 
         let stop = StopRequest::new();
-        let (crew, builtins) = (workloads.crew, workloads.builtins);
-        let restorer = Restorer {
-            record: record.clone(),
-            crew: crew.clone(),
-            builtins: builtins.clone(),
-            allow_files: config.images.allow_file_load,
-            tasks: tasks.clone(),
-        };
         // Before commands are taken: what an operator asks for now comes after what one asked for then.
+        let restorer = workloads.restorer(&record, &tasks, config.images.allow_file_load);
         restorer.run(lattice.remembered(), manifest.as_ref().map(Manifest::plan));
+        let (crew, builtins) = (workloads.crew, workloads.builtins);
         let ctl = Ctl {
             about: about.clone(),
             inventory,
@@ -125,6 +120,10 @@ impl Host {
             stop: stop.clone(),
             allow_files: config.images.allow_file_load,
         };
+        // What runs here is served from now on, whether or not the lattice is in reach yet.
+        if !is_in_reach {
+            parts::join_late(&connection, &config).await?;
+        }
         let control = ControlTask::start(ctl, &connection, config.beside_v1).await?;
         // Last, since others give it work from then on.
         let presence = Presence::start(&PresenceParts {
@@ -207,6 +206,18 @@ struct Workloads {
     router: Router,
     crew: Crew,
     builtins: Builtins,
+}
+
+impl Workloads {
+    fn restorer(&self, record: &Record, tasks: &Tasks, allow_files: bool) -> Restorer {
+        Restorer {
+            record: record.clone(),
+            crew: self.crew.clone(),
+            builtins: self.builtins.clone(),
+            allow_files,
+            tasks: tasks.clone(),
+        }
+    }
 }
 
 impl Ground {

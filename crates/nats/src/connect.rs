@@ -169,6 +169,17 @@ pub(crate) async fn connect(
     Ok(client)
 }
 
+/// Makes a client that connects when a server is there, and tries until then.
+pub(crate) async fn connect_later(
+    options: &ConnectOptions,
+    deadline: Duration,
+    signals: Arc<Signals>,
+) -> Result<async_nats::Client, ConnectError> {
+    let built = build(options, deadline, signals).await?.retry_on_initial_connect();
+    let servers = parse_servers(options)?;
+    built.connect(servers).await.map_err(|error| explain(&error, options, deadline))
+}
+
 async fn build(
     options: &ConnectOptions,
     deadline: Duration,
@@ -263,7 +274,11 @@ fn explain(error: &async_nats::ConnectError, options: &ConnectOptions, deadline:
     }
 }
 
-fn check_version(client: &async_nats::Client, options: &ConnectOptions) -> Result<(), ConnectError> {
+/// Makes sure that the server now connected to is new enough.
+pub(crate) fn check_version(
+    client: &async_nats::Client,
+    options: &ConnectOptions,
+) -> Result<(), ConnectError> {
     let found = client.server_info().version;
     match major_minor(&found) {
         Some(version) if version < OLDEST_SERVER => {

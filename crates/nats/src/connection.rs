@@ -62,6 +62,28 @@ impl Connection {
         let signals = Signals::new();
         let client = connect::connect(&options, deadline, Arc::clone(&signals)).await?;
         signals.set_connected(true);
+        Self::of_client(client, options, signals).await
+    }
+
+    /// A connection that is made as soon as a server is there; `attempt` is how long one attempt may take. Until then
+    /// it is as one that was lost. [`Connection::check_server`] is the caller's, once it is [`Connection::connected`].
+    ///
+    /// # Errors
+    /// [`ConnectError::Options`] alone: all else is tried again, with a line in the log.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves no connection.
+    pub async fn connect_later(options: ConnectOptions, attempt: Duration) -> Result<Self, ConnectError> {
+        let signals = Signals::new();
+        let client = connect::connect_later(&options, attempt, Arc::clone(&signals)).await?;
+        Self::of_client(client, options, signals).await
+    }
+
+    async fn of_client(
+        client: async_nats::Client,
+        options: ConnectOptions,
+        signals: Arc<Signals>,
+    ) -> Result<Self, ConnectError> {
         let replies = Replies::new(&client.new_inbox());
         // Nobody else sets it.
         let _ = signals.replies.set(Arc::clone(&replies));
@@ -74,6 +96,14 @@ impl Connection {
         tasks::spawn(&tasks, "nats-state", watch_state(client.clone(), Arc::clone(&signals), stop.clone()));
         let inner = Arc::new(Inner { client, options, signals, replies, tasks, stop });
         Ok(Self { inner })
+    }
+
+    /// Makes sure that the server now connected to is new enough.
+    ///
+    /// # Errors
+    /// [`ConnectError::TooOld`].
+    pub fn check_server(&self) -> Result<(), ConnectError> {
+        connect::check_version(&self.inner.client, &self.inner.options)
     }
 
     /// Makes sure that the server, or the domain named in the options, has JetStream for this user.

@@ -134,7 +134,8 @@ impl ConnectOptions {
     }
 
     /// The servers for messages: without user names and passwords.
-    pub(crate) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         let shown: Vec<String> = self.servers.iter().map(|server| without_user(server)).collect();
         shown.join(", ")
     }

@@ -191,13 +191,14 @@ impl Connection {
         until: Instant,
         given: Duration,
     ) -> Result<(), RequestError> {
+        // First: before the first connect no server has said how much it takes.
+        if !self.is_connected() {
+            return Err(RequestError::Disconnected { servers: self.shown_servers() });
+        }
         let max = self.max_payload();
         if payload.len() > max {
             let bytes = payload.len();
             return Err(RequestError::TooLarge { subject: subject.to_owned(), bytes, max });
-        }
-        if !self.is_connected() {
-            return Err(RequestError::Disconnected { servers: self.shown_servers() });
         }
         let client = self.client();
         let subject_owned = subject.to_owned();

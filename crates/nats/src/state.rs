@@ -16,6 +16,7 @@ mod reunion;
 mod snapshot;
 mod snapshot_file;
 mod store;
+mod typed;
 mod view;
 mod watcher;
 

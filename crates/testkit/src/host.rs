@@ -43,6 +43,15 @@ impl Host {
         Ok(Self { process: launch.clone().start().await?, launch, data_dir })
     }
 
+    /// Starts it again as [`again`](Self::again) does, and does not wait: it may have nothing to be ready for.
+    ///
+    /// # Errors
+    /// `Spawn`, or `Io` on its log file.
+    pub fn again_at_once(&mut self) -> Result<(), TestkitError> {
+        self.process = Process::spawn(self.launch.clone())?;
+        Ok(())
+    }
+
     /// Starts it again with the same data folder and arguments, and more of them, and waits until it is ready. The one that
     /// ran has to be stopped or killed.
     ///

@@ -82,6 +82,13 @@ fn one() -> u32 {
     1
 }
 
+impl Started {
+    /// True if nothing was started.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.actors.is_empty() && self.providers.is_empty()
+    }
+}
+
 /// The file an image is, wherever this process is started from.
 fn file_of(image: &ImageRef) -> Option<PathBuf> {
     match image {

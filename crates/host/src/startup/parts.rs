@@ -7,7 +7,7 @@ use lattice_claims::Trust;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
 use lattice_core::{HostId, LatticeName};
 use lattice_manifest::Manifest;
-use lattice_nats::{ConnectOptions, Connection, Credentials};
+use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials};
 use lattice_registry::{FetchConfig, Fetcher};
 use lattice_runtime::{Runtime, RuntimeConfig};
 use tracing::warn;
@@ -15,14 +15,65 @@ use tracing::warn;
 use crate::{
     about::About,
     config::{HostConfig, NatsArgs},
+    generations,
     identity::Identity,
     memory::{Memory, Server},
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// A server that was just started may not have its JetStream yet.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 const CODE_CACHE_BYTES: u64 = 2 << 30;
 
-pub(super) async fn connect(nats: &NatsArgs, host: &HostId) -> anyhow::Result<Connection> {
+/// Connects; or, where this host remembers something that it can serve meanwhile, as soon as a server is there.
+pub(super) async fn connect(options: ConnectOptions, remembers: bool) -> anyhow::Result<Connection> {
+    match Connection::connect(options.clone(), CONNECT_WITHIN).await {
+        Ok(connection) => Ok(connection),
+        Err(error) if remembers && error.is_retryable() => {
+            warn!(%error, "no lattice in reach: what was started here is served from what this host remembers until it is");
+            Ok(Connection::connect_later(options, CONNECT_WITHIN).await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes sure that this host may join: the server will do, and the lattice is not somebody else's. What an operator should
+/// know of it is the answer.
+pub(super) async fn may_join(connection: &Connection, config: &HostConfig) -> anyhow::Result<Option<String>> {
+    check_nats(connection).await?;
+    Ok(generations::look(connection, &config.lattice, config.beside_v1).await?)
+}
+
+/// Waits until NATS is there, and then as [`may_join`].
+pub(super) async fn join_late(connection: &Connection, config: &HostConfig) -> anyhow::Result<()> {
+    wait_for_nats(connection).await;
+    if let Some(notice) = may_join(connection, config).await? {
+        warn!(notice, "notice");
+    }
+    Ok(())
+}
+
+async fn check_nats(connection: &Connection) -> Result<(), ConnectError> {
+    connection.check_server()?;
+    connection.check_jetstream(CONNECT_WITHIN).await
+}
+
+/// Waits until NATS is there, and will do.
+async fn wait_for_nats(connection: &Connection) {
+    let mut connected = connection.connected();
+    loop {
+        // It fails when the connection is closed, which nobody does yet.
+        let _ = connected.wait_for(|connected| *connected).await;
+        match check_nats(connection).await {
+            Ok(()) => return,
+            Err(error) => warn!(%error, again_in = ?CHECK_AGAIN, "the lattice cannot be joined yet"),
+        }
+        tokio::time::sleep(CHECK_AGAIN).await;
+    }
+}
+
+/// Which NATS, and who to be there.
+pub(super) fn nats_options(nats: &NatsArgs, host: &HostId) -> ConnectOptions {
     let servers =
         nats.nats_url.clone().unwrap_or_else(|| format!("nats://{}:{}", nats.nats_host, nats.nats_port));
     let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}"));
@@ -34,18 +85,16 @@ pub(super) async fn connect(nats: &NatsArgs, host: &HostId) -> anyhow::Result<Co
         }
         _ => Credentials::None,
     };
-    let connection = Connection::connect(options, CONNECT_WITHIN).await?;
-    connection.check_jetstream(CONNECT_WITHIN).await?;
-    Ok(connection)
+    options
 }
 
 /// The folder in which this host remembers the lattice that it joins.
 pub(super) fn memory(
     config: &HostConfig,
     identity: &Identity,
-    connection: &Connection,
+    options: &ConnectOptions,
 ) -> anyhow::Result<Memory> {
-    let server = Server::new(&connection.shown_servers(), config.nats.js_domain.as_deref());
+    let server = Server::new(&options.shown(), config.nats.js_domain.as_deref());
     Memory::open(&identity.dir, &config.lattice, &server, config.memory)
 }
 

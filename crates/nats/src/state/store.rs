@@ -1,15 +1,14 @@
 //! The store of facts: changes by compare-and-set, reads from memory.
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
-use serde_json::{Map, Value};
+use lattice_core::{FactKey, HostId, LatticeName};
+use serde_json::Value;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     time::{Instant, timeout_at},
@@ -261,74 +260,6 @@ impl FactStore {
     pub async fn delete(&self, key: &FactKey) -> Result<Option<Fact>, StateError> {
         let known = self.write(key, None).await?.before;
         Ok(known.filter(|fact| !fact.deleted))
-    }
-
-    /// Writes a link.
-    ///
-    /// # Errors
-    /// As [`FactStore::put`].
-    pub async fn put_link(&self, link: &Link) -> Result<Version, StateError> {
-        let unwritable = |why: String| StateError::Unwritable { key: "link".to_owned(), why };
-        let key = link.check().map_err(|error| unwritable(error.to_string()))?;
-        let data = serde_json::to_value(link).map_err(|error| unwritable(error.to_string()))?;
-        self.put(&FactKey::Link(key), data).await
-    }
-
-    /// Deletes a link; the link that was there.
-    ///
-    /// # Errors
-    /// As [`FactStore::delete`].
-    pub async fn delete_link(&self, key: &LinkKey) -> Result<Option<Link>, StateError> {
-        let before = self.delete(&FactKey::Link(key.clone())).await?;
-        Ok(before.and_then(|fact| serde_json::from_value(fact.data).ok()))
-    }
-
-    /// Writes a configuration.
-    ///
-    /// # Errors
-    /// As [`FactStore::put`].
-    pub async fn put_config(
-        &self,
-        name: &ConfigName,
-        values: &BTreeMap<String, String>,
-    ) -> Result<Version, StateError> {
-        let data = values.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
-        self.put(&FactKey::Config(name.clone()), Value::Object(data)).await
-    }
-
-    /// Deletes a configuration; true if there was one.
-    ///
-    /// # Errors
-    /// As [`FactStore::delete`].
-    pub async fn delete_config(&self, name: &ConfigName) -> Result<bool, StateError> {
-        self.delete(&FactKey::Config(name.clone())).await.map(|before| before.is_some())
-    }
-
-    /// Writes the claims of `subject`.
-    ///
-    /// # Errors
-    /// As [`FactStore::put`].
-    pub async fn put_claims(&self, subject: &str, claims: Map<String, Value>) -> Result<Version, StateError> {
-        self.put(&FactKey::Claims(subject.to_owned()), Value::Object(claims)).await
-    }
-
-    /// Writes what `host` tells of itself.
-    ///
-    /// # Errors
-    /// As [`FactStore::put`].
-    pub async fn put_host(&self, host: &HostId, told: &HostFact) -> Result<Version, StateError> {
-        let key = FactKey::Host(host.clone());
-        let data = serde_json::to_value(told)
-            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
-        self.put(&key, data).await
-    }
-
-    /// Deletes what `host` told of itself; true if there was something.
-    ///
-    /// # Errors
-    /// As [`FactStore::delete`].
-    pub async fn delete_host(&self, host: &HostId) -> Result<bool, StateError> {
-        self.delete(&FactKey::Host(host.clone())).await.map(|before| before.is_some())
     }
 
     /// Stops the watch, and writes the snapshot a last time. The view stays as it is.
