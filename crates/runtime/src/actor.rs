@@ -82,7 +82,7 @@ impl Actor {
         };
         let linked = engine.linker.instantiate_pre(prepared.component()).map_err(link)?;
         let handler = match prepared.outside().serves_http() {
-            true => Some(Handler::new(engine.kind, linked.clone()).map_err(link)?),
+            true => Some(Handler::new(engine.kind, &linked).map_err(link)?),
             false => None,
         };
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);

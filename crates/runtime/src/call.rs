@@ -3,14 +3,14 @@
 //! Until the head is there, the guest runs inside its caller's future: who drops that ends the guest. A guest that is
 //! still running then goes on in a task of the actor's, until it ends, fails, runs out of time, or nobody reads on.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use http::Method;
 use lattice_contracts::{CallContext, http::Response};
 use lattice_core::ErrorCode;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::Store;
 use wasmtime_wasi_http::{WasiBody, p2::body::HyperOutgoingBody};
 
 use crate::{
@@ -18,13 +18,16 @@ use crate::{
     body::{self, GuestSide},
     failure::Failure,
     guest::{Guest, Watch},
-    handler::{Head, Instance},
+    handler::Head,
     meter::{Metered, Panicked},
     output::Output,
     permits::Permit,
     pool::Live,
     stats::Outcome,
 };
+
+/// A guest's future, as it goes from its caller to a task.
+type Work = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 /// What a guest's future comes to.
 struct Ended {
@@ -69,7 +72,7 @@ impl Drop for Seat {
 
 /// A guest at work.
 pub(crate) struct Running {
-    guest: Metered<Ended>,
+    guest: Metered<Work>,
     seat: Seat,
     call: CallContext,
     deadline: Instant,
@@ -194,68 +197,42 @@ impl Inner {
         call: &CallContext,
         request: http::Request<WasiBody>,
         head: oneshot::Sender<Head>,
-    ) -> (Watch, impl Future<Output = Ended> + Send + 'static) {
-        let (store, instance, watch, served) = match self.pool.take() {
-            Some(Live { mut store, instance, watch, served }) => {
-                store.data_mut().begin(call.clone(), &self.kit.limits);
-                watch.meter.reset();
-                store.set_epoch_deadline(1);
-                (store, Some(instance), watch, served)
-            }
-            None => {
-                let watch = self.kit.watch(call);
-                (self.kit.store(&self.engine.engine, call.clone(), &watch), None, watch, 0)
-            }
-        };
-        let (actor, call, ours) = (self.clone(), call.clone(), watch.clone());
+    ) -> (Watch, Work) {
+        let mut live = self.lend(call);
+        let (actor, call, watch) = (self.clone(), call.clone(), live.watch.clone());
         let guest = async move {
-            let mut store = store;
-            let ran: wasmtime::Result<_> = async {
-                let instance = match instance {
-                    Some(instance) => instance,
-                    None => actor.instantiate(&mut store, &call, &ours).await?,
-                };
-                instance.serve(&mut store, request, head).await?;
-                Ok(instance)
-            }
-            .await;
-            match ran {
-                Ok(instance) => {
-                    let live = Some(Live { store, instance, watch: ours, served: served + 1 });
-                    Ended { live, failure: None, _doomed: None }
-                }
+            match actor.serve(&mut live, &call, request, head).await {
+                Ok(()) => Ended { live: Some(live), failure: None, _doomed: None },
                 Err(error) => {
-                    let refused = store.data().limiter.refused();
-                    let failure = Failure::of_guest(actor.id(), &call, &actor.kit.limits, refused, &error);
-                    Ended { live: None, failure: Some(failure), _doomed: Some(store) }
+                    let failure = actor.failure(&live, &call, &error);
+                    Ended { live: None, failure: Some(failure), _doomed: Some(live.store) }
                 }
             }
         };
-        (watch, guest)
+        (watch, Box::pin(guest))
     }
 
-    /// An instance in `store`. Where the pool is full, idle instances make room; a store in which it failed may hold
-    /// half of an instance, so the second attempt gets another.
-    async fn instantiate(
+    async fn serve(
         &self,
-        store: &mut Store<Guest>,
+        live: &mut Live,
         call: &CallContext,
-        watch: &Watch,
-    ) -> wasmtime::Result<Instance> {
-        let handler = self.handler()?;
-        match handler.instantiate(store).await {
-            Err(error) if error.is::<PoolConcurrencyLimitError>() && self.kit.house.clear() => {
-                *store = self.kit.store(&self.engine.engine, call.clone(), watch);
-                handler.instantiate(store).await
-            }
-            made => made,
-        }
+        request: http::Request<WasiBody>,
+        head: oneshot::Sender<Head>,
+    ) -> wasmtime::Result<()> {
+        let instance = self.settle(live, call).await?;
+        let http = match live.http.take() {
+            Some(http) => http,
+            None => self.handler()?.of(&mut live.store, &instance)?,
+        };
+        http.serve(&mut live.store, request, head).await?;
+        live.http = Some(http);
+        Ok(())
     }
 
     /// Keeps the instance of a call that ended well, if it may serve again; drops it otherwise.
     fn leave(&self, ended: Ended) {
         if let Some(live) = ended.live {
-            self.pool.give(live, self.permits.size());
+            self.give_back(live);
         }
     }
 

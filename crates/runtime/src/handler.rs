@@ -1,18 +1,21 @@
 //! The two generations of HTTP handlers a component may export, and how each is called.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc};
+use std::{future::poll_fn, pin::Pin};
 
 use tokio::sync::oneshot;
-use wasmtime::{Store, component::InstancePre};
+use wasmtime::{
+    Store,
+    component::{Instance, InstancePre},
+};
 use wasmtime_wasi_http::{
     WasiBody, WasiHttpView,
     p2::{
-        bindings::{Proxy, ProxyPre, http::types::Scheme},
+        bindings::{Proxy, ProxyIndices, http::types::Scheme},
         body::HyperOutgoingBody,
     },
     p3::{
         Request,
-        bindings::{Service, ServicePre},
+        bindings::{Service, ServiceIndices},
     },
 };
 
@@ -21,37 +24,38 @@ use crate::{engine::EngineKind, guest::Guest};
 /// What a guest answers: a response, or the name of its error.
 pub(crate) type Head = Result<http::Response<HyperOutgoingBody>, String>;
 
-/// A component with its imports linked, ready to be instantiated.
+/// Where a component's instances have their handler.
 pub(crate) enum Handler {
     /// `wasi:http/incoming-handler@0.2`.
-    Wasip2(ProxyPre<Guest>),
+    Wasip2(ProxyIndices),
     /// `wasi:http/handler@0.3`.
-    Wasip3(Arc<ServicePre<Guest>>),
+    Wasip3(ServiceIndices),
 }
 
-/// An instance of it.
-pub(crate) enum Instance {
+/// An instance's handler.
+pub(crate) enum Http {
     Wasip2(Proxy),
     Wasip3(Service),
 }
 
 impl Handler {
-    pub(crate) fn new(kind: EngineKind, linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
+    pub(crate) fn new(kind: EngineKind, linked: &InstancePre<Guest>) -> wasmtime::Result<Self> {
         Ok(match kind {
-            EngineKind::Main => Handler::Wasip2(ProxyPre::new(linked)?),
-            EngineKind::Wasip3 => Handler::Wasip3(Arc::new(ServicePre::new(linked)?)),
+            EngineKind::Main => Handler::Wasip2(ProxyIndices::new(linked)?),
+            EngineKind::Wasip3 => Handler::Wasip3(ServiceIndices::new(linked)?),
         })
     }
 
-    pub(crate) async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+    /// The handler of `instance`.
+    pub(crate) fn of(&self, store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Http> {
         Ok(match self {
-            Handler::Wasip2(linked) => Instance::Wasip2(linked.instantiate_async(store).await?),
-            Handler::Wasip3(linked) => Instance::Wasip3(linked.instantiate_async(store).await?),
+            Handler::Wasip2(at) => Http::Wasip2(at.load(store, instance)?),
+            Handler::Wasip3(at) => Http::Wasip3(at.load(store, instance)?),
         })
     }
 }
 
-impl Instance {
+impl Http {
     /// Lets the guest serve `request`; returns when it has ended, which may be long after it gave its `head`.
     pub(crate) async fn serve(
         &self,
@@ -60,7 +64,7 @@ impl Instance {
         head: oneshot::Sender<Head>,
     ) -> wasmtime::Result<()> {
         match self {
-            Instance::Wasip2(proxy) => {
+            Http::Wasip2(proxy) => {
                 let mut http = store.data_mut().http();
                 let request = http.new_incoming_request(Scheme::Http, request)?;
                 let out = http.new_response_outparam_from_callback(move |answer| {
@@ -69,7 +73,7 @@ impl Instance {
                 })?;
                 proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
             }
-            Instance::Wasip3(service) => serve_wasip3(service, store, request, head).await,
+            Http::Wasip3(service) => serve_wasip3(service, store, request, head).await,
         }
     }
 }

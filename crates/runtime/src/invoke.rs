@@ -81,7 +81,7 @@ impl Ticket {
         let mut seat = Seat::take(&inner, permit, token, watch.output.clone());
         let (actor, context) = (inner.clone(), call.clone());
         let meter = watch.meter.clone();
-        let guest = async move { actor.run_function(&context, &watch, &plan).await };
+        let guest = Box::pin(async move { actor.run_function(&context, &watch, &plan).await });
         let mut guest = Metered::new(meter, guest);
         let ended = tokio::select! {
             biased;

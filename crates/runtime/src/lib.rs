@@ -22,6 +22,7 @@ mod guest;
 mod handler;
 mod imports;
 mod invoke;
+mod lend;
 mod meter;
 mod output;
 mod permits;

@@ -65,24 +65,25 @@ impl Meter {
 pub(crate) struct Panicked;
 
 /// A future whose polls are metered, and whose panics end here: the panic hook has told of them by then.
-pub(crate) struct Metered<T> {
-    future: Pin<Box<dyn Future<Output = T> + Send>>,
+pub(crate) struct Metered<F> {
+    /// Pinned by whoever made it: on the heap, or where it runs.
+    future: F,
     meter: Arc<Meter>,
 }
 
-impl<T> Metered<T> {
-    pub(crate) fn new(meter: Arc<Meter>, future: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { future: Box::pin(future), meter }
+impl<F: Future + Unpin> Metered<F> {
+    pub(crate) fn new(meter: Arc<Meter>, future: F) -> Self {
+        Self { future, meter }
     }
 }
 
-impl<T> Future for Metered<T> {
-    type Output = Result<T, Panicked>;
+impl<F: Future + Unpin> Future for Metered<F> {
+    type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.meter.enter();
         // What the panic left half done is in the future, which is not polled again.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.future).poll(cx)));
         self.meter.leave();
         match polled {
             Ok(polled) => polled.map(Ok),

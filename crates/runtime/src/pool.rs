@@ -8,17 +8,20 @@ use std::{
     },
 };
 
-use wasmtime::Store;
+use wasmtime::{Store, component::Instance};
 
 use crate::{
     guest::{Guest, Watch},
-    handler::Instance,
+    handler::Http,
 };
 
 /// A store with the instance in it.
 pub(crate) struct Live {
     pub(crate) store: Store<Guest>,
-    pub(crate) instance: Instance,
+    /// `None` in a fresh store.
+    pub(crate) instance: Option<Instance>,
+    /// The instance's HTTP handler, once a request has been served.
+    pub(crate) http: Option<Http>,
     pub(crate) watch: Watch,
     /// Calls it has served.
     pub(crate) served: u32,
