@@ -2,6 +2,8 @@
 
 mod bare;
 mod latencies;
+mod links;
 
 pub use bare::{Bare, Instance};
 pub use latencies::{Latencies, Summary};
+pub use links::Links;

@@ -11,50 +11,18 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use http_body_util::BodyExt as _;
-use lattice_bench::{Bare, Latencies, Summary};
+use lattice_bench::{Bare, Latencies, Links, Summary};
 use lattice_contracts::{
     CallContext, InvocationIds,
-    http::{Incoming as _, Outgoing, empty},
-    keyvalue::Keyvalue,
-    logging::LogRecord,
+    http::{Incoming as _, empty},
 };
-use lattice_core::{CallError, ErrorCode, Hop, LinkName};
-use lattice_runtime::{Actor, ActorSpec, Bound, Dispatch, Runtime, RuntimeConfig};
+use lattice_core::LinkName;
+use lattice_runtime::{Actor, ActorSpec, Runtime, RuntimeConfig};
 use serde_json::{Value, json};
 
 /// Calls of one turn; enough for a steady median, few enough that a turn is short.
 const CALLS: usize = 4_000;
 const ROUNDS_MAX: u32 = 20;
-
-/// An actor without links.
-struct NoLinks;
-
-impl NoLinks {
-    fn none(current: &CallContext) -> CallError {
-        CallError::new(Hop::Actor(current.target.clone().into()), ErrorCode::NoLink, "the bench has no links")
-    }
-}
-
-impl Dispatch for NoLinks {
-    fn keyvalue(
-        &self,
-        current: &CallContext,
-        _: &LinkName,
-        _: &'static str,
-    ) -> Result<Bound<dyn Keyvalue>, CallError> {
-        Err(Self::none(current))
-    }
-
-    fn http_outgoing(&self, current: &CallContext, _: &LinkName) -> Result<Bound<dyn Outgoing>, CallError> {
-        Err(Self::none(current))
-    }
-
-    fn config(&self) -> Arc<BTreeMap<String, String>> {
-        Arc::default()
-    }
-
-    fn log(&self, _: LogRecord) {}
-}
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
@@ -82,7 +50,7 @@ async fn run(args: &[String]) -> anyhow::Result<Value> {
         let reuse = NonZeroU32::new(reuse).unwrap_or(NonZeroU32::MIN);
         let id = "hello".parse().context("an id")?;
         let spec = ActorSpec { reuse, ..ActorSpec::new(id) };
-        runtime.start(&prepared, spec, Arc::new(NoLinks)).context("the actor does not start")
+        runtime.start(&prepared, spec, Arc::new(Links::none())).context("the actor does not start")
     };
     let (fresh, reused) = (start(1)?, start(u32::MAX)?);
     let ids = InvocationIds::new(1);

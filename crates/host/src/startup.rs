@@ -227,7 +227,8 @@ impl Ground {
         let ids = Arc::new(InvocationIds::new(random_bits()));
         let providers = Providers::new(changed.clone());
         let actors = Actors::new(changed.clone());
-        let router = Router::new(lattice.clone(), providers.clone());
+        let callees = Callees { actors: actors.clone(), host: about.id.clone() };
+        let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
         let inventory = Inventory {
             about: about.clone(),
             actors: actors.clone(),
@@ -260,7 +261,7 @@ impl Ground {
             ids,
             events: events.clone(),
             lattice: lattice.clone(),
-            callees: Callees { actors: actors.clone(), host: about.id.clone() },
+            callees,
             connection: connection.clone(),
             drain: config.drain,
         };

@@ -20,10 +20,11 @@ use crate::{
     component::Interface,
     engine::{EngineKind, LinkedEngine},
     error::StartError,
+    exported::Exported,
     failure::Failure,
     guest::{Guest, GuestKit},
     handler::Handler,
-    imports::incoming_body,
+    imports::{incoming_body, linked},
     permits::{NoPermit, Permit, Permits},
     pool::Pool,
     prepare::Prepared,
@@ -44,8 +45,10 @@ pub(crate) struct Inner {
     pub(crate) engine: Arc<LinkedEngine>,
     /// `None` where the actor answers no HTTP requests.
     handler: Option<Handler>,
-    /// The code with its imports linked, for calls of other functions.
+    /// The code with its imports linked.
     pub(crate) linked: InstancePre<Guest>,
+    /// The functions that others may call.
+    pub(crate) exported: Exported,
     pub(crate) permits: Permits,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Counters,
@@ -69,22 +72,15 @@ impl Actor {
     /// Links the code, once for all calls.
     pub(crate) fn start(prepared: &Prepared, kit: GuestKit) -> Result<Self, StartError> {
         let engine = prepared.engine().clone();
-        let names = unknown_imports(prepared);
-        if !names.is_empty() {
-            return Err(StartError::UnknownImport { actor: kit.spec.id, names });
-        }
         if engine.kind == EngineKind::Wasip3 && kit.spec.reuse > NonZeroU32::MIN {
             return Err(StartError::Reuse { actor: kit.spec.id });
         }
-        let link = |error: wasmtime::Error| StartError::Link {
-            actor: kit.spec.id.clone(),
-            reason: format!("{error:#}"),
-        };
-        let linked = engine.linker.instantiate_pre(prepared.component()).map_err(link)?;
-        let handler = match prepared.outside().serves_http() {
-            true => Some(Handler::new(engine.kind, &linked).map_err(link)?),
-            false => None,
-        };
+        let linked = link(prepared, &kit)?;
+        let handler = prepared.outside().serves_http().then(|| Handler::new(engine.kind, &linked));
+        let handler = handler
+            .transpose()
+            .map_err(|error| StartError::Link { actor: kit.spec.id.clone(), reason: format!("{error:#}") })?;
+        let exported = Exported::new(&kit.spec.id, prepared.component());
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
         let pool = Pool::new(kit.spec.reuse, &kit.house);
         let inner = Inner {
@@ -92,6 +88,7 @@ impl Actor {
             engine,
             handler,
             linked,
+            exported,
             permits,
             pool,
             counters: Counters::default(),
@@ -265,20 +262,28 @@ fn names_a_host(request: &Request) -> bool {
         || request.headers().get(http::header::HOST).is_some_and(|host| host.to_str().is_ok())
 }
 
-/// Imports that no engine serves. Interfaces with nothing but types need nobody to serve them.
-fn unknown_imports(prepared: &Prepared) -> Vec<String> {
-    let outside = prepared.outside();
-    let (engine, component) = (prepared.engine(), prepared.component().component_type());
-    let needs_somebody = |interface: &&Interface| {
-        use wasmtime::component::types::ComponentItem;
-        match component.get_import(&engine.engine, &interface.to_string()).map(|import| import.ty) {
-            Some(ComponentItem::ComponentInstance(instance)) => {
-                instance.exports(&engine.engine).any(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
-            }
-            _ => true,
+/// The code with its imports linked: those that only a link can give to whoever is linked at the time of a call.
+fn link(prepared: &Prepared, kit: &GuestKit) -> Result<InstancePre<Guest>, StartError> {
+    let (actor, foreign) = (&kit.spec.id, prepared.foreign());
+    if !foreign.unservable.is_empty() {
+        return Err(StartError::UnknownImport { actor: actor.clone(), names: foreign.unservable.clone() });
+    }
+    let interfaces = foreign.linkable.iter().map(|import| &import.interface);
+    let missing: Vec<Interface> =
+        interfaces.filter(|interface| !kit.dispatch.is_linked(interface)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(StartError::NotLinked { actor: actor.clone(), imports: missing });
+    }
+    let common = &prepared.engine().linker;
+    let own = || {
+        let mut linker = common.clone();
+        for linkable in &foreign.linkable {
+            linked::add_to_linker(&mut linker, actor, linkable)?;
         }
+        linker.instantiate_pre(prepared.component())
     };
-    let unserved = outside.imports.iter().filter(|import| !import.is_served(engine.kind));
-    let named = unserved.filter(needs_somebody).map(ToString::to_string);
-    named.chain(outside.bare_imports.iter().cloned()).collect()
+    // Most actors import nothing of their own, and share the engine's linker.
+    let linked =
+        if foreign.linkable.is_empty() { common.instantiate_pre(prepared.component()) } else { own() };
+    linked.map_err(|error| StartError::Link { actor: actor.clone(), reason: format!("{error:#}") })
 }

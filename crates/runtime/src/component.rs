@@ -39,6 +39,11 @@ impl Interface {
             && self.version.as_deref().is_some_and(|version| version.starts_with(generation))
     }
 
+    /// True for standard WASI of any version.
+    pub(crate) fn is_of_wasi(&self) -> bool {
+        self.is_standard("")
+    }
+
     fn is_wasip3(&self) -> bool {
         self.is_standard("0.3.")
     }

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use async_trait::async_trait;
 use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
 use lattice_core::{CallError, LinkName};
+
+use crate::{Interface, Values};
 
 /// The implementation of a contract that a call may use, with the context to call it under.
 pub struct Bound<T: ?Sized> {
@@ -11,6 +14,25 @@ pub struct Bound<T: ?Sized> {
     pub call: CallContext,
     /// Local or remote; the runtime cannot tell.
     pub implementation: Arc<T>,
+}
+
+/// Somebody whose functions others call: an actor here, or one on another host.
+#[async_trait]
+pub trait Function: Send + Sync {
+    /// Calls `function` of `interface` (`namespace:package/interface@version`) and waits for what it gives back.
+    ///
+    /// # Errors
+    /// As any call; [`lattice_core::ErrorCode::Protocol`] where there is no such function, or one of other types.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends the call; the callee may have acted all the same.
+    async fn invoke(
+        &self,
+        call: CallContext,
+        interface: &str,
+        function: &str,
+        params: Values<'_>,
+    ) -> Result<Values<'static>, CallError>;
 }
 
 /// One actor's way out, given by the host when it starts the actor.
@@ -36,6 +58,21 @@ pub trait Dispatch: Send + Sync + 'static {
     /// As [`Dispatch::keyvalue`].
     fn http_outgoing(&self, current: &CallContext, link: &LinkName)
     -> Result<Bound<dyn Outgoing>, CallError>;
+
+    /// Whoever serves `function` of an interface that the host itself does not, behind `link`.
+    ///
+    /// # Errors
+    /// As [`Dispatch::keyvalue`].
+    fn function(
+        &self,
+        current: &CallContext,
+        link: &LinkName,
+        interface: &Interface,
+        function: &str,
+    ) -> Result<Bound<dyn Function>, CallError>;
+
+    /// True if there is a link for `interface` now; asked when the actor starts, for interfaces that only a link gives.
+    fn is_linked(&self, interface: &Interface) -> bool;
 
     /// The actor's configuration as it is now.
     fn config(&self) -> Arc<BTreeMap<String, String>>;

@@ -2,6 +2,8 @@
 
 use lattice_core::ActorId;
 
+use crate::Interface;
+
 /// Why there is no runtime.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,13 +73,22 @@ pub enum StartError {
     /// It imports what nobody serves.
     #[error(
         "actor {actor} imports what no host serves: {}; imports are standard WASI 0.2, wasi:http, wasi:keyvalue, \
-         wasi:config and wasi:logging in the versions that `docs/contracts.md` lists", names.join(", ")
+         wasi:config and wasi:logging in the versions that `docs/contracts.md` lists, and interfaces of plain values \
+         that another actor exports", names.join(", ")
     )]
     UnknownImport {
         /// The actor.
         actor: ActorId,
         /// The imports, as `namespace:package/interface@version`.
         names: Vec<String>,
+    },
+    /// It imports interfaces that only a link can give, and there is none. With the link it starts.
+    #[error("{}", not_linked(actor, imports))]
+    NotLinked {
+        /// The actor.
+        actor: ActorId,
+        /// The interfaces.
+        imports: Vec<Interface>,
     },
     /// An import has the right name and another shape.
     #[error("actor {actor} cannot be linked: {reason}")]
@@ -105,4 +116,18 @@ pub enum StartError {
         /// What is allowed.
         max: u64,
     },
+}
+
+fn not_linked(actor: &ActorId, imports: &[Interface]) -> String {
+    let names: Vec<String> = imports.iter().map(ToString::to_string).collect();
+    let mut contracts: Vec<String> =
+        imports.iter().map(|import| format!("{}:{}", import.namespace, import.package)).collect();
+    contracts.dedup();
+    let lines: Vec<String> =
+        contracts.iter().map(|contract| format!("wash link put {actor} ACTOR {contract}")).collect();
+    format!(
+        "actor {actor} imports what only another actor can serve, and has no link for it: {}; make one: {}",
+        names.join(", "),
+        lines.join("; ")
+    )
 }

@@ -5,7 +5,7 @@ use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use wasmtime::{PoolConcurrencyLimitError, Trap, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
-use crate::{budget::Refused, config::Limits, meter::CpuSpent, stats::Outcome};
+use crate::{budget::Refused, config::Limits, imports::linked::CallFailed, meter::CpuSpent, stats::Outcome};
 
 /// A call that failed: what its caller is told, and how it is counted.
 pub(crate) struct Failure {
@@ -33,6 +33,9 @@ impl Failure {
             );
             return Self::new(actor, Outcome::Deadline, ErrorCode::Deadline, reason);
         }
+        if let Some(failed) = error.downcast_ref::<CallFailed>() {
+            return Self::of_call(actor, call, failed);
+        }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
             let reason = "the host has no instance slot left; try again, or on another host";
             let refused = Self::new(actor, Outcome::Overloaded, ErrorCode::Overloaded, reason);
@@ -50,6 +53,22 @@ impl Failure {
         }
         tracing::error!(%actor, invocation = %call.id, %kind, backtrace = ?error, "guest trapped");
         let reason = format!("invocation {} trapped: {kind}", call.id);
+        Self::new(actor, Outcome::Trap, ErrorCode::Trap, reason)
+    }
+}
+
+impl Failure {
+    /// The guest ended since somebody it called failed. The codes of others stay in the text: some say that nothing was run,
+    /// and the guest has.
+    fn of_call(actor: &ActorId, call: &CallContext, failed: &CallFailed) -> Self {
+        tracing::error!(%actor, invocation = %call.id, %failed, "guest trapped");
+        if failed.error.code == ErrorCode::Deadline {
+            // Strangers read the reasons of this code, so it names nobody; the log does.
+            let reason =
+                format!("invocation {} called another actor, which took longer than it may", call.id);
+            return Self::new(actor, Outcome::Deadline, ErrorCode::Deadline, reason);
+        }
+        let reason = format!("invocation {} trapped: {failed}", call.id);
         Self::new(actor, Outcome::Trap, ErrorCode::Trap, reason)
     }
 }

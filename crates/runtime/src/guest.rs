@@ -32,6 +32,8 @@ pub(crate) struct Guest {
     /// The way out, with the call that is being served.
     pub(crate) way: Way,
     pub(crate) limiter: Limiter,
+    /// The account of its processor time.
+    pub(crate) meter: Arc<Meter>,
     /// Bytes of header fields that the current call may still make.
     headers_left: usize,
 }
@@ -74,6 +76,7 @@ impl GuestKit {
             http,
             way: Way::new(self.dispatch.clone(), call, output),
             limiter: Limiter::new(self.budget.clone(), self.limits.clone()),
+            meter: meter.clone(),
             headers_left: self.limits.headers_total_bytes,
         };
         let mut store = Store::new(engine, guest);

@@ -7,19 +7,13 @@ use std::fmt::Write as _;
 
 use lattice_contracts::CallContext;
 use lattice_core::{CallError, ErrorCode};
-use tokio::time::Instant;
-use wasmtime::{
-    PoolConcurrencyLimitError,
-    component::{ComponentExportIndex, Type, Val, types::ComponentFunc, wasm_wave},
-};
+use wasmtime::component::{ComponentExportIndex, Type, Val, types::ComponentFunc, wasm_wave};
 
 use crate::{
-    actor::{Actor, Inner, NotEntered, Ticket},
-    call::Seat,
+    actor::{Actor, Inner, NotEntered},
     exports::{self, Found},
     failure::Failure,
-    guest::Watch,
-    meter::{Metered, Panicked},
+    function::Plan,
     stats::Outcome,
 };
 
@@ -33,11 +27,11 @@ const NAME_BYTES_MAX: usize = 1024;
 const DEPTH_MAX: usize = 64;
 
 /// A call that makes sense: the function, and its arguments as values.
-struct Plan {
+struct Asked {
     name: String,
     index: ComponentExportIndex,
     args: Vec<Val>,
-    results: usize,
+    gives: bool,
 }
 
 impl Actor {
@@ -63,73 +57,20 @@ impl Actor {
         args: &[String],
     ) -> Result<Option<String>, CallError> {
         let inner = &self.inner;
-        let plan = Plan::new(inner, function, args).map_err(|(code, reason)| {
+        let asked = Asked::new(inner, function, args).map_err(|(code, reason)| {
             inner.counters.count(Outcome::Failed);
             Failure::new(inner.id(), Outcome::Failed, code, reason).error
         })?;
         let ticket = self.enter(&call).await.map_err(NotEntered::into_error)?;
-        ticket.invoke(call, plan).await.map_err(|failure| failure.error)
-    }
-}
-
-impl Ticket {
-    async fn invoke(self, call: CallContext, plan: Plan) -> Result<Option<String>, Failure> {
-        let Self { inner, permit, token } = self;
-        let deadline = call.deadline.min(Instant::now() + inner.kit.limits.wall);
-        let watch = inner.kit.watch(&call);
-        // Declared before the guest, so dropped after it: who takes the permit over finds room.
-        let mut seat = Seat::take(&inner, permit, token, watch.output.clone());
-        let (actor, context) = (inner.clone(), call.clone());
-        let meter = watch.meter.clone();
-        let guest = Box::pin(async move { actor.run_function(&context, &watch, &plan).await });
-        let mut guest = Metered::new(meter, guest);
-        let ended = tokio::select! {
-            biased;
-            ended = &mut guest => ended.unwrap_or_else(|Panicked| Err(inner.defect(&call))),
-            () = tokio::time::sleep_until(deadline) => Err(inner.late(deadline, &call)),
-            () = inner.kill.cancelled() => Err(inner.stopped()),
-        };
-        seat.outcome = ended.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
-        ended
+        let Asked { name, index, args, gives } = &asked;
+        let plan = Plan { name, index: *index, params: args, gives: *gives };
+        let answered = ticket.run(call, plan).await;
+        let text = answered.and_then(|value| value.map(|value| inner.text(name, &value)).transpose());
+        text.map_err(|failure| failure.error)
     }
 }
 
 impl Inner {
-    /// Runs a function in an instance of its own, which ends with the call.
-    async fn run_function(
-        &self,
-        call: &CallContext,
-        watch: &Watch,
-        plan: &Plan,
-    ) -> Result<Option<String>, Failure> {
-        let store = || self.kit.store(&self.engine.engine, call.clone(), watch);
-        let mut instance_store = store();
-        let ran: wasmtime::Result<Vec<Val>> = async {
-            let instance = match self.linked.instantiate_async(&mut instance_store).await {
-                // Idle instances make room; the store may hold half of an instance, so the second attempt gets another.
-                Err(error) if error.is::<PoolConcurrencyLimitError>() && self.kit.house.clear() => {
-                    instance_store = store();
-                    self.linked.instantiate_async(&mut instance_store).await?
-                }
-                made => made?,
-            };
-            let function = instance
-                .get_func(&mut instance_store, plan.index)
-                .ok_or_else(|| wasmtime::Error::msg(format!("its instance has no function {}", plan.name)))?;
-            let mut results = vec![Val::Bool(false); plan.results];
-            function.call_async(&mut instance_store, &plan.args, &mut results).await?;
-            Ok(results)
-        }
-        .await;
-        match ran {
-            Ok(results) => results.first().map(|value| self.text(&plan.name, value)).transpose(),
-            Err(error) => {
-                let refused = instance_store.data().limiter.refused();
-                Err(Failure::of_guest(self.id(), call, &self.kit.limits, refused, &error))
-            }
-        }
-    }
-
     fn text(&self, function: &str, value: &Val) -> Result<String, Failure> {
         let mut text = Bounded(String::new());
         match wasm_wave::writer::Writer::new(&mut text).write_value(value) {
@@ -163,7 +104,7 @@ impl std::fmt::Write for Bounded {
 
 type Misfit = (ErrorCode, String);
 
-impl Plan {
+impl Asked {
     fn new(actor: &Inner, function: &str, args: &[String]) -> Result<Self, Misfit> {
         let protocol = |reason: String| (ErrorCode::Protocol, reason);
         if function.len() > NAME_BYTES_MAX {
@@ -183,7 +124,7 @@ impl Plan {
             )));
         }
         let args = values(&name, &ty, args).map_err(protocol)?;
-        Ok(Self { name, index, args, results: ty.results().len() })
+        Ok(Self { name, index, args, gives: ty.results().len() > 0 })
     }
 }
 

@@ -60,6 +60,31 @@ impl Meter {
     }
 }
 
+/// Somebody else's work inside a guest's poll, which the guest does not pay for: the callee of its call, which has an
+/// account of its own.
+pub(crate) struct Elsewhere<F> {
+    future: F,
+    /// The guest's.
+    meter: Arc<Meter>,
+}
+
+impl<F: Future + Unpin> Elsewhere<F> {
+    pub(crate) fn new(meter: Arc<Meter>, future: F) -> Self {
+        Self { future, meter }
+    }
+}
+
+impl<F: Future + Unpin> Future for Elsewhere<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.meter.leave();
+        let polled = Pin::new(&mut self.future).poll(cx);
+        self.meter.enter();
+        polled
+    }
+}
+
 /// Code of the host's panicked while it worked for the guest.
 #[derive(Debug)]
 pub(crate) struct Panicked;

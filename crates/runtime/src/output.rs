@@ -230,7 +230,7 @@ mod tests {
     use lattice_core::{CallError, ErrorCode, Hop, LinkName};
 
     use super::*;
-    use crate::Bound;
+    use crate::{Bound, Function, Interface};
 
     #[derive(Default)]
     struct Heard(Mutex<Vec<(Stream, String)>>);
@@ -247,6 +247,20 @@ mod tests {
 
         fn http_outgoing(&self, _: &CallContext, _: &LinkName) -> Result<Bound<dyn Outgoing>, CallError> {
             Err(CallError::new(Hop::Actor(actor()), ErrorCode::NoLink, "none"))
+        }
+
+        fn function(
+            &self,
+            _: &CallContext,
+            _: &LinkName,
+            _: &Interface,
+            _: &str,
+        ) -> Result<Bound<dyn Function>, CallError> {
+            Err(CallError::new(Hop::Actor(actor()), ErrorCode::NoLink, "none"))
+        }
+
+        fn is_linked(&self, _: &Interface) -> bool {
+            false
         }
 
         fn config(&self) -> Arc<BTreeMap<String, String>> {

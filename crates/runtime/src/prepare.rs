@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use lattice_code_cache::CodeCache;
+use lattice_core::Contract;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::Component;
@@ -17,6 +18,7 @@ use crate::{
     component::Outside,
     engine::{EngineKind, LinkedEngine},
     error::PrepareError,
+    imports::linked::Foreign,
 };
 
 /// How many components are compiled at once; each compilation uses all processors by itself.
@@ -34,6 +36,15 @@ impl Prepared {
     #[must_use]
     pub fn outside(&self) -> &Outside {
         &self.compiled().outside
+    }
+
+    /// The contracts and interfaces for which the actor needs a link as its source, each once: those the lattice knows, and
+    /// those that other actors serve.
+    #[must_use]
+    pub fn needs_links(&self) -> Vec<(Contract, String)> {
+        let linkable = self.foreign().linkable.iter();
+        let foreign = linkable.map(|import| (import.contract.clone(), import.interface.interface.clone()));
+        self.outside().needs_links().into_iter().chain(foreign).collect()
     }
 
     /// SHA-256 of the wasm bytes.
@@ -64,6 +75,10 @@ impl Prepared {
         &self.compiled().component
     }
 
+    pub(crate) fn foreign(&self) -> &Foreign {
+        &self.compiled().foreign
+    }
+
     pub(crate) fn engine(&self) -> &Arc<LinkedEngine> {
         &self.compiled().engine
     }
@@ -83,6 +98,7 @@ struct Compiled {
     engine: Arc<LinkedEngine>,
     component: Component,
     outside: Outside,
+    foreign: Foreign,
     sha256: [u8; 32],
     wasm_bytes: u64,
     was_cached: bool,
@@ -151,7 +167,8 @@ impl Compiler {
                 .initialize_copy_on_write_image()
                 .map_err(|error| PrepareError::Compile { reason: format!("{error:#}") })?;
             let wasm_bytes = wasm.len() as u64;
-            Ok(Compiled { engine, component, outside, sha256, wasm_bytes, was_cached })
+            let foreign = Foreign::new(engine.kind, &outside, &component);
+            Ok(Compiled { engine, component, outside, foreign, sha256, wasm_bytes, was_cached })
         });
         // A panic of the compiler is contained here: the host goes on without this actor.
         compilation.await.map_err(|error| failed(format!("the compiler failed: {error}")))?

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_contracts::{CallContext, InvocationIds, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
 use lattice_core::{ActorId, CallError, ConfigName, ErrorCode, Hop, HostId, LinkName};
-use lattice_runtime::{Bound, Dispatch};
+use lattice_runtime::{Bound, Dispatch, Function, Interface};
 
 use crate::{
     guest_log,
-    lattice::Lattice,
+    lattice::{Lattice, View},
     links::{Route, Router, merge},
 };
 
@@ -40,8 +40,9 @@ impl HostDispatch {
         let found = routes.find(actor.as_str(), namespace, package, link);
         let Some(route) = found.iter().find(|route| route.grants(interface)).or(found.first()) else {
             let named = if *link == LinkName::default() { String::new() } else { format!(" -l {link}") };
+            let other = target_word(namespace, package);
             let reason = format!(
-                "actor {actor} has no link for {contract}; make one: wash link put {actor} PROVIDER {contract}{named}"
+                "actor {actor} has no link for {contract}; make one: wash link put {actor} {other} {contract}{named}"
             );
             return Err(self.fail(ErrorCode::NoLink, reason));
         };
@@ -57,7 +58,8 @@ impl HostDispatch {
             let target = &route.target;
             let reason = format!(
                 "{target}, linked to actor {actor} for {contract}, does not run on this host or does not serve it; \
-                 start it: wash start provider IMAGE {target}"
+                 start it: wash start {kind} IMAGE {target}",
+                kind = target_word(namespace, package).to_lowercase()
             );
             return Err(self.fail(ErrorCode::Unreachable, reason));
         };
@@ -74,7 +76,7 @@ impl Dispatch for HostDispatch {
         link: &LinkName,
         interface: &'static str,
     ) -> Result<Bound<dyn Keyvalue>, CallError> {
-        self.bind(current, ("wasi", "keyvalue", interface), link, |route| route.keyvalue.clone())
+        self.bind(current, ("wasi", "keyvalue", interface), link, |route| route.sides.keyvalue.clone())
     }
 
     fn http_outgoing(
@@ -82,7 +84,22 @@ impl Dispatch for HostDispatch {
         current: &CallContext,
         link: &LinkName,
     ) -> Result<Bound<dyn Outgoing>, CallError> {
-        self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| route.http.clone())
+        self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| route.sides.http.clone())
+    }
+
+    fn function(
+        &self,
+        current: &CallContext,
+        link: &LinkName,
+        interface: &Interface,
+        _function: &str,
+    ) -> Result<Bound<dyn Function>, CallError> {
+        let Interface { namespace, package, interface, .. } = interface;
+        self.bind(current, (namespace, package, interface), link, |route| route.sides.function.clone())
+    }
+
+    fn is_linked(&self, interface: &Interface) -> bool {
+        is_linked(&self.lattice.view(), &self.actor, interface)
     }
 
     fn config(&self) -> Arc<BTreeMap<String, String>> {
@@ -96,4 +113,21 @@ impl Dispatch for HostDispatch {
     fn log(&self, record: LogRecord) {
         guest_log::write(&record);
     }
+}
+
+/// True if the facts have a link under which `actor` may call `interface`: the one that its imports use.
+pub(super) fn is_linked(facts: &View, actor: &ActorId, interface: &Interface) -> bool {
+    let Interface { namespace, package, interface, .. } = interface;
+    facts.links.iter().any(|(key, link)| {
+        key.source.as_str() == actor.as_str()
+            && key.contract.is(namespace, package)
+            && key.name == LinkName::default()
+            && link.grants(interface)
+    })
+}
+
+/// What kind of target serves a contract, as commands name it: providers the known ones, actors those of anybody.
+pub(super) fn target_word(namespace: &str, package: &str) -> &'static str {
+    let known = lattice_core::KNOWN.iter().any(|row| row.namespace == namespace && row.package == package);
+    if known { "PROVIDER" } else { "ACTOR" }
 }

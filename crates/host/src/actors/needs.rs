@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use lattice_core::{ActorId, Contract, LinkKey, State};
 
+use super::dispatch::target_word;
+
 /// The contracts an actor imports that only a link can serve, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Needs(Vec<Contract>);
@@ -35,7 +37,8 @@ pub(crate) fn state_with_links(
             .filter(|(key, _)| key.source.as_str() == id.as_str() && key.contract == *contract)
             .peekable();
         if own.peek().is_none() {
-            missing.push(format!("no link for {contract}; make one: wash link put {id} PROVIDER {contract}"));
+            let other = target_word(contract.namespace(), contract.package());
+            missing.push(format!("no link for {contract}; make one: wash link put {id} {other} {contract}"));
         } else if let Some((key, state)) = own.find(|(_, state)| !state.serves()) {
             missing.push(format!("the link to {} for {contract} is {state}", key.target));
         }

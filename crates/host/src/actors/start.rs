@@ -8,16 +8,20 @@ use std::{
 
 use lattice_claims::{Trust, VerifyError, verify_actor};
 use lattice_contracts::InvocationIds;
-use lattice_core::{ConfigName, HostId, ImageRef, with_causes};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, with_causes};
 use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
 use lattice_runtime::{
-    ActorSpec as RuntimeSpec, Limits as RuntimeLimits, PrepareError, Prepared, Runtime,
+    ActorSpec as RuntimeSpec, Interface, Limits as RuntimeLimits, PrepareError, Prepared, Runtime,
     StartError as LinkError,
 };
 
 use tracing::warn;
 
-use super::{ActorSpec, Needs, Signature, dispatch::HostDispatch, table::Running};
+use super::{
+    ActorSpec, Needs, Signature,
+    dispatch::{HostDispatch, is_linked},
+    table::Running,
+};
 use crate::{lattice::Lattice, links::Router};
 
 /// Why an actor does not start. Each text says what mends it.
@@ -54,6 +58,14 @@ impl StartError {
             StartError::Fetch { source, .. } => format!("{text}. {}", source.remedy()),
             StartError::Refused { source, .. } => format!("{text}; {}", source.remedy()),
             _ => text,
+        }
+    }
+
+    /// The imports that only links can give, where their lack is all that holds the actor up.
+    pub(crate) fn missing_links(&self) -> Option<&[Interface]> {
+        match self {
+            StartError::Link { source: LinkError::NotLinked { imports, .. }, .. } => Some(imports),
+            _ => None,
         }
     }
 
@@ -117,6 +129,22 @@ impl Starter {
         self.launch(spec, prepared, signature, artifact.digest)
     }
 
+    /// Waits until the facts have a link for each of `imports`.
+    pub(super) async fn linked(&self, actor: &ActorId, imports: &[Interface]) {
+        let mut changed = self.lattice.changed().listen();
+        loop {
+            changed.borrow_and_update();
+            let facts = self.lattice.view();
+            if imports.iter().all(|import| is_linked(&facts, actor, import)) {
+                return;
+            }
+            // The signal lives as long as the host does.
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Starts the bytes that run already under another specification: nothing is fetched, so nothing else can come in.
     pub(super) fn restart(&self, spec: &ActorSpec, running: &Running) -> Result<Running, StartError> {
         self.has_configs(spec)?;
@@ -138,8 +166,7 @@ impl Starter {
         signature: Signature,
         digest: String,
     ) -> Result<Running, StartError> {
-        let needs: Needs =
-            prepared.outside().needs_links().into_iter().map(|(contract, _)| contract).collect();
+        let needs: Needs = prepared.needs_links().into_iter().map(|(contract, _)| contract).collect();
         let dispatch = HostDispatch {
             actor: spec.id.clone(),
             host: self.host.clone(),

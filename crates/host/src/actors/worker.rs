@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_control_interface::events::{ComponentScaleFailed, ComponentScaled, EventClaims};
 use lattice_core::{ActorId, State};
+use lattice_runtime::Interface;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -39,6 +40,24 @@ struct Command {
     spec: ActorSpec,
     replace: bool,
     done: oneshot::Sender<Result<(), Arc<StartError>>>,
+}
+
+/// What waits for a link: the start, and the imports that it needs links for.
+struct HeldUp {
+    spec: ActorSpec,
+    imports: Vec<Interface>,
+}
+
+impl HeldUp {
+    fn by(error: &StartError, spec: &ActorSpec) -> Option<Self> {
+        error.missing_links().map(|imports| Self { spec: spec.clone(), imports: imports.to_vec() })
+    }
+
+    /// The start once more; nobody waits for its outcome.
+    fn again(self) -> Command {
+        let (done, _) = oneshot::channel();
+        Command { spec: self.spec, replace: true, done }
+    }
 }
 
 /// Gives commands to workers; cheap to clone.
@@ -108,11 +127,15 @@ impl Shared {
     /// Carries out commands until there is no more actor to care for, or the host stops.
     async fn work(&self, id: ActorId, mut commands: mpsc::Receiver<Command>) {
         let closing = self.tasks.closing_token();
+        // A start that nothing but a missing link holds up; it is made again when the link comes.
+        let mut held_up: Option<HeldUp> = None;
         loop {
             let command = tokio::select! {
                 () = closing.cancelled() => return,
                 command = commands.recv() => command,
+                () = self.linked(&held_up) => held_up.take().map(HeldUp::again),
             };
+            held_up = None;
             let Some(Command { spec, replace, done }) = command else { return };
             let work = AssertUnwindSafe(self.carry_out(spec.clone(), replace)).catch_unwind();
             let outcome = tokio::select! {
@@ -120,8 +143,14 @@ impl Shared {
                 outcome = work => outcome,
             };
             match outcome {
-                // Nobody may be waiting; the event has told everyone else.
-                Ok(outcome) => drop(done.send(outcome)),
+                Ok(outcome) => {
+                    // What runs goes on as it is: an operator who wanted it replaced has been told why it was not.
+                    if self.table.running(id.as_str()).is_none() {
+                        held_up = outcome.as_ref().err().and_then(|error| HeldUp::by(error, &spec));
+                    }
+                    // Nobody may be waiting; the event has told everyone else.
+                    drop(done.send(outcome));
+                }
                 Err(_panic) => {
                     self.tasks.panicked("actor");
                     let reason = "starting it broke off; the host's log says why".to_owned();
@@ -135,6 +164,14 @@ impl Shared {
                 workers.remove(&id);
                 return;
             }
+        }
+    }
+
+    /// Waits for the links that a start is held up by; for ever if there is none.
+    async fn linked(&self, held_up: &Option<HeldUp>) {
+        match held_up {
+            Some(HeldUp { spec, imports }) => self.starter.linked(&spec.id, imports).await,
+            None => std::future::pending().await,
         }
     }
 
@@ -191,7 +228,11 @@ impl Shared {
                 let reason = error.told();
                 warn!(actor = %spec.id, image = %spec.image_text, reason, "actor did not start");
                 if before.is_none() {
-                    self.table.show(spec.clone(), State::Failed(reason.clone()));
+                    let state = match error.missing_links() {
+                        Some(_) => State::Pending(reason.clone()),
+                        None => State::Failed(reason.clone()),
+                    };
+                    self.table.show(spec.clone(), state);
                 }
                 self.told_failed(&spec, reason);
                 Err(Arc::new(error))

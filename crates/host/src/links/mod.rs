@@ -7,5 +7,5 @@ mod status;
 
 pub(crate) use plan::{Applied, Configs, Effect, Verdict, diff, merge, wanted};
 pub(crate) use router::Router;
-pub(crate) use routes::{Route, Routes};
+pub(crate) use routes::{Route, Routes, Sides};
 pub(crate) use status::{Ends, Seen, status};

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use lattice_core::EntityId;
 use tokio_util::sync::CancellationToken;
 
-use super::Routes;
-use crate::{lattice::Lattice, providers::Providers};
+use super::{Routes, Sides};
+use crate::{actors::Callees, lattice::Lattice, providers::Providers};
 
 /// Gives out the newest routes; cheap to clone.
 #[derive(Clone)]
@@ -13,11 +14,12 @@ pub(crate) struct Router {
     routes: Arc<RwLock<Arc<Routes>>>,
     lattice: Lattice,
     providers: Providers,
+    callees: Callees,
 }
 
 impl Router {
-    pub(crate) fn new(lattice: Lattice, providers: Providers) -> Self {
-        let router = Self { routes: Arc::default(), lattice, providers };
+    pub(crate) fn new(lattice: Lattice, providers: Providers, callees: Callees) -> Self {
+        let router = Self { routes: Arc::default(), lattice, providers, callees };
         router.rebuild();
         router
     }
@@ -29,8 +31,16 @@ impl Router {
 
     fn rebuild(&self) {
         let view = self.lattice.view();
-        let routes = Arc::new(Routes::build(view.links.values(), |id| self.providers.sides(id)));
+        let routes = Arc::new(Routes::build(view.links.values(), |target| self.sides(target)));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    fn sides(&self, target: &EntityId) -> Sides {
+        let provider = self.providers.sides(&target.clone().into());
+        provider.unwrap_or_else(|| Sides {
+            function: Some(self.callees.function(&target.clone().into())),
+            ..Sides::default()
+        })
     }
 
     /// Rebuilds at every change until stopped.

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use lattice_contracts::{http::Outgoing, keyvalue::Keyvalue};
-use lattice_core::{EntityId, Link, LinkName, ProviderId};
+use lattice_core::{EntityId, Link, LinkName};
+use lattice_runtime::Function;
 
 /// One link, seen from its source.
 #[derive(Clone)]
@@ -12,10 +13,19 @@ pub(crate) struct Route {
     pub(crate) target: EntityId,
     /// Interfaces granted; empty grants all.
     pub(crate) interfaces: Vec<String>,
-    /// The target's key-value side, where it runs in this host.
+    /// How the target is called.
+    pub(crate) sides: Sides,
+}
+
+/// The sides by which a target can be called, as far as this host reaches them.
+#[derive(Clone, Default)]
+pub(crate) struct Sides {
+    /// Key-value, where the target is a provider that runs in this host.
     pub(crate) keyvalue: Option<Arc<dyn Keyvalue>>,
-    /// The target's outgoing-HTTP side, where it runs in this host.
+    /// Outgoing HTTP, where the target is a provider that runs in this host.
     pub(crate) http: Option<Arc<dyn Outgoing>>,
+    /// Functions of anybody's interfaces, where the target is no provider of this host: an actor, whether it runs now or not.
+    pub(crate) function: Option<Arc<dyn Function>>,
 }
 
 #[derive(Hash, PartialEq, Eq)]
@@ -32,21 +42,23 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// Builds the snapshot; `local` gives the sides of a provider that runs here.
+    /// Builds the snapshot; `sides` gives those of a link's target.
     pub(crate) fn build<'a>(
         links: impl IntoIterator<Item = &'a Link>,
-        local: impl Fn(&ProviderId) -> (Option<Arc<dyn Keyvalue>>, Option<Arc<dyn Outgoing>>),
+        sides: impl Fn(&EntityId) -> Sides,
     ) -> Self {
         let mut routes = Self::default();
         for link in links {
-            let (keyvalue, http) = local(&link.target.clone().into());
             let key = RouteKey {
                 namespace: link.wit_namespace.clone(),
                 package: link.wit_package.clone(),
                 name: link.name.clone(),
             };
-            let route =
-                Route { target: link.target.clone(), interfaces: link.interfaces.clone(), keyvalue, http };
+            let route = Route {
+                target: link.target.clone(),
+                interfaces: link.interfaces.clone(),
+                sides: sides(&link.target),
+            };
             routes.by_source.entry(link.source.clone()).or_default().entry(key).or_default().push(route);
         }
         routes

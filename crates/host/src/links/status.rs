@@ -28,6 +28,8 @@ pub(crate) struct Ends<'a> {
 pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<State> {
     match (ends.source_here, ends.target_here) {
         (false, false) => None,
+        // Between two actors there is nobody who would have to make anything.
+        (true, true) if !ends.provider_here => Some(State::Ready),
         (true, true) => Some(ends.reported.cloned().unwrap_or(State::Starting)),
         (source_here, _) => {
             // What the provider cannot do matters more than who is missing: it would fail all the same.
@@ -35,8 +37,10 @@ pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<Sta
                 return Some(State::Failed(reason.clone()));
             }
             let missing = if source_here { &link.target } else { &link.source };
-            // A provider calls actors and is called by actors, so the other end of the one is the other.
-            let kind = if ends.provider_here { "actor" } else { "provider" };
+            // A provider calls actors and is called by actors, so the other end of the one is the other; a contract that the
+            // lattice does not know is between actors.
+            let known = link.contract().is_ok_and(|contract| lattice_core::known(&contract).is_some());
+            let kind = if ends.provider_here || !known { "actor" } else { "provider" };
             let Seen { host, name } = seen;
             Some(State::Pending(format!(
                 "{missing} does not run on host {host} ({name}); calls to other hosts are not served yet: \

@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lattice_contracts::{Provider, Serves, http::Outgoing, keyvalue::Keyvalue};
+use lattice_contracts::{Provider, Serves};
 use lattice_core::{ConfigName, ImageRef, LinkKey, ProviderId, State};
 use tokio::{sync::watch, time::Instant};
 
-use crate::signal::Changed;
+use crate::{links::Sides, signal::Changed};
 
 /// What an operator asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,9 +225,13 @@ impl Providers {
         self.lock().get(id).is_some_and(|entry| !*entry.gone.borrow())
     }
 
-    /// The sides by which actors call it, where it runs here.
-    pub(crate) fn sides(&self, id: &ProviderId) -> (Option<Arc<dyn Keyvalue>>, Option<Arc<dyn Outgoing>>) {
-        let provider = self.lock().get(id).and_then(|entry| entry.provider.clone());
-        provider.map_or((None, None), |provider| (provider.keyvalue(), provider.http_outgoing()))
+    /// The sides by which actors call it; `None` where it is no provider of this host.
+    pub(crate) fn sides(&self, id: &ProviderId) -> Option<Sides> {
+        let provider = self.lock().get(id)?.provider.clone();
+        Some(provider.map_or_else(Sides::default, |provider| Sides {
+            keyvalue: provider.keyvalue(),
+            http: provider.http_outgoing(),
+            function: None,
+        }))
     }
 }

@@ -4,6 +4,7 @@ mod config;
 mod fields;
 mod http_outgoing;
 mod keyvalue;
+pub(crate) mod linked;
 mod logging;
 mod way;
 

@@ -87,7 +87,7 @@ async fn what_nobody_serves_is_refused_by_name() {
     let runtime = runtime();
     let wasm = wat::parse_str(
         r#"(component
-            (import "acme:thing/api@1.0.0" (instance (export "do" (func))))
+            (import "acme:thing/api@1.0.0" (instance (export "r" (type (sub resource)))))
             (import "wasi:keyvalue/store@0.3.0" (instance (export "open" (func))))
             (import "wasi:clocks/types@0.1.0" (instance (type $t u64) (export "t" (type (eq $t)))))
             (import "naked" (func)))"#,

@@ -1,6 +1,7 @@
 //! The runtime with the example actors in it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod between;
 mod code;
 mod handmade;
 mod imports;
@@ -10,3 +11,4 @@ mod misbehave;
 mod serve;
 mod space;
 mod support;
+mod wire;

@@ -20,7 +20,9 @@ use lattice_contracts::{
     logging::LogRecord,
 };
 use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName};
-use lattice_runtime::{Actor, ActorSpec, Bound, Dispatch, Prepared, Runtime, RuntimeConfig};
+use lattice_runtime::{
+    Actor, ActorSpec, Bound, Dispatch, Function, Interface, Prepared, Runtime, RuntimeConfig,
+};
 use tokio::time::Instant;
 
 static IDS: LazyLock<InvocationIds> = LazyLock::new(|| InvocationIds::new(0x00c0_ffee));
@@ -114,6 +116,8 @@ pub(crate) struct World {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) lines: Mutex<Vec<LogRecord>>,
     pub(crate) store: Arc<Memory>,
+    /// Who serves the functions of a contract, as `demo:translate`.
+    pub(crate) links: Mutex<BTreeMap<String, Arc<dyn Function>>>,
 }
 
 impl World {
@@ -123,6 +127,16 @@ impl World {
 
     pub(crate) fn messages(&self) -> Vec<String> {
         self.lines.lock().unwrap().iter().map(|line| line.message.clone()).collect()
+    }
+
+    /// Links `contract` to whoever serves it.
+    pub(crate) fn link(&self, contract: &str, target: Arc<dyn Function>) {
+        self.links.lock().unwrap().insert(contract.to_owned(), target);
+    }
+
+    fn linked(&self, interface: &Interface) -> Option<Arc<dyn Function>> {
+        let contract = format!("{}:{}", interface.namespace, interface.package);
+        self.links.lock().unwrap().get(&contract).cloned()
     }
 
     fn bound<T: ?Sized>(
@@ -157,6 +171,27 @@ impl Dispatch for World {
         link: &LinkName,
     ) -> Result<Bound<dyn Outgoing>, CallError> {
         self.bound(current, link, Arc::new(Outside) as Arc<dyn Outgoing>)
+    }
+
+    fn function(
+        &self,
+        current: &CallContext,
+        link: &LinkName,
+        interface: &Interface,
+        _function: &str,
+    ) -> Result<Bound<dyn Function>, CallError> {
+        let hop = || Hop::Actor(ActorId::new("actor").unwrap());
+        let no_link = || {
+            let reason = format!("no link for {interface}; make one: wash link put actor ACTOR {interface}");
+            CallError::new(hop(), ErrorCode::NoLink, reason)
+        };
+        let implementation = self.linked(interface).ok_or_else(no_link)?;
+        let call = current.nested(IDS.next(), EntityId::new("other").unwrap(), link.clone(), hop())?;
+        Ok(Bound { call, implementation })
+    }
+
+    fn is_linked(&self, interface: &Interface) -> bool {
+        self.linked(interface).is_some()
     }
 
     fn config(&self) -> Arc<BTreeMap<String, String>> {
