@@ -33,13 +33,15 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
     let packages = packages.into_iter().flat_map(|package| ["--package", package]);
     let build: Vec<&str> = ["build", "--release", "--bins"].into_iter().chain(packages).collect();
     cargo::run(cargo::workspace(&build))?;
-    cargo::run(cargo::actors(&["build", "--release", "--package", "hello"]))?;
+    cargo::run(cargo::actors(&["build", "--release", "--package", "hello", "--package", "translator"]))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the bench")?;
     let (rows, raw) = runtime.block_on(async {
         let (mut rows, http) = http::measure(&nats_server).await?;
         let (instances, alone) = servers::instances().await?;
         rows.extend(instances);
-        anyhow::Ok((rows, json!({ "http": http, "instances": alone })))
+        let (between, calls) = servers::between().await?;
+        rows.extend(between);
+        anyhow::Ok((rows, json!({ "http": http, "instances": alone, "between": calls })))
     })?;
     let starts = starts::measure(first)?;
     let machine = report::machine();

@@ -90,6 +90,23 @@ pub(super) async fn instances() -> anyhow::Result<(Vec<Row>, Value)> {
     Ok((rows, raw))
 }
 
+/// An actor's calls of another in the same process, against what they may take.
+pub(super) async fn between() -> anyhow::Result<(Vec<Row>, Value)> {
+    let actor = actor_file("translator")?.display().to_string();
+    let raw = output("bench-between", &[actor, INSTANCE_ROUNDS.to_owned()]).await?;
+    // The gate is a time, so the limit is that time and the ratio has to be 1 at least.
+    let row = |name, ours: &str, gate_us: f64, goal_us: f64| {
+        let figure = raw[ours]["p50_us"].as_f64().with_context(|| format!("{ours} was not measured"))?;
+        let (ratio, gate, goal) = (gate_us / figure, Some(1.0), Some(gate_us / goal_us));
+        anyhow::Ok(Row { name, figure, limit: gate_us, unit: "µs", ratio, gate, goal })
+    };
+    let rows = vec![
+        row("actor to actor in one host, fresh instance, p50", "fresh", 25.0, 20.0)?,
+        row("actor to actor in one host, kept instance, p50", "kept", 5.0, 3.0)?,
+    ];
+    Ok((rows, raw))
+}
+
 /// Runs a program of `benches/` and reads the JSON object it prints.
 pub(super) async fn output(program: &str, args: &[String]) -> anyhow::Result<Value> {
     let run = tokio::process::Command::new(release(program)).args(args).kill_on_drop(true).output();
