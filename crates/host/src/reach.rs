@@ -55,7 +55,7 @@ impl Reach {
     ) {
         let mut connected = connection.connected();
         loop {
-            if self.turn(*connected.borrow_and_update(), &about.server) {
+            if self.turn(*connected.borrow_and_update(), &about.server, Instant::now()) {
                 let (host_id, state) = (about.id.clone(), self.state());
                 // Without a connection the event waits until there is one; its time tells when it was.
                 events.publish(&HostStateChanged { host_id, state });
@@ -68,11 +68,11 @@ impl Reach {
     }
 
     /// Takes in whether there is a connection; true if that is news.
-    fn turn(&self, connected: bool, server: &str) -> bool {
+    fn turn(&self, connected: bool, server: &str, now: Instant) -> bool {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match (connected, known.away.take()) {
             (true, Some((since, _))) => {
-                let away = since.elapsed();
+                let away = now.saturating_duration_since(since);
                 if away >= WORTH_A_NOTICE {
                     let seconds = human_seconds(away.as_secs());
                     known.notice = Some(format!(
@@ -87,7 +87,7 @@ impl Reach {
                 let why =
                     format!("no lattice: NATS at {server} cannot be reached; what runs here goes on serving");
                 warn!("degraded: {why}");
-                known.away = Some((Instant::now(), why));
+                known.away = Some((now, why));
                 true
             }
             (_, away) => {
@@ -102,14 +102,15 @@ impl Reach {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn away_and_back() {
+    #[test]
+    fn away_and_back() {
+        let start = Instant::now();
         let reach = Reach::default();
-        assert!(!reach.turn(true, "s:1") && reach.state() == State::Ready);
-        assert!(reach.turn(false, "s:1") && !reach.turn(false, "s:1"));
+        assert!(!reach.turn(true, "s:1", start) && reach.state() == State::Ready);
+        assert!(reach.turn(false, "s:1", start) && !reach.turn(false, "s:1", start));
         assert!(reach.state().to_string().starts_with("degraded: no lattice: NATS at s:1"));
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(reach.turn(true, "s:1") && reach.state() == State::Ready);
+        let back = start + Duration::from_secs(61);
+        assert!(reach.turn(true, "s:1", back) && reach.state() == State::Ready);
         assert!(reach.notice().unwrap().starts_with("had no lattice for 1 minute, 1 second, until 2"));
     }
 }
