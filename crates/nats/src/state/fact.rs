@@ -205,8 +205,9 @@ mod tests {
         let rising = [
             of(r#"{"version":1,"writer":"b","at":"9","data":{}}"#),
             of(r#"{"version":2,"writer":"a","at":"1","data":{}}"#),
-            of(r#"{"version":2,"writer":"b","at":"1","data":{}}"#),
+            // By their text, where nothing else tells them apart.
             of(r#"{"version":2,"writer":"b","at":"1","data":{"x":"1"}}"#),
+            of(r#"{"version":2,"writer":"b","at":"1","data":{}}"#),
             of(r#"{"version":2,"writer":"b","at":"1","deleted":true}"#),
             of(r#"{"version":2,"writer":"b","at":"2","data":{}}"#),
         ];
