@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    sync::{Semaphore, SemaphorePermit, TryAcquireError},
     time::Instant,
 };
 
@@ -32,7 +32,8 @@ pub(crate) enum NoPermit {
 pub(crate) struct Permits(Arc<Shared>);
 
 struct Shared {
-    semaphore: Arc<Semaphore>,
+    /// Its permits are forgotten when taken, and made anew when a [`Permit`] is dropped.
+    semaphore: Semaphore,
     /// How many there are meant to be.
     size: AtomicU32,
     /// How many of those in use must not come back, since the actor was made smaller.
@@ -45,18 +46,15 @@ struct Shared {
 }
 
 /// The right to serve one call.
-pub(crate) struct Permit {
-    permit: Option<OwnedSemaphorePermit>,
-    shared: Arc<Shared>,
-}
+pub(crate) struct Permit(Arc<Shared>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let paid = |debt: u32| debt.checked_sub(1);
-        let owed = self.shared.debt.load(Ordering::Acquire) > 0
-            && self.shared.debt.fetch_update(Ordering::AcqRel, Ordering::Acquire, paid).is_ok();
-        if let Some(permit) = self.permit.take().filter(|_| owed) {
-            permit.forget();
+        let owed = self.0.debt.load(Ordering::Acquire) > 0
+            && self.0.debt.fetch_update(Ordering::AcqRel, Ordering::Acquire, paid).is_ok();
+        if !owed {
+            self.0.semaphore.add_permits(1);
         }
     }
 }
@@ -72,7 +70,7 @@ impl Drop for Waiting<'_> {
 
 impl Permits {
     pub(crate) fn new(size: NonZeroU32, queue: u32) -> Self {
-        let semaphore = Arc::new(Semaphore::new(size.get() as usize));
+        let semaphore = Semaphore::new(size.get() as usize);
         let (size, debt, waiting) = (AtomicU32::new(size.get()), AtomicU32::new(0), AtomicU32::new(0));
         let (queue, retired) = (AtomicU32::new(queue), AtomicBool::new(false));
         Self(Arc::new(Shared { semaphore, size, debt, waiting, queue, retired }))
@@ -84,8 +82,8 @@ impl Permits {
         if shared.retired.load(Ordering::Acquire) {
             return Err(NoPermit::Closed);
         }
-        match shared.semaphore.clone().try_acquire_owned() {
-            Ok(permit) => return Ok(self.permit(permit)),
+        match shared.semaphore.try_acquire() {
+            Ok(taken) => return Ok(self.permit(taken)),
             Err(TryAcquireError::Closed) => return Err(NoPermit::Closed),
             Err(TryAcquireError::NoPermits) => {}
         }
@@ -95,15 +93,17 @@ impl Permits {
             return Err(NoPermit::Full);
         }
         let _waiting = Waiting(&shared.waiting);
-        match tokio::time::timeout_at(deadline, shared.semaphore.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(self.permit(permit)),
+        match tokio::time::timeout_at(deadline, shared.semaphore.acquire()).await {
+            Ok(Ok(taken)) => Ok(self.permit(taken)),
             Ok(Err(_closed)) => Err(NoPermit::Closed),
             Err(_elapsed) => Err(NoPermit::Deadline),
         }
     }
 
-    fn permit(&self, permit: OwnedSemaphorePermit) -> Permit {
-        Permit { permit: Some(permit), shared: self.0.clone() }
+    fn permit(&self, taken: SemaphorePermit<'_>) -> Permit {
+        let permit = Permit(self.0.clone());
+        taken.forget();
+        permit
     }
 
     /// Changes how many may wait from now on; who waits already goes on waiting.
