@@ -41,7 +41,7 @@ pub struct Actor {
 
 /// What calls share.
 pub(crate) struct Inner {
-    pub(crate) kit: GuestKit,
+    pub(crate) kit: Arc<GuestKit>,
     pub(crate) engine: Arc<LinkedEngine>,
     /// `None` where the actor answers no HTTP requests.
     handler: Option<Handler>,
@@ -84,7 +84,7 @@ impl Actor {
         let permits = Permits::new(kit.spec.concurrency, kit.spec.queue);
         let pool = Pool::new(kit.spec.reuse, &kit.house);
         let inner = Inner {
-            kit,
+            kit: Arc::new(kit),
             engine,
             handler,
             linked,
@@ -252,7 +252,7 @@ impl Ticket {
         }
         let method = request.method().clone();
         let (sender, head) = oneshot::channel();
-        let running = Running::new(&inner, permit, token, call, request.map(incoming_body), sender);
+        let running = Running::new(inner, permit, token, call, request.map(incoming_body), sender);
         running.answer(&method, head).await.map_err(|failure| failure.error)
     }
 }

@@ -97,13 +97,13 @@ pub(crate) enum Refused {
 /// One store's limits. What it took from the budget goes back when it is dropped.
 pub(crate) struct Limiter {
     budget: Arc<Budget>,
-    limits: Arc<Limits>,
+    limits: Limits,
     held: u64,
     refused: Option<Refused>,
 }
 
 impl Limiter {
-    pub(crate) fn new(budget: Arc<Budget>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(budget: Arc<Budget>, limits: Limits) -> Self {
         Self { budget, limits, held: 0, refused: None }
     }
 
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn limiter(budget: &Arc<Budget>, memory_bytes: u64) -> Limiter {
-        Limiter::new(budget.clone(), Arc::new(Limits { memory_bytes, ..Limits::default() }))
+        Limiter::new(budget.clone(), Limits { memory_bytes, ..Limits::default() })
     }
 
     #[test]

@@ -20,7 +20,6 @@ use crate::{
     guest::{Guest, Watch},
     handler::Head,
     meter::{Metered, Panicked},
-    output::Output,
     permits::Permit,
     pool::Live,
     stats::Outcome,
@@ -42,7 +41,7 @@ struct Ended {
 /// A call's place in the actor: permit, count, and what is said at its end, whatever the end.
 pub(crate) struct Seat {
     actor: Arc<Inner>,
-    output: Arc<Output>,
+    watch: Arc<Watch>,
     pub(crate) outcome: Outcome,
     // Dropped last, in this order: who takes the permit over finds the call counted.
     _permit: Permit,
@@ -52,19 +51,19 @@ pub(crate) struct Seat {
 impl Seat {
     /// Counts the call in. Until it is known better, whoever drops the seat has broken the call off.
     pub(crate) fn take(
-        actor: &Arc<Inner>,
+        actor: Arc<Inner>,
         permit: Permit,
         token: TaskTrackerToken,
-        output: Arc<Output>,
+        watch: Arc<Watch>,
     ) -> Self {
         actor.counters.entered();
-        Self { actor: actor.clone(), output, outcome: Outcome::Cancelled, _permit: permit, _token: token }
+        Self { actor, watch, outcome: Outcome::Cancelled, _permit: permit, _token: token }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.output.finish();
+        self.watch.output.finish();
         self.actor.counters.count(self.outcome);
         self.actor.counters.left();
     }
@@ -74,14 +73,14 @@ impl Drop for Seat {
 pub(crate) struct Running {
     guest: Metered<Work>,
     seat: Seat,
-    call: CallContext,
+    call: Arc<CallContext>,
     deadline: Instant,
 }
 
 impl Running {
     /// Sets a guest up to serve `request`, in an idle instance or a fresh one.
     pub(crate) fn new(
-        actor: &Arc<Inner>,
+        actor: Arc<Inner>,
         permit: Permit,
         token: TaskTrackerToken,
         call: CallContext,
@@ -89,9 +88,10 @@ impl Running {
         head: oneshot::Sender<Head>,
     ) -> Self {
         let deadline = call.deadline.min(Instant::now() + actor.kit.limits.wall);
+        let call = Arc::new(call);
         let (watch, guest) = actor.guest(&call, request, head);
-        let guest = Metered::new(watch.meter, guest);
-        let seat = Seat::take(actor, permit, token, watch.output);
+        let guest = Metered::new(watch.clone(), guest);
+        let seat = Seat::take(actor, permit, token, watch);
         Self { guest, seat, call, deadline }
     }
 
@@ -194,10 +194,10 @@ impl Inner {
     /// The future of a guest that serves `request`; nothing of it has run yet.
     fn guest(
         self: &Arc<Self>,
-        call: &CallContext,
+        call: &Arc<CallContext>,
         request: http::Request<WasiBody>,
         head: oneshot::Sender<Head>,
-    ) -> (Watch, Work) {
+    ) -> (Arc<Watch>, Work) {
         let mut live = self.lend(call);
         let (actor, call, watch) = (self.clone(), call.clone(), live.watch.clone());
         let guest = async move {
@@ -215,7 +215,7 @@ impl Inner {
     async fn serve(
         &self,
         live: &mut Live,
-        call: &CallContext,
+        call: &Arc<CallContext>,
         request: http::Request<WasiBody>,
         head: oneshot::Sender<Head>,
     ) -> wasmtime::Result<()> {

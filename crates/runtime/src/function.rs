@@ -2,7 +2,7 @@
 //!
 //! No task, no channel, no timer unless the guest waits: between two actors of one host a call is a function call.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_contracts::CallContext;
@@ -83,12 +83,13 @@ impl Ticket {
         let asked = call.clone();
         // What the guest calls has no more time than the guest.
         call.deadline = call.deadline.min(Instant::now() + inner.kit.limits.wall);
+        let call = Arc::new(call);
         let live = inner.lend(&call);
         let watch = live.watch.clone();
         // Declared before the guest, so dropped after it: who takes the permit over finds room.
-        let mut seat = Seat::take(&inner, permit, token, watch.output);
+        let mut seat = Seat::take(inner.clone(), permit, token, watch.clone());
         let guest = pin!(inner.run_function(live, &call, plan));
-        let mut guest = Metered::new(watch.meter, guest);
+        let mut guest = Metered::new(watch, guest);
         let ended = tokio::select! {
             biased;
             ended = &mut guest => ended.unwrap_or_else(|Panicked| Err(inner.defect(&call))),
@@ -104,7 +105,7 @@ impl Inner {
     async fn run_function(
         &self,
         mut live: Live,
-        call: &CallContext,
+        call: &Arc<CallContext>,
         plan: Plan<'_>,
     ) -> Result<Option<Val>, Failure> {
         let mut result = [Val::Bool(false)];
@@ -122,7 +123,7 @@ impl Inner {
     async fn call_function(
         &self,
         live: &mut Live,
-        call: &CallContext,
+        call: &Arc<CallContext>,
         plan: &Plan<'_>,
         results: &mut [Val],
     ) -> wasmtime::Result<()> {

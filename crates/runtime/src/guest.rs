@@ -32,8 +32,6 @@ pub(crate) struct Guest {
     /// The way out, with the call that is being served.
     pub(crate) way: Way,
     pub(crate) limiter: Limiter,
-    /// The account of its processor time.
-    pub(crate) meter: Arc<Meter>,
     /// Bytes of header fields that the current call may still make.
     headers_left: usize,
 }
@@ -41,7 +39,7 @@ pub(crate) struct Guest {
 /// What is the same for every store of an actor.
 pub(crate) struct GuestKit {
     pub(crate) spec: ActorSpec,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Limits,
     pub(crate) dispatch: Arc<dyn Dispatch>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) house: Arc<House>,
@@ -49,34 +47,40 @@ pub(crate) struct GuestKit {
 }
 
 /// What outlives the guest's future while a call runs, to look at it from outside.
-#[derive(Clone)]
+///
+/// The parts of a store share this one, and through it the kit: what all stores of an actor share is counted at each
+/// start and end of a store, and such counts travel between processors.
 pub(crate) struct Watch {
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) output: Arc<Output>,
+    pub(crate) meter: Meter,
+    pub(crate) output: Output,
+}
+
+impl Watch {
+    /// The current tick.
+    pub(crate) fn now(&self) -> u64 {
+        self.output.kit().ticks.now()
+    }
 }
 
 impl GuestKit {
     /// What there is to look at in a call from outside.
-    pub(crate) fn watch(&self, call: &CallContext) -> Watch {
-        let meter = Arc::new(Meter::new(self.ticks.clone(), ticks_in(self.limits.cpu)));
-        let output = Arc::new(Output::new(self.dispatch.clone(), self.spec.id.clone(), call.id));
-        Watch { meter, output }
+    pub(crate) fn watch(self: &Arc<Self>, call: &CallContext) -> Arc<Watch> {
+        let meter = Meter::new(ticks_in(self.limits.cpu));
+        Arc::new(Watch { meter, output: Output::new(self.clone(), call.id) })
     }
 
     /// A store for a guest that is to serve `call` first.
-    pub(crate) fn store(&self, engine: &Engine, call: CallContext, watch: &Watch) -> Store<Guest> {
-        let (meter, output) = (watch.meter.clone(), watch.output.clone());
+    pub(crate) fn store(&self, engine: &Engine, call: Arc<CallContext>, watch: &Arc<Watch>) -> Store<Guest> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(self.limits.handles);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(self.limits.header_bytes);
         let guest = Guest {
             table,
-            wasi: empty_wasi(&output),
+            wasi: empty_wasi(watch),
             http,
-            way: Way::new(self.dispatch.clone(), call, output),
+            way: Way::new(call, watch.clone()),
             limiter: Limiter::new(self.budget.clone(), self.limits.clone()),
-            meter: meter.clone(),
             headers_left: self.limits.headers_total_bytes,
         };
         let mut store = Store::new(engine, guest);
@@ -85,18 +89,23 @@ impl GuestKit {
         store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_epoch_deadline(1);
         // A busy guest yields at each tick, so that it holds no thread; what is spent ends it.
+        let watch = watch.clone();
         store.epoch_deadline_callback(move |_| {
-            if meter.is_spent() { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+            if watch.meter.is_spent(watch.now()) {
+                Err(CpuSpent.into())
+            } else {
+                Ok(UpdateDeadline::Yield(1))
+            }
         });
         store
     }
 }
 
 /// Standard WASI with nothing in it: no preopens, sockets, names, environment or arguments; standard input has ended.
-fn empty_wasi(output: &Arc<Output>) -> WasiCtx {
+fn empty_wasi(watch: &Arc<Watch>) -> WasiCtx {
     WasiCtx::builder()
-        .stdout(Pipe::new(output.clone(), Stream::Stdout))
-        .stderr(Pipe::new(output.clone(), Stream::Stderr))
+        .stdout(Pipe::new(watch.clone(), Stream::Stdout))
+        .stderr(Pipe::new(watch.clone(), Stream::Stderr))
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
@@ -106,7 +115,7 @@ fn empty_wasi(output: &Arc<Output>) -> WasiCtx {
 
 impl Guest {
     /// Turns to the next call.
-    pub(crate) fn begin(&mut self, call: CallContext, limits: &Limits) {
+    pub(crate) fn begin(&mut self, call: Arc<CallContext>, limits: &Limits) {
         self.headers_left = limits.headers_total_bytes;
         self.way.begin(call);
     }

@@ -1,5 +1,7 @@
 //! Instances for calls: lent to one call at a time, idle ones first, fresh ones else.
 
+use std::sync::Arc;
+
 use lattice_contracts::CallContext;
 use wasmtime::{PoolConcurrencyLimitError, component::Instance};
 
@@ -7,7 +9,7 @@ use crate::{actor::Inner, failure::Failure, pool::Live};
 
 impl Inner {
     /// A store for `call`, with the instance of an earlier call in it if one is idle. Nothing of the call has run yet.
-    pub(crate) fn lend(&self, call: &CallContext) -> Live {
+    pub(crate) fn lend(&self, call: &Arc<CallContext>) -> Live {
         match self.pool.take() {
             Some(mut live) => {
                 live.store.data_mut().begin(call.clone(), &self.kit.limits);
@@ -25,7 +27,11 @@ impl Inner {
 
     /// The instance in `live`, made now in a fresh store. Where the pool is full, idle instances make room; a store in
     /// which it failed may hold half of an instance, so the second attempt gets another.
-    pub(crate) async fn settle(&self, live: &mut Live, call: &CallContext) -> wasmtime::Result<Instance> {
+    pub(crate) async fn settle(
+        &self,
+        live: &mut Live,
+        call: &Arc<CallContext>,
+    ) -> wasmtime::Result<Instance> {
         if let Some(instance) = live.instance {
             return Ok(instance);
         }

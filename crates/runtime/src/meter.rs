@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::ticker::Ticks;
+use crate::guest::Watch;
 
 /// The reason a guest was stopped: it used up its processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,6 @@ pub(crate) struct CpuSpent;
 /// One store's account of processor time. Written by the task that polls the guest alone.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    ticks: Ticks,
     limit: u64,
     /// Ticks used in polls that are over.
     used: AtomicU64,
@@ -33,8 +32,8 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// An account that allows `limit` ticks for each call.
-    pub(crate) fn new(ticks: Ticks, limit: u64) -> Self {
-        Self { ticks, limit, used: AtomicU64::new(0), began: AtomicU64::new(0) }
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, used: AtomicU64::new(0), began: AtomicU64::new(0) }
     }
 
     /// Begins a new call.
@@ -42,18 +41,18 @@ impl Meter {
         self.used.store(0, Ordering::Relaxed);
     }
 
-    /// True when the current call, in the middle of a poll, has used all it may.
-    pub(crate) fn is_spent(&self) -> bool {
-        let current = self.ticks.now().saturating_sub(self.began.load(Ordering::Relaxed));
+    /// True when the current call, in the middle of a poll at tick `now`, has used all it may.
+    pub(crate) fn is_spent(&self, now: u64) -> bool {
+        let current = now.saturating_sub(self.began.load(Ordering::Relaxed));
         self.used.load(Ordering::Relaxed).saturating_add(current) > self.limit
     }
 
-    fn enter(&self) {
-        self.began.store(self.ticks.now(), Ordering::Relaxed);
+    fn enter(&self, now: u64) {
+        self.began.store(now, Ordering::Relaxed);
     }
 
-    fn leave(&self) {
-        let current = self.ticks.now().saturating_sub(self.began.load(Ordering::Relaxed));
+    fn leave(&self, now: u64) {
+        let current = now.saturating_sub(self.began.load(Ordering::Relaxed));
         if current > 0 {
             self.used.fetch_add(current, Ordering::Relaxed);
         }
@@ -65,12 +64,12 @@ impl Meter {
 pub(crate) struct Elsewhere<F> {
     future: F,
     /// The guest's.
-    meter: Arc<Meter>,
+    watch: Arc<Watch>,
 }
 
 impl<F: Future + Unpin> Elsewhere<F> {
-    pub(crate) fn new(meter: Arc<Meter>, future: F) -> Self {
-        Self { future, meter }
+    pub(crate) fn new(watch: Arc<Watch>, future: F) -> Self {
+        Self { future, watch }
     }
 }
 
@@ -78,9 +77,9 @@ impl<F: Future + Unpin> Future for Elsewhere<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.meter.leave();
+        self.watch.meter.leave(self.watch.now());
         let polled = Pin::new(&mut self.future).poll(cx);
-        self.meter.enter();
+        self.watch.meter.enter(self.watch.now());
         polled
     }
 }
@@ -93,12 +92,12 @@ pub(crate) struct Panicked;
 pub(crate) struct Metered<F> {
     /// Pinned by whoever made it: on the heap, or where it runs.
     future: F,
-    meter: Arc<Meter>,
+    watch: Arc<Watch>,
 }
 
 impl<F: Future + Unpin> Metered<F> {
-    pub(crate) fn new(meter: Arc<Meter>, future: F) -> Self {
-        Self { future, meter }
+    pub(crate) fn new(watch: Arc<Watch>, future: F) -> Self {
+        Self { future, watch }
     }
 }
 
@@ -106,10 +105,10 @@ impl<F: Future + Unpin> Future for Metered<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.meter.enter();
+        self.watch.meter.enter(self.watch.now());
         // What the panic left half done is in the future, which is not polled again.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.future).poll(cx)));
-        self.meter.leave();
+        self.watch.meter.leave(self.watch.now());
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(_payload) => Poll::Ready(Err(Panicked)),

@@ -9,14 +9,14 @@ use std::{
 
 use bytes::Bytes;
 use lattice_contracts::logging::{Level, LogRecord, Stream};
-use lattice_core::{ActorId, InvocationId};
+use lattice_core::InvocationId;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::Dispatch;
+use crate::guest::{GuestKit, Watch};
 
 /// The longest line, in bytes; longer ones are cut into several.
 pub(crate) const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -28,11 +28,12 @@ const LINE_COST_MIN: usize = 64;
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 
 /// A store's output; its streams share it.
-pub(crate) struct Output(Mutex<Lines>);
+pub(crate) struct Output {
+    kit: Arc<GuestKit>,
+    lines: Mutex<Lines>,
+}
 
 struct Lines {
-    dispatch: Arc<dyn Dispatch>,
-    actor: ActorId,
     invocation: InvocationId,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -41,21 +42,26 @@ struct Lines {
 }
 
 impl Output {
-    pub(crate) fn new(dispatch: Arc<dyn Dispatch>, actor: ActorId, invocation: InvocationId) -> Self {
+    pub(crate) fn new(kit: Arc<GuestKit>, invocation: InvocationId) -> Self {
         let (stdout, stderr, left) = (Vec::new(), Vec::new(), INVOCATION_BYTES_MAX);
-        Self(Mutex::new(Lines { dispatch, actor, invocation, stdout, stderr, left, dropped: 0 }))
+        Self { kit, lines: Mutex::new(Lines { invocation, stdout, stderr, left, dropped: 0 }) }
+    }
+
+    /// What the store is made with.
+    pub(crate) fn kit(&self) -> &GuestKit {
+        &self.kit
     }
 
     /// Says what is left of the last invocation, and begins `invocation`.
     pub(crate) fn begin(&self, invocation: InvocationId) {
         let mut lines = self.lock();
-        lines.finish();
+        lines.finish(&self.kit);
         lines.invocation = invocation;
     }
 
     /// Says unfinished lines, and how much was dropped.
     pub(crate) fn finish(&self) {
-        self.lock().finish();
+        self.lock().finish(&self.kit);
     }
 
     /// Takes a record of `wasi:logging`, or of the runtime's own.
@@ -67,21 +73,25 @@ impl Output {
             return;
         }
         lines.left -= cost;
-        lines.say(Stream::Logging, level, &escape(context), escape(message));
+        lines.say(&self.kit, Stream::Logging, level, &escape(context), escape(message));
+    }
+
+    fn print(&self, stream: Stream, bytes: &[u8]) {
+        self.lock().print(&self.kit, stream, bytes);
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lines {
-    fn say(&self, stream: Stream, level: Level, context: &str, message: String) {
-        let (actor, context) = (self.actor.clone(), context.to_owned());
-        self.dispatch.log(LogRecord { actor, invocation: self.invocation, stream, level, context, message });
+    fn say(&self, kit: &GuestKit, stream: Stream, level: Level, context: &str, message: String) {
+        let (actor, context) = (kit.spec.id.clone(), context.to_owned());
+        kit.dispatch.log(LogRecord { actor, invocation: self.invocation, stream, level, context, message });
     }
 
-    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+    fn print(&mut self, kit: &GuestKit, stream: Stream, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let mut piece = piece;
             while !piece.is_empty() {
@@ -96,7 +106,7 @@ impl Lines {
                 let ends = line.ends_with(b"\n") || line.len() == LINE_BYTES_MAX;
                 self.left -= head.len();
                 if ends {
-                    self.end_line(stream);
+                    self.end_line(kit, stream);
                 }
                 piece = rest;
             }
@@ -107,18 +117,18 @@ impl Lines {
         if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout }
     }
 
-    fn end_line(&mut self, stream: Stream) {
+    fn end_line(&mut self, kit: &GuestKit, stream: Stream) {
         let line = std::mem::take(self.line(stream));
         self.left = self.left.saturating_sub(LINE_COST_MIN.saturating_sub(line.len()));
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.say(stream, Level::Info, "", escape(&String::from_utf8_lossy(line)));
+        self.say(kit, stream, Level::Info, "", escape(&String::from_utf8_lossy(line)));
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, kit: &GuestKit) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if !self.line(stream).is_empty() {
-                self.end_line(stream);
+                self.end_line(kit, stream);
             }
         }
         if self.dropped > 0 {
@@ -127,7 +137,7 @@ impl Lines {
                 "dropped {dropped} bytes of output: one invocation may print and log {INVOCATION_BYTES_MAX} bytes, \
                  where a line counts as {LINE_COST_MIN} at least"
             );
-            self.say(Stream::Stderr, Level::Warn, "", message);
+            self.say(kit, Stream::Stderr, Level::Warn, "", message);
         }
         self.left = INVOCATION_BYTES_MAX;
     }
@@ -157,17 +167,17 @@ fn escape(text: &str) -> String {
 /// Standard output or standard error of one store.
 #[derive(Clone)]
 pub(crate) struct Pipe {
-    output: Arc<Output>,
+    watch: Arc<Watch>,
     stream: Stream,
 }
 
 impl Pipe {
-    pub(crate) fn new(output: Arc<Output>, stream: Stream) -> Self {
-        Self { output, stream }
+    pub(crate) fn new(watch: Arc<Watch>, stream: Stream) -> Self {
+        Self { watch, stream }
     }
 
     fn print(&self, bytes: &[u8]) {
-        self.output.lock().print(self.stream, bytes);
+        self.watch.output.print(self.stream, bytes);
     }
 }
 
@@ -227,10 +237,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue};
-    use lattice_core::{CallError, ErrorCode, Hop, LinkName};
+    use lattice_core::{ActorId, CallError, ErrorCode, Hop, LinkName};
 
     use super::*;
-    use crate::{Bound, Function, Interface};
+    use crate::{
+        ActorSpec, Bound, Dispatch, Function, Interface, budget::Budget, pool::House, ticker::Ticks,
+    };
 
     #[derive(Default)]
     struct Heard(Mutex<Vec<(Stream, String)>>);
@@ -276,12 +288,20 @@ mod tests {
         ActorId::new("a").unwrap()
     }
 
+    fn output(world: &Arc<Heard>) -> Output {
+        let (spec, house) = (ActorSpec::new(actor()), House::new(1));
+        let budget = Arc::new(Budget::new(0, house.clone()));
+        let limits = spec.limits.clone();
+        let kit = GuestKit { spec, limits, dispatch: world.clone(), budget, house, ticks: Ticks::default() };
+        Output::new(Arc::new(kit), InvocationId::from_bits(1))
+    }
+
     /// What is heard when these pieces are printed, and the call ends.
     fn heard(pieces: &[(Stream, &[u8])]) -> Vec<(Stream, String)> {
         let heard = Arc::new(Heard::default());
-        let output = Arc::new(Output::new(heard.clone(), actor(), InvocationId::from_bits(1)));
+        let output = output(&heard);
         for (stream, bytes) in pieces {
-            Pipe::new(output.clone(), *stream).print(bytes);
+            output.print(*stream, bytes);
         }
         output.finish();
         std::mem::take(&mut heard.0.lock().unwrap())
@@ -321,7 +341,7 @@ mod tests {
         let lines = heard(&[(Stream::Stdout, &vec![b'\n'; INVOCATION_BYTES_MAX])]);
         assert_eq!((lines.len(), dropped(&lines)), (most + 1, Some(true)));
         let world = Arc::new(Heard::default());
-        let output = Output::new(world.clone(), actor(), InvocationId::from_bits(1));
+        let output = output(&world);
         for _ in 0..3 * most {
             output.log(Level::Info, "", "");
         }

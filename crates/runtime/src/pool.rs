@@ -22,7 +22,7 @@ pub(crate) struct Live {
     pub(crate) instance: Option<Instance>,
     /// The instance's HTTP handler, once a request has been served.
     pub(crate) http: Option<Http>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Arc<Watch>,
     /// Calls it has served.
     pub(crate) served: u32,
 }

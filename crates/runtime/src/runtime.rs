@@ -112,7 +112,7 @@ impl Runtime {
             let (actor, max) = (spec.id, self.config.memory_bytes_max);
             return Err(StartError::Limit { actor, what: "memory limit in bytes", asked, max });
         }
-        let limits = Arc::new(spec.limits.clone());
+        let limits = spec.limits.clone();
         let (budget, house, ticks) = (self.budget.clone(), self.house.clone(), self.ticker.ticks());
         let kit = GuestKit { spec, limits, dispatch, budget, house, ticks };
         Actor::start(prepared, kit).map(Arc::new)

@@ -26,11 +26,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     for name in INTERFACES {
         let mut interface = linker.instance(name)?;
         interface.func_wrap("get", |store: StoreContextMut<'_, Guest>, (key,): (String,)| {
-            let value = store.data().way.dispatch.config().get(&key).cloned();
+            let value = store.data().way.dispatch().config().get(&key).cloned();
             Ok((Ok::<_, ConfigError>(value),))
         })?;
         interface.func_wrap("get-all", |store: StoreContextMut<'_, Guest>, (): ()| {
-            let config = store.data().way.dispatch.config();
+            let config = store.data().way.dispatch().config();
             let all: Vec<(String, String)> = config.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
             Ok((Ok::<_, ConfigError>(all),))
         })?;

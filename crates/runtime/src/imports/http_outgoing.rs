@@ -28,7 +28,7 @@ impl WasiHttpHooks for Way {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Sent {
-        let bound = match self.dispatch.http_outgoing(&self.call, &self.link) {
+        let bound = match self.dispatch().http_outgoing(&self.call, &self.link) {
             Ok(bound) => bound,
             Err(error) => {
                 // The contract's error codes carry no text, so the reason goes where the actor's author looks.
@@ -38,7 +38,7 @@ impl WasiHttpHooks for Way {
         };
         let limits = options.map(limits).unwrap_or_default();
         let request = request.map(outgoing_body);
-        let output = self.output.clone();
+        let watch = self.watch.clone();
         Box::new(async move {
             let deadline = bound.call.deadline;
             let sent = bound.implementation.request(bound.call, request, limits);
@@ -48,7 +48,7 @@ impl WasiHttpHooks for Way {
                 }
                 Ok(Err(error)) => {
                     if !says_why(&error) {
-                        output.log(Level::Warn, "wasi:http", &error.to_string());
+                        watch.output.log(Level::Warn, "wasi:http", &error.to_string());
                     }
                     Err(from_outgoing(error))
                 }

@@ -145,13 +145,14 @@ async fn call(
     results: &mut [Val],
 ) -> wasmtime::Result<()> {
     let Import { interface, name, function, signature } = &*import;
-    let guest = store.data();
-    let (way, meter) = (&guest.way, guest.meter.clone());
-    let called = match way.dispatch.function(&way.call, &way.link, interface, function) {
+    let way = &store.data().way;
+    let watch = way.watch.clone();
+    let bound = way.dispatch().function(&way.call, &way.link, interface, function);
+    let called = match bound {
         Ok(bound) => {
             let params = Values::params(params, signature);
             let answer = bound.implementation.invoke(bound.call, name, function, params);
-            Elsewhere::new(meter, answer).await
+            Elsewhere::new(watch, answer).await
         }
         Err(error) => Err(error),
     };

@@ -72,7 +72,7 @@ fn name(guest: &mut Guest, bucket: &Resource<Bucket>) -> wasmtime::Result<String
 /// The implementation behind the actor's link, as it is now.
 fn bound(guest: &Guest, interface: &'static str) -> Result<Bound<dyn Keyvalue>, KeyvalueError> {
     let way = &guest.way;
-    way.dispatch.keyvalue(&way.call, &way.link, interface).map_err(KeyvalueError::from)
+    way.dispatch().keyvalue(&way.call, &way.link, interface).map_err(KeyvalueError::from)
 }
 
 fn check_batch(keys: usize) -> Result<(), Failure> {

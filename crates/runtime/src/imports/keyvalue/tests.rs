@@ -79,7 +79,7 @@ async fn read(keys: usize, value_bytes: usize, budget: u64) -> (Result<usize, Fa
     };
     let bound = Bound { call, implementation: store.clone() as Arc<dyn Keyvalue> };
     let budget = Arc::new(Budget::new(budget, House::new(0)));
-    let lent = Limiter::new(budget.clone(), Arc::new(Limits::default())).lend();
+    let lent = Limiter::new(budget.clone(), Limits::default()).lend();
     let found = get_many(&bound, "bucket", vec!["key".to_owned(); keys], lent).await;
     (found.map(|found| found.len()), store.reads.load(Ordering::Relaxed), budget.used())
 }
