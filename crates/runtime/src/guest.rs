@@ -6,6 +6,7 @@ use lattice_contracts::{CallContext, logging::Stream};
 use wasmtime::{Engine, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
 
 use crate::{
     Dispatch,
@@ -27,7 +28,8 @@ const HOSTCALL_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// A store's data.
 pub(crate) struct Guest {
     table: ResourceTable,
-    wasi: WasiCtx,
+    /// Made when the guest first asks for something of it: most answer without.
+    wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     /// The way out, with the call that is being served.
     pub(crate) way: Way,
@@ -77,7 +79,7 @@ impl GuestKit {
         http.set_field_size_limit(self.limits.header_bytes);
         let guest = Guest {
             table,
-            wasi: empty_wasi(watch),
+            wasi: None,
             http,
             way: Way::new(call, watch.clone()),
             limiter: Limiter::new(self.budget.clone(), self.limits.clone()),
@@ -136,7 +138,15 @@ impl Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let Self { wasi, way, table, .. } = self;
+        WasiCtxView { ctx: wasi.get_or_insert_with(|| empty_wasi(&way.watch)), table }
+    }
+}
+
+/// The streams of `wasi:io` need no more than the table of handles.
+impl IoView for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
     }
 }
 

@@ -19,6 +19,10 @@ use crate::{engine::EngineKind, guest::Guest};
 pub(crate) fn linker(kind: EngineKind, engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Once more, and then without the rest of WASI: a guest that only answers needs nothing else of it.
+    linker.allow_shadowing(true);
+    wasmtime_wasi_io::add_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     fields::add_to_linker(&mut linker)?;
     if kind == EngineKind::Wasip3 {
