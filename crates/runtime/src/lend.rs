@@ -20,7 +20,7 @@ impl Inner {
             None => {
                 let watch = self.kit.watch(call);
                 let store = self.kit.store(&self.engine.engine, call.clone(), &watch);
-                Live { store, instance: None, http: None, watch, served: 0 }
+                Live { store, instance: None, http: None, watch, served: 0, place: None }
             }
         }
     }

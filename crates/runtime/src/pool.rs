@@ -1,10 +1,13 @@
 //! Instances between two calls: lent by value, so that nobody can use one that is in use.
+//!
+//! Each thread prefers those that served on it last: their memory is in its processor's caches, and nobody else's lock is
+//! taken.
 
 use std::{
     num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -25,88 +28,137 @@ pub(crate) struct Live {
     pub(crate) watch: Arc<Watch>,
     /// Calls it has served.
     pub(crate) served: u32,
+    /// Its place among the instances that are kept, once it has one.
+    pub(crate) place: Option<Place>,
 }
 
-/// An actor's idle instances; none where each call gets a fresh one.
+/// An actor's kept instances; none where each call gets a fresh one.
 pub(crate) struct Pool {
-    idle: Mutex<Vec<Idle>>,
+    /// Those that idle, by the thread they served on last.
+    shelves: Box<[Shelf]>,
+    /// How many have a place, at work or idle.
+    kept: Arc<AtomicU32>,
     reuse: NonZeroU32,
     house: Arc<House>,
 }
 
-struct Idle {
-    live: Live,
-    _place: Place,
+/// On cache lines of its own, so that threads do not take each other's away.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shelf(Mutex<Vec<Live>>);
+
+impl Shelf {
+    fn lock(&self) -> MutexGuard<'_, Vec<Live>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// More shelves would only scatter instances; threads beyond share them.
+const SHELVES_MAX: usize = 16;
+
+/// A number of the current thread's own.
+fn thread() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed));
+    THREAD.with(|number| *number)
 }
 
 impl Pool {
     /// A pool whose instances go when others need what they hold.
     pub(crate) fn new(reuse: NonZeroU32, house: &Arc<House>) -> Arc<Self> {
-        let pool = Arc::new(Self { idle: Mutex::default(), reuse, house: house.clone() });
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let shelves = (0..threads.min(SHELVES_MAX)).map(|_| Shelf::default()).collect();
+        let pool = Arc::new(Self { shelves, kept: Arc::default(), reuse, house: house.clone() });
         if reuse > NonZeroU32::MIN {
             house.enter(&pool);
         }
         pool
     }
 
-    /// An idle instance, the one that served last: its memory is warm.
+    /// An idle instance: the one that served last on this thread, else one of another's.
     pub(crate) fn take(&self) -> Option<Live> {
-        if self.reuse == NonZeroU32::MIN { None } else { self.lock().pop().map(|idle| idle.live) }
+        if self.reuse == NonZeroU32::MIN {
+            return None;
+        }
+        let (before, from_ours_on) = self.shelves.split_at(self.ours());
+        from_ours_on.iter().chain(before).find_map(|shelf| shelf.lock().pop())
     }
 
-    /// Takes back an instance whose call ended well. It is kept if it may serve again, fewer than `keep` are idle, and
+    /// Takes back an instance whose call ended well. It is kept if it may serve again, no more than `keep` are kept, and
     /// the host has a place for it.
-    pub(crate) fn give(&self, live: Live, keep: u32) {
+    pub(crate) fn give(&self, mut live: Live, keep: u32) {
         if live.served >= self.reuse.get() {
             return;
         }
-        let mut idle = self.lock();
-        if idle.len() < keep as usize
-            && let Some(place) = self.house.place()
-        {
-            idle.push(Idle { live, _place: place });
+        if live.place.is_none() {
+            live.place = self.place(keep);
+        }
+        if live.place.is_some() && self.kept.load(Ordering::Relaxed) <= keep {
+            self.shelves[self.ours()].lock().push(live);
         }
     }
 
-    /// Drops idle instances beyond `keep`.
+    /// Drops idle instances until no more than `keep` are kept, as far as those at work allow.
     pub(crate) fn trim(&self, keep: u32) {
-        let mut idle = self.lock();
-        let surplus = idle.len().saturating_sub(keep as usize);
-        let surplus: Vec<Idle> = idle.drain(..surplus).collect();
-        // Dropping a store takes a moment; nobody waits for the lock meanwhile.
-        drop(idle);
-        drop(surplus);
+        for shelf in &self.shelves {
+            let surplus = self.kept.load(Ordering::Relaxed).saturating_sub(keep) as usize;
+            let mut idle = shelf.lock();
+            let surplus = surplus.min(idle.len());
+            let surplus: Vec<Live> = idle.drain(..surplus).collect();
+            // Dropping a store takes a moment; nobody waits for the lock meanwhile.
+            drop(idle);
+            drop(surplus);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ours(&self) -> usize {
+        thread() % self.shelves.len()
+    }
+
+    fn place(&self, keep: u32) -> Option<Place> {
+        Some(Place { _in_pool: Counted::one_of(&self.kept, keep)?, _in_house: self.house.place()? })
     }
 }
 
-/// The idle instances of all actors: counted, so that they leave slots to others, and dropped when somebody needs what
-/// they hold.
+/// The kept instances of all actors: counted, so that they leave slots to others, and those that idle are dropped when
+/// somebody needs what they hold.
 pub(crate) struct House {
     count: Arc<AtomicU32>,
     max: u32,
     pools: Mutex<Vec<Weak<Pool>>>,
 }
 
-/// An idle instance's place among all of the host's.
-struct Place(Arc<AtomicU32>);
+/// A kept instance's place among its actor's, and among all of the host's. An instance has it until it ends: to count it
+/// anew for each call would have all threads change the same numbers all the time.
+pub(crate) struct Place {
+    _in_pool: Counted,
+    _in_house: Counted,
+}
 
-impl Drop for Place {
+/// Counted until it is dropped.
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn one_of(count: &Arc<AtomicU32>, max: u32) -> Option<Self> {
+        let more = |count: u32| (count < max).then_some(count + 1);
+        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Self(count.clone()))
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl House {
-    /// A house with places for `max` idle instances.
+    /// A house with places for `max` kept instances.
     pub(crate) fn new(max: u32) -> Arc<Self> {
         Arc::new(Self { count: Arc::default(), max, pools: Mutex::default() })
     }
 
-    /// Drops every idle instance; false where there was none.
+    /// Drops every idle instance; false where none is kept.
     pub(crate) fn clear(&self) -> bool {
         if self.count.load(Ordering::Acquire) == 0 {
             return false;
@@ -122,10 +174,8 @@ impl House {
         pools.push(Arc::downgrade(pool));
     }
 
-    fn place(&self) -> Option<Place> {
-        let more = |count: u32| (count < self.max).then_some(count + 1);
-        self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Place(self.count.clone()))
+    fn place(&self) -> Option<Counted> {
+        Counted::one_of(&self.count, self.max)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Pool>>> {
