@@ -3,12 +3,13 @@
 use std::{
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -19,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Limits,
-    serve::{Door, serve},
+    serve::{Door, View, serve},
 };
 
 /// After a deadline, for an error to be written or a polite goodbye to be read, before the connection is cut.
@@ -66,6 +67,22 @@ pub(crate) struct Ends {
     pub(crate) kill: CancellationToken,
 }
 
+enum Order {
+    Drain,
+    Kill,
+}
+
+impl Ends {
+    /// Waits for the next order; `draining` once that one has come.
+    async fn order(&self, draining: bool) -> Order {
+        tokio::select! {
+            biased;
+            () = self.kill.cancelled() => Order::Kill,
+            () = self.drain.cancelled(), if !draining => Order::Drain,
+        }
+    }
+}
+
 /// Serves one connection until it ends.
 pub(crate) async fn drive(
     stream: TcpStream,
@@ -74,32 +91,42 @@ pub(crate) async fn drive(
     idle: Duration,
     ends: Ends,
 ) {
-    let pulse = Arc::new(Pulse::new());
+    let line = Arc::new(Line { view: Mutex::new(door.view()), door, pulse: Pulse::new() });
     let service = service_fn(|request| {
-        let (door, exchange) = (door.clone(), Exchange::begin(&pulse));
-        async move { Ok::<_, Infallible>(serve(door, exchange, request).await) }
+        let exchange = Exchange::begin(&line);
+        async move { Ok::<_, Infallible>(serve(exchange, request).await) }
     });
     let connection = protocol.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let check = tokio::time::sleep(idle.min(LOOK_EVERY));
     tokio::pin!(check);
     let mut draining = false;
+    // Polled only when an order has come: all connections of a listener wait for the same, and each look at it takes a
+    // lock that they share.
+    let mut orders = FuturesUnordered::new();
+    orders.push(ends.order(draining));
     loop {
         tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
                 }
                 return;
             }
-            () = ends.kill.cancelled() => return,
-            () = ends.drain.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-                // A head that is only half there is not waited for.
-                check.as_mut().reset(Instant::now() + GRACE);
-            }
-            () = &mut check => match pulse.verdict(idle) {
+            order = orders.next() => match order {
+                Some(Order::Kill) | None => return,
+                Some(Order::Drain) => {
+                    orders.push(ends.order(true));
+                    if std::mem::replace(&mut draining, true) {
+                        continue;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                    // A head that is only half there is not waited for.
+                    check.as_mut().reset(Instant::now() + GRACE);
+                }
+            },
+            () = &mut check => match line.pulse.verdict(idle) {
                 Verdict::LookAgain(at) => check.as_mut().reset(at),
                 Verdict::Silent if !draining => {
                     draining = true;
@@ -112,10 +139,18 @@ pub(crate) async fn drive(
     }
 }
 
+/// What the exchanges of one connection share.
+struct Line {
+    door: Arc<Door>,
+    /// The routes, as they were at the last exchange.
+    view: Mutex<Arc<View>>,
+    pulse: Pulse,
+}
+
 /// What a connection is doing: how many exchanges it serves, since when none, and until when the last one may take.
 ///
 /// One timer for a connection instead of one for each request and body.
-pub(crate) struct Pulse {
+struct Pulse {
     born: Instant,
     serving: AtomicUsize,
     quiet_since_ms: AtomicU64,
@@ -156,26 +191,43 @@ impl Pulse {
 
 /// One request and its response, from the head of the one to the end of the other.
 pub(crate) struct Exchange {
-    pulse: Arc<Pulse>,
+    line: Arc<Line>,
 }
 
 impl Exchange {
-    fn begin(pulse: &Arc<Pulse>) -> Self {
+    fn begin(line: &Arc<Line>) -> Self {
+        let pulse = &line.pulse;
         // Until the route says more, an exchange has a moment to be refused in.
         pulse.deadline_ms.fetch_max(pulse.ms(Instant::now()), Ordering::Relaxed);
         pulse.serving.fetch_add(1, Ordering::AcqRel);
-        Self { pulse: pulse.clone() }
+        Self { line: line.clone() }
+    }
+
+    /// What the listener's connections share.
+    pub(crate) fn door(&self) -> &Door {
+        &self.line.door
+    }
+
+    /// The routes as they are now; they stay as they are for whoever holds them.
+    pub(crate) fn view(&self) -> Arc<View> {
+        let mut view = self.line.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.line.door.is_current(&view) {
+            *view = self.line.door.view();
+        }
+        view.clone()
     }
 
     /// Until when it may take; past it, the connection is cut.
     pub(crate) fn may_take_until(&self, deadline: Instant) {
-        self.pulse.deadline_ms.fetch_max(self.pulse.ms(deadline), Ordering::Relaxed);
+        let pulse = &self.line.pulse;
+        pulse.deadline_ms.fetch_max(pulse.ms(deadline), Ordering::Relaxed);
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.pulse.quiet_since_ms.store(self.pulse.ms(Instant::now()), Ordering::Relaxed);
-        self.pulse.serving.fetch_sub(1, Ordering::AcqRel);
+        let pulse = &self.line.pulse;
+        pulse.quiet_since_ms.store(pulse.ms(Instant::now()), Ordering::Relaxed);
+        pulse.serving.fetch_sub(1, Ordering::AcqRel);
     }
 }

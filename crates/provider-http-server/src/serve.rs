@@ -1,6 +1,9 @@
 //! One request: finds its route, calls the actor, and turns what comes of it into a response.
 
-use std::sync::{Arc, PoisonError, RwLock, atomic::Ordering};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
@@ -35,33 +38,51 @@ pub(crate) struct Route {
 /// What the connections of one listener share.
 pub(crate) struct Door {
     routes: RwLock<Arc<Routes<Arc<Route>>>>,
+    /// Counts changes of the routes.
+    version: AtomicU64,
     ids: Arc<InvocationIds>,
 }
 
 impl Door {
     pub(crate) fn new(ids: Arc<InvocationIds>) -> Self {
-        Self { routes: RwLock::default(), ids }
+        Self { routes: RwLock::default(), version: AtomicU64::new(0), ids }
     }
 
     /// Puts other routes in place, in one step. Requests under way keep theirs.
     pub(crate) fn swap(&self, routes: Routes<Arc<Route>>) {
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+        let mut current = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(routes);
+        self.version.fetch_add(1, Ordering::Release);
     }
 
-    fn routes(&self) -> Arc<Routes<Arc<Route>>> {
-        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The routes as they are now.
+    pub(crate) fn view(&self) -> Arc<View> {
+        let current = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that it is these routes' own.
+        let version = self.version.load(Ordering::Acquire);
+        Arc::new(View { version, routes: current.clone() })
+    }
+
+    /// True while `view` shows what [`Door::view`] would.
+    pub(crate) fn is_current(&self, view: &View) -> bool {
+        self.version.load(Ordering::Acquire) == view.version
     }
 }
 
+/// What one connection has seen of its listener's routes.
+///
+/// Each connection has one of its own: a count of users that all connections change with every request would travel
+/// between the processors as often.
+pub(crate) struct View {
+    version: u64,
+    routes: Arc<Routes<Arc<Route>>>,
+}
+
 /// Serves one request. Dropping the future, as hyper does when the client goes away, drops the call.
-pub(crate) async fn serve(
-    door: Arc<Door>,
-    exchange: Exchange,
-    request: Request<Received>,
-) -> Response<Answer> {
+pub(crate) async fn serve(exchange: Exchange, request: Request<Received>) -> Response<Answer> {
     let version = request.version();
-    let id = door.ids.next();
-    let response = match answer(&door, &exchange, id, request).await {
+    let id = exchange.door().ids.next();
+    let response = match answer(&exchange, id, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(id, version),
     };
@@ -69,13 +90,13 @@ pub(crate) async fn serve(
 }
 
 async fn answer(
-    door: &Door,
     exchange: &Exchange,
     id: InvocationId,
     request: Request<Received>,
 ) -> Result<Response<Body>, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let route = find(door, &parts)?;
+    let view = exchange.view();
+    let route = find(&view, &parts)?;
     let limit = route.config.body_bytes_max;
     if body.size_hint().lower() > limit {
         return Err(Refusal::too_large(limit));
@@ -95,18 +116,18 @@ async fn answer(
     let handling = route.callee.handle(call, Request::from_parts(parts, body));
     let handled = match tokio::time::timeout_at(deadline + CALLEE_GRACE, handling).await {
         Ok(handled) => handled,
-        Err(_late) => Err(late(&route, id)),
+        Err(_late) => Err(late(route, id)),
     };
-    match handled.and_then(|response| sound(&route, response)) {
+    match handled.and_then(|response| sound(route, response)) {
         Ok(response) => Ok(response),
-        Err(error) => Err(refuse(&route, id, error, overrun)),
+        Err(error) => Err(refuse(route, id, error, overrun)),
     }
 }
 
-fn find(door: &Door, parts: &http::request::Parts) -> Result<Arc<Route>, Refusal> {
+fn find<'a>(view: &'a View, parts: &http::request::Parts) -> Result<&'a Route, Refusal> {
     let host = host(parts)?;
-    match door.routes().select(&host, parts.uri.path()) {
-        Some(route) => Ok(route.clone()),
+    match view.routes.select(&host, parts.uri.path()) {
+        Some(route) => Ok(route),
         None => {
             tracing::debug!(%host, path = parts.uri.path(), "no route for a request");
             Err(Refusal::no_route())

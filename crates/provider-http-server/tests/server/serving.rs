@@ -248,6 +248,24 @@ async fn an_update_leaves_requests_under_way_alone() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_goes_by_the_routes_as_they_are() {
+    let rig = Rig::new();
+    let address = rig.open("a", &[], says("old")).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"old /") {
+        let read = timeout(SOON, stream.read_buf(&mut answer)).await.expect("no answer").unwrap();
+        assert!(read > 0, "the server hung up: {}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(rig.open("a", &[], says("new")).await, address);
+    let last = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    stream.write_all(last).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.ends_with("new /"), "{answer}");
+}
+
+#[tokio::test]
 async fn stopping_lets_requests_end_and_takes_no_more() {
     let rig = Rig::new();
     let (entered, go_on) = (Once::default(), Once::default());
