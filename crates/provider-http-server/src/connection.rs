@@ -27,6 +27,9 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(1);
 /// How often at least a connection is looked at, so that an overdue exchange is cut not long after.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How many header fields hyper takes when it is told nothing. Told a number, be it the same, it makes room for that many
+/// anew with every request.
+const HYPER_HEADERS_MAX: usize = 100;
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// Runs what hyper spawns for HTTP/2 streams under the listener's tracker, so that nothing outlives it.
@@ -48,7 +51,10 @@ pub(crate) fn protocol(limits: &Limits, tasks: TaskTracker) -> Builder<Tracked> 
     let mut builder = Builder::new(Tracked(tasks));
     let header_bytes = usize::try_from(limits.header_bytes_max).unwrap_or(usize::MAX);
     // No header timer of hyper's: it would be made anew for every request. `Pulse` bounds the wait for a whole head.
-    builder.http1().header_read_timeout(None).max_headers(limits.headers_max).max_buf_size(header_bytes);
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
+    if limits.headers_max != HYPER_HEADERS_MAX {
+        builder.http1().max_headers(limits.headers_max);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -76,6 +76,21 @@ async fn malformed_and_oversized_heads_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn as_many_header_fields_are_taken_as_the_limit_says() {
+    for (config, most) in [(None, 100), (Some("100"), 100), (Some("99"), 99), (Some("120"), 120)] {
+        let config: Vec<_> = config.map(|most| ("max_headers", most)).into_iter().collect();
+        let rig = Rig::with(&config);
+        let address = rig.open("a", &[], echo()).await;
+        for (fields, status) in [(most, "200"), (most + 1, "431")] {
+            let more = "x: 1\r\n".repeat(fields - 2);
+            let request = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{more}\r\n");
+            let answer = raw(address, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{config:?}, {fields}: {answer}");
+        }
+    }
+}
+
 /// A message with both lengths is read by the chunks, as RFC 9112 6.3 has it, and the connection ends with it: what a
 /// proxy before us may have taken for a second request is not served.
 #[tokio::test]
