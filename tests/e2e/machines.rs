@@ -33,8 +33,9 @@ impl Machine {
     fn new(number: u8) -> Result<Self, String> {
         let unique = std::process::id() % 60_000;
         let (name, cable) = (format!("lattice-{unique}-{number}"), format!("lt{unique}n{number}"));
-        // Documentation addresses (RFC 5737): on no network by right.
-        let (here, there) = (format!("192.0.2.{}", number * 4 + 1), format!("192.0.2.{}", number * 4 + 2));
+        // Addresses for tests between devices (RFC 2544): on no network by right, and each run has its own.
+        let net = format!("198.{}.{}", 18 + unique / 250 % 2, unique % 250);
+        let (here, there) = (format!("{net}.{}", number * 4 + 1), format!("{net}.{}", number * 4 + 2));
         ip(&["netns", "add", &name])?;
         let machine = Self { name, cable, here };
         let (name, cable) = (machine.name.as_str(), machine.cable.as_str());

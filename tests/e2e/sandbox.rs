@@ -177,8 +177,8 @@ async fn imports_that_nobody_serves_are_refused_by_name() {
         (import "wasi:keyvalue/store@0.3.0" (instance (export "open" (func)))))"#;
     let image = stage.signer.signed("foreign.wasm", &wat::parse_str(foreign).unwrap(), &Default::default());
     let refused = stage.start_actor(&id, "foreign", &image, 1).await.unwrap_err();
-    assert!(refused.contains("imports what no host serves"), "{refused}");
-    assert!(refused.contains("acme:rockets/launch@1.0.0, wasi:keyvalue/store@0.3.0"), "{refused}");
+    // Another actor may serve the first one, so that it alone would only wait for its link.
+    assert!(refused.contains("imports what no host serves: wasi:keyvalue/store@0.3.0"), "{refused}");
     let failed = stage.client.get_host_inventory(&id).await.unwrap();
     assert_eq!(failed.components[0].state().unwrap().word(), "failed");
 
