@@ -36,24 +36,35 @@ pub(super) enum Standing {
 pub(super) fn standing(known: Option<&StreamMark>, knows_nothing: bool, now: &StreamState) -> Standing {
     match known {
         _ if knows_nothing => Standing::New,
-        Some(mark) if mark.created == now.created && now.last >= mark.revision => Standing::Same,
+        Some(mark) if mark.created == now.created && now.last >= mark.reach() => Standing::Same,
         _ => Standing::Merge,
     }
 }
 
-/// Compares the stream that is watched with what was delivered of it; the revision that is due at the next check.
+/// How far a stream is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// The revision up to which the watch has brought everything.
+    pub(super) delivered: u64,
+    /// What the stream has to have got to, since this host itself wrote so much.
+    pub(super) reach: u64,
+}
+
+/// Compares the stream that is watched with what is known of it; the revision that is due at the next check.
 pub(super) fn compare(
     watched: &StreamState,
     now: Option<&StreamState>,
-    delivered: u64,
+    known: Known,
     due: u64,
 ) -> Result<u64, Ended> {
+    let Known { delivered, reach } = known;
     let now = now.ok_or(Ended::Gone)?;
     if now.created != watched.created {
         return Err(Ended::Replaced);
     }
-    if now.last < delivered {
-        return Err(Ended::FellBack { from: delivered, to: now.last });
+    let from = delivered.max(reach);
+    if now.last < from {
+        return Err(Ended::FellBack { from, to: now.last });
     }
     if delivered < due {
         return Err(Ended::Behind { delivered, last: now.last });
@@ -72,7 +83,11 @@ mod tests {
     }
 
     fn mark(created: &str, revision: u64) -> StreamMark {
-        StreamMark { created: created.to_owned(), revision }
+        StreamMark { created: created.to_owned(), revision, written: 0 }
+    }
+
+    fn delivered(delivered: u64) -> Known {
+        Known { delivered, reach: 0 }
     }
 
     #[test]
@@ -83,6 +98,13 @@ mod tests {
         assert_eq!(standing(Some(&mark("a", 9)), false, &state("a", 10)), Standing::Same);
         assert_eq!(standing(Some(&mark("a", 9)), false, &state("a", 8)), Standing::Merge);
         assert_eq!(standing(Some(&mark("a", 9)), false, &state("b", 90)), Standing::Merge);
+        let wrote = StreamMark { written: 11, ..mark("a", 9) };
+        assert_eq!(
+            standing(Some(&wrote), false, &state("a", 10)),
+            Standing::Merge,
+            "it lost what was written"
+        );
+        assert_eq!(standing(Some(&wrote), false, &state("a", 11)), Standing::Same);
         assert_eq!(
             standing(Some(&mark("a", 9)), true, &state("b", 0)),
             Standing::New,
@@ -93,19 +115,24 @@ mod tests {
     #[test]
     fn a_watch_that_is_blind() {
         let watched = state("a", 5);
-        assert!(matches!(compare(&watched, None, 5, 0), Err(Ended::Gone)));
-        assert!(matches!(compare(&watched, Some(&state("b", 5)), 5, 0), Err(Ended::Replaced)));
+        assert!(matches!(compare(&watched, None, delivered(5), 0), Err(Ended::Gone)));
+        assert!(matches!(compare(&watched, Some(&state("b", 5)), delivered(5), 0), Err(Ended::Replaced)));
         assert!(matches!(
-            compare(&watched, Some(&state("a", 4)), 5, 0),
+            compare(&watched, Some(&state("a", 4)), delivered(5), 0),
             Err(Ended::FellBack { from: 5, to: 4 })
         ));
-        // What came since the last look may still be on its way; at the next look it has to be here.
-        let due = compare(&watched, Some(&state("a", 8)), 5, 5).unwrap();
+        let wrote = Known { delivered: 5, reach: 7 };
         assert!(matches!(
-            compare(&watched, Some(&state("a", 9)), 7, due),
+            compare(&watched, Some(&state("a", 6)), wrote, 0),
+            Err(Ended::FellBack { from: 7, to: 6 })
+        ));
+        // What came since the last look may still be on its way; at the next look it has to be here.
+        let due = compare(&watched, Some(&state("a", 8)), delivered(5), 5).unwrap();
+        assert!(matches!(
+            compare(&watched, Some(&state("a", 9)), delivered(7), due),
             Err(Ended::Behind { delivered: 7, .. })
         ));
-        assert_eq!(compare(&watched, Some(&state("a", 9)), 8, due).unwrap(), 9);
+        assert_eq!(compare(&watched, Some(&state("a", 9)), delivered(8), due).unwrap(), 9);
     }
 
     proptest! {
@@ -114,18 +141,18 @@ mod tests {
         #[test]
         fn found_out_by_the_second_look(writes in proptest::collection::vec(0_u64..5, 2..20), lost_at in 0_usize..20) {
             let watched = state("a", 0);
-            let (mut last, mut delivered, mut due) = (0, 0, 0);
+            let (mut last, mut seen, mut due) = (0, 0, 0);
             let mut lost = None;
             for (look, written) in writes.iter().enumerate() {
                 if lost.is_none() {
                     // All that was there at the last look has come; the newest may be on its way.
-                    delivered = delivered.max(due);
+                    seen = seen.max(due);
                 }
                 last += written;
-                if look >= lost_at && last > delivered && lost.is_none() {
+                if look >= lost_at && last > seen && lost.is_none() {
                     lost = Some(look);
                 }
-                match compare(&watched, Some(&state("a", last)), delivered, due) {
+                match compare(&watched, Some(&state("a", last)), delivered(seen), due) {
                     Ok(next) => {
                         due = next;
                         prop_assert!(lost.is_none_or(|at| look <= at));

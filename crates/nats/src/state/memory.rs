@@ -16,13 +16,25 @@ use crate::clock;
 
 const KIND: SnapshotKind = SnapshotKind { name: "facts", version: 1 };
 
-/// A place in a stream: everything up to `revision` is known. Unknown fields are ignored; both are required.
+/// A place in a stream: everything up to `revision` is known. Unknown fields are ignored; `created` and `revision` are
+/// required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StreamMark {
     /// When the stream was made, in JetStream's own words: another time is another stream.
     pub(super) created: String,
     /// The last revision that was read.
     pub(super) revision: u64,
+    /// The highest revision of a change that this host made itself: the watch may not have brought it back yet. Missing,
+    /// it is 0.
+    #[serde(default)]
+    pub(super) written: u64,
+}
+
+impl StreamMark {
+    /// What a stream has to have got to if it is to have all that is known here.
+    pub(super) fn reach(&self) -> u64 {
+        self.revision.max(self.written)
+    }
 }
 
 /// The content of the file. Unknown fields are ignored. A missing lattice is any, a missing stream is none, missing facts are
@@ -138,7 +150,7 @@ mod tests {
         );
         put(&mut facts, "rumour.a.b", json!({"version": 1, "writer": "w", "data": [1, 2]}));
         put(&mut facts, "config.gone", json!({"version": 2, "writer": "w", "deleted": true}));
-        let stream = Some(StreamMark { created: "then".into(), revision: 7 });
+        let stream = Some(StreamMark { created: "then".into(), revision: 7, written: 9 });
         file.write(&facts, stream.clone()).unwrap();
         let memory = file.read().unwrap().unwrap();
         assert_eq!((memory.facts, memory.stream), (facts, stream));

@@ -84,6 +84,17 @@ impl Shared {
         }
     }
 
+    /// Notes the revision of a change of this host's own. Before the change is joined, so that whoever keeps that one keeps
+    /// this, too.
+    fn wrote(&self, revision: u64) {
+        self.progress.send_modify(|progress| {
+            let created = &progress.created;
+            if let Some(mark) = progress.mark.as_mut().filter(|mark| mark.created == *created) {
+                mark.written = mark.written.max(revision);
+            }
+        });
+    }
+
     pub(super) fn known(&self) -> Arc<Facts> {
         Arc::clone(&self.facts.borrow())
     }
@@ -341,7 +352,8 @@ impl FactStore {
             let why = error.to_string();
             WriteError::Failed(StateError::Unwritable { key: change.text.to_owned(), why })
         })?;
-        bucket.write(change.text, Bytes::from(value), revision, fact.kept()).await?;
+        let written = bucket.write(change.text, Bytes::from(value), revision, fact.kept()).await?;
+        self.shared.wrote(written);
         let version = fact.version();
         self.shared.join(change.key.clone(), fact);
         Ok(Written { version, before: change.before.take() })

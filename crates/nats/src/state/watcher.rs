@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Fact,
     bucket::{Begin, StreamState},
-    check::{Ended, Standing, compare, standing},
+    check::{Ended, Known, Standing, compare, standing},
     memory::StreamMark,
     reunion,
     store::{Progress, Shared},
@@ -78,6 +78,8 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
         Standing::Same => mark.filter(|_| resume).map_or(Begin::All, |mark| Begin::After(mark.revision)),
         Standing::Merge => {
             reunion::merge(shared).await?;
+            // What counted for the stream as it was says nothing of what it has become.
+            shared.progress.send_modify(|progress| progress.mark = None);
             Begin::All
         }
     };
@@ -109,13 +111,19 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
 /// Asks the stream how it stands to what was delivered of it; the revision that is due at the next check.
 async fn look(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, Ended> {
     match shared.bucket.state().await {
-        Ok(now) => compare(watched, now.as_ref(), shared.progress.borrow().delivered, due),
+        Ok(now) => compare(watched, now.as_ref(), known_of(shared, watched), due),
         Err(error) => {
             // Not knowing is no reason to give a watch up.
             tracing::debug!(%error, "the lattice's bucket does not answer");
             Ok(due)
         }
     }
+}
+
+fn known_of(shared: &Shared, watched: &StreamState) -> Known {
+    let progress = shared.progress.borrow();
+    let mark = progress.mark.as_ref().filter(|mark| mark.created == watched.created);
+    Known { delivered: progress.delivered, reach: mark.map_or(0, StreamMark::reach) }
 }
 
 /// Takes one message in.
@@ -144,8 +152,10 @@ fn reached(shared: &Shared, stream: &StreamState, revision: u64, nothing_pending
         let revision = if progress.current { revision.max(stream.last) } else { revision };
         progress.delivered = progress.delivered.max(revision);
         if progress.current {
-            progress.mark =
-                Some(StreamMark { created: stream.created.clone(), revision: progress.delivered });
+            let before = progress.mark.take().filter(|mark| mark.created == stream.created);
+            let written = before.map_or(0, |mark| mark.written);
+            let (created, revision) = (stream.created.clone(), progress.delivered);
+            progress.mark = Some(StreamMark { created, revision, written });
         }
     });
 }
