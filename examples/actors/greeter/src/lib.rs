@@ -63,7 +63,8 @@ fn greeting(names: &str, query: &str) -> Option<Greeting> {
     manner.set(Manner::FORMAL, query_value(query, "formal").is_some());
     manner.set(Manner::LOUD, query_value(query, "loud").is_some());
     let hour = query_value(query, "hour").map(|hour| hour.parse()).transpose().ok()?;
-    let mut names: Vec<String> = names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let audience = match names.len() {
         0 => Audience::Nobody,
         1 => Audience::One(names.remove(0)),

@@ -118,7 +118,7 @@ async fn replies_and_calls_of_others_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn nobody_answers_in_anothers_name() {
+async fn nobody_answers_in_the_name_of_another() {
     let server = restricted().await;
     // A host that lets the call wait, so that there is one to be answered.
     let gate = Arc::new(Semaphore::new(0));
