@@ -36,7 +36,6 @@ impl Distance {
 
     /// True where nothing needs to be written.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub fn is_default(&self) -> bool {
         *self == Distance::default()
     }

@@ -94,7 +94,7 @@ mod tests {
 
     fn fact(version: u64, writer: &str) -> Fact {
         // Every third change is a deletion.
-        let deleted = version % 3 == 0;
+        let deleted = version.is_multiple_of(3);
         let data = if deleted { Value::Null } else { json!({"v": format!("{version}{writer}")}) };
         Fact { version, writer: writer.to_owned(), at: String::new(), deleted, data, more: Map::new() }
     }

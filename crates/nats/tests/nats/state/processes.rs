@@ -64,7 +64,7 @@ async fn write(store: &FactStore, letter: char) {
 }
 
 fn is_deleted(fact: usize, round: usize) -> bool {
-    (fact + round) % 3 == 0
+    (fact + round).is_multiple_of(3)
 }
 
 async fn write_without_end(store: &FactStore) {
