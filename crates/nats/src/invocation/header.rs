@@ -70,6 +70,8 @@ pub(crate) struct Header<'a> {
     pub(crate) link_version: Option<(u64, &'a str)>,
     /// Another host handed the call on.
     pub(crate) handed_on: bool,
+    /// The call shall be refused rather than wait.
+    pub(crate) at_once: bool,
     /// The body is text for people.
     pub(crate) text: bool,
     /// An error's code.
@@ -105,6 +107,7 @@ impl<'a> Header<'a> {
             link: None,
             link_version: None,
             handed_on: false,
+            at_once: false,
             text: false,
             code: None,
             hop: None,
@@ -155,7 +158,14 @@ impl<'a> Header<'a> {
             out.push(':');
             out.push_str(writer);
         }
-        for (field, set) in [('f', self.fin), ('h', self.handed_on), ('x', self.text), ('n', self.not_run)] {
+        let flags = [
+            ('f', self.fin),
+            ('h', self.handed_on),
+            ('b', self.at_once),
+            ('x', self.text),
+            ('n', self.not_run),
+        ];
+        for (field, set) in flags {
             if set {
                 push_field(&mut out, field);
             }
@@ -209,6 +219,7 @@ impl<'a> Header<'a> {
             }
             'f' => self.fin = true,
             'h' => self.handed_on = true,
+            'b' => self.at_once = true,
             'x' => self.text = true,
             'n' => self.not_run = true,
             _ => {}
@@ -301,6 +312,7 @@ mod tests {
                     time_left_ms: time,
                     depth,
                     handed_on,
+                    at_once: handed_on != text,
                     text,
                     not_run,
                     link_version: number.map(|number| (number, "")),

@@ -53,6 +53,8 @@ pub struct Called {
     /// The state of the lattice says that the target runs there: the call is tried again for 250 ms when nobody listens
     /// yet.
     pub known: bool,
+    /// Others may be free: rather than let the call wait, the callee shall refuse it.
+    pub at_once: bool,
     /// The request is text for people (WAVE), and the reply shall be.
     pub text: bool,
 }

@@ -51,6 +51,7 @@ impl<'a> Opening<'a> {
             depth: *depth,
             link: Some(link.as_str()).filter(|_| *link != LinkName::default()),
             link_version: number.zip(self.writer.as_deref()),
+            at_once: self.operation.at_once,
             text: self.operation.text,
             ..Header::new(Kind::Call, *id)
         };

@@ -30,6 +30,8 @@ pub struct Received {
     pub by_group: bool,
     /// Another host passed it on.
     pub handed_on: bool,
+    /// The caller rather asks others than lets the call wait here.
+    pub at_once: bool,
     /// The request is text for people (WAVE), and the reply shall be.
     pub text: bool,
     /// The request.

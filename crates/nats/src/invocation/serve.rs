@@ -245,6 +245,7 @@ impl Arrived<'_> {
             link_version: header.version(),
             by_group: to == CallTo::Anyone,
             handed_on: header.handed_on,
+            at_once: header.at_once,
             text: header.text,
             body: match header.fin {
                 true => Inbound::complete(body.clone(), shared.post.hop.clone()),

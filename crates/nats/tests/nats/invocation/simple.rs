@@ -55,6 +55,7 @@ async fn all_that_a_call_carries_arrives() {
         function: "[method]book.page".to_owned(),
         link_version: Some(version.clone()),
         known: true,
+        at_once: true,
         text: true,
     };
     for to in [CallTo::Anyone, CallTo::Host(host('A'))] {
@@ -68,6 +69,7 @@ async fn all_that_a_call_carries_arrives() {
         assert_eq!((&got.call.link, got.call.depth), (&asked.link, 3));
         assert_eq!((&got.interface, &got.function), (&called.interface, &called.function));
         assert_eq!(got.link_version.as_ref(), Some(&version));
+        assert!(got.at_once);
         assert_eq!(
             (got.by_group, got.handed_on, got.text, got.body.is_whole()),
             (by_group, false, true, true)
