@@ -44,6 +44,12 @@ pub enum KeyvalueError {
         /// What it said.
         why: String,
     },
+    /// What a provider on another host says: the contract's own word for everything else.
+    #[error("{why}")]
+    Other {
+        /// What it says.
+        why: String,
+    },
     /// The call did not get as far as the provider.
     #[error(transparent)]
     Call(#[from] CallError),

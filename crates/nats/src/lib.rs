@@ -14,6 +14,7 @@ mod invocation;
 mod jetstream_api;
 mod jitter;
 mod options;
+pub mod remote;
 mod replies;
 mod request;
 mod state;

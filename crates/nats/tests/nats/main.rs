@@ -7,6 +7,7 @@ mod control;
 mod events;
 mod fake;
 mod invocation;
+mod remote;
 mod request;
 mod state;
 
