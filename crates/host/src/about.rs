@@ -16,6 +16,9 @@ const SECOND: [&str; 32] = [
     "peak", "pine", "reef", "ridge", "river", "shore", "star", "stone", "wave",
 ];
 
+/// The label by which an operator says which hosts are near each other.
+pub(crate) const SITE: &str = "site";
+
 /// Facts about this host that outlive any actor on it.
 #[derive(Debug)]
 pub(crate) struct About {
@@ -55,6 +58,11 @@ impl About {
 
     pub(crate) fn labels(&self) -> Labels {
         self.labels.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The label `site`: which hosts are near each other.
+    pub(crate) fn site(&self) -> Option<String> {
+        self.labels.read().unwrap_or_else(PoisonError::into_inner).0.get(SITE).cloned()
     }
 
     pub(crate) fn set_label(&self, key: &str, value: &str) -> Result<(), LabelError> {

@@ -11,12 +11,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    about::SITE,
     lattice::Lattice,
     presence::{Sightings, Standing},
 };
-
-/// The label by which an operator says which hosts are near each other.
-const SITE: &str = "site";
 
 /// Another host that answers for a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +53,6 @@ impl Directory {
     }
 
     /// The other hosts that answer for `target` (an actor or provider), by id; what runs here is not asked of the directory.
-    #[allow(dead_code, reason = "asked by calls to other hosts")]
     pub(crate) fn hosts_of(&self, target: &EntityId) -> Arc<[Candidate]> {
         let snapshot = self.read();
         snapshot.by_target.get(target).unwrap_or(&snapshot.nobody).clone()

@@ -9,7 +9,7 @@ use lattice_control_interface::{
     ComponentDescription, Host, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     LinkStatus, ProviderDescription,
 };
-use lattice_core::{ActorId, LinkKey, ProviderId, State};
+use lattice_core::{ActorId, EntityId, LinkKey, ProviderId, State};
 use lattice_runtime::RuntimeReport;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ use crate::{
     actors::{ActorView, Actors, Limits, state_with_links},
     directory::Directory,
     lattice::Lattice,
-    links::{Ends, Seen, status},
+    links::{End, Ends, Seen, status},
     providers::Providers,
     reach::Reach,
 };
@@ -129,9 +129,13 @@ impl Inventory {
         let here: HashSet<&str> = offered.iter().copied().chain(running).collect();
         let seen = Seen { host: &self.about.id, name: &self.about.friendly_name };
         for (key, link) in &self.lattice.view().links {
+            let end = |id: &EntityId| End {
+                here: here.contains(id.as_str()),
+                elsewhere: self.directory.hosts_of(id).iter().any(|one| one.alive),
+            };
             let ends = Ends {
-                source_here: here.contains(link.source.as_str()),
-                target_here: here.contains(link.target.as_str()),
+                source: end(&link.source),
+                target: end(&link.target),
                 provider_here: [&link.source, &link.target].iter().any(|end| offered.contains(end.as_str())),
                 reported: reported.get(key).copied(),
             };

@@ -13,8 +13,8 @@ use lattice_control_interface::{
     ClaimsMap,
     events::{FactOverridden, FactVersion},
 };
-use lattice_core::{ConfigName, HostFact, HostId, LatticeName, Link, LinkKey};
-use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError};
+use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
+use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError, Version};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -123,6 +123,12 @@ impl Lattice {
     /// The facts as they are now.
     pub(crate) fn view(&self) -> Arc<View> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).view.clone()
+    }
+
+    /// The version of a link, where there is one.
+    pub(crate) fn link_version(&self, link: &LinkKey) -> Option<Version> {
+        let facts = self.seen.read().unwrap_or_else(PoisonError::into_inner).facts.clone();
+        Some(facts.fact(&FactKey::Link(link.clone()))?.version())
     }
 
     /// The signal of this host: told when facts change, and by the tables when theirs does.

@@ -5,6 +5,7 @@
 
 mod about;
 mod actors;
+mod calls;
 mod cli;
 mod config;
 mod ctl;

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use crate::{
     about::About,
     actors::Crew,
+    calls::Lines,
     ctl::ControlTask,
     events::Events,
     identity::Identity,
@@ -24,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) about: Arc<About>,
     pub(crate) control: ControlTask,
     pub(crate) presence: Presence,
+    pub(crate) lines: Lines,
     pub(crate) crew: Crew,
     pub(crate) builtins: Builtins,
     pub(crate) lattice: Lattice,
@@ -68,19 +70,22 @@ const PROVIDER_GRACE: Duration = Duration::from_secs(5);
 
 /// Stops everything, at most `patience` for calls in flight. Repeating it does nothing more.
 ///
-/// Servers go first: they take no new requests while those in flight still find actors and stores. Then actors, then
-/// the other providers, which actors may have needed until their last line.
+/// Calls from outside go elsewhere from the first moment; those that came are served. Servers go first: they take no new
+/// requests while those in flight still find actors and stores. Then actors, then the other providers, which actors may
+/// have needed until their last line.
 pub(crate) async fn stop(parts: Parts, patience: Duration) {
     let deadline = Instant::now() + patience;
     info!(?patience, "host is stopping");
     // What is being started is given up: a start that ends now would find nobody to stop it.
     parts.tasks.close();
     parts.presence.leave().await;
+    parts.lines.withdraw().await;
     parts.control.stop().await;
     let servers = |view: &ProviderView| parts.builtins.calls_actors(&view.spec.image);
     let (first, last): (Vec<_>, Vec<_>) = parts.builtins.table.list().into_iter().partition(servers);
     stop_providers(&parts, first, deadline).await;
     parts.crew.stop_all(deadline).await;
+    parts.lines.finish(deadline).await;
     stop_providers(&parts, last, deadline).await;
     parts.events.publish(&HostStopped { labels: parts.about.labels() });
     if !parts.tasks.stop(Duration::from_secs(2)).await {
@@ -88,6 +93,7 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     }
     parts.lattice.delete_host().await;
     parts.lattice.close().await;
+    parts.lines.close().await;
     parts.events.close(Duration::from_secs(2)).await;
     parts.connection.close().await;
     info!("host stopped");

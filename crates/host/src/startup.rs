@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
+use lattice_core::EntityId;
 use lattice_manifest::Manifest;
-use lattice_nats::{Connection, EventPublisher, Secret};
+use lattice_nats::{Calls, Connection, EventPublisher, Secret};
 use lattice_runtime::Runtime;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 use crate::{
     about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
+    calls::{Door, Lines, Remote, RemoteParts, Server},
     config::HostConfig,
     ctl::{ControlTask, Ctl},
     directory::Directory,
@@ -91,7 +93,7 @@ impl Host {
         let reach = Reach::default();
         let ground = Ground { about, events, lattice, directory, reach, tasks, connection, changed };
         let (workloads, inventory) = ground.workloads(&config, runtime)?;
-        let Ground { about, events, lattice, directory, reach, tasks, connection, .. } = ground;
+        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = ground;
         let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
         tasks.spawn_core("routes", workloads.router.clone().keep(tasks.stop_token()));
         tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
@@ -125,6 +127,20 @@ impl Host {
             parts::join_late(&connection, &config).await?;
         }
         let control = ControlTask::start(ctl, &connection, config.beside_v1).await?;
+        let calls = Calls::open(&connection, &config.lattice, &EntityId::new(host.as_str())?)
+            .await
+            .context("answers to calls of other hosts cannot be received")?;
+        workloads.remote.connect(calls.clone());
+        let server = Server {
+            about: about.clone(),
+            actors: workloads.actors.clone(),
+            providers: builtins.table.clone(),
+            lattice: lattice.clone(),
+            directory: directory.clone(),
+            remote: workloads.remote,
+            door: Door::default(),
+        };
+        let lines = Lines::open(calls, server, &changed, &tasks).await.context("calls cannot be taken")?;
         // Last, since others give it work from then on.
         let presence = Presence::start(&PresenceParts {
             about: &about,
@@ -141,6 +157,7 @@ impl Host {
             about,
             control,
             presence,
+            lines,
             crew: crew.clone(),
             builtins: builtins.clone(),
             lattice: lattice.clone(),
@@ -203,6 +220,7 @@ struct Ground {
 /// What runs actors and providers; nothing runs yet.
 struct Workloads {
     actors: Actors,
+    remote: Remote,
     router: Router,
     crew: Crew,
     builtins: Builtins,
@@ -227,7 +245,15 @@ impl Ground {
         let ids = Arc::new(InvocationIds::new(random_bits()));
         let providers = Providers::new(changed.clone());
         let actors = Actors::new(changed.clone());
-        let callees = Callees { actors: actors.clone(), host: about.id.clone() };
+        let remote = Remote::new(RemoteParts {
+            connection: connection.clone(),
+            about: about.clone(),
+            actors: actors.clone(),
+            directory: directory.clone(),
+            lattice: lattice.clone(),
+            seed: random_bits(),
+        });
+        let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
         let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
         let inventory = Inventory {
             about: about.clone(),
@@ -250,6 +276,7 @@ impl Ground {
                 cpu: Duration::from_millis(config.limits.max_cpu_time_ms),
             },
             router: router.clone(),
+            remote: remote.clone(),
             lattice: lattice.clone(),
             ids: ids.clone(),
         };
@@ -265,7 +292,7 @@ impl Ground {
             connection: connection.clone(),
             drain: config.drain,
         };
-        Ok((Workloads { actors, router, crew, builtins }, inventory))
+        Ok((Workloads { actors, remote, router, crew, builtins }, inventory))
     }
 }
 

@@ -123,6 +123,20 @@ impl Actor {
         self.inner.pool.trim(concurrency.get());
     }
 
+    /// Takes a permit if there is one and nobody waits for it; returns at once.
+    #[must_use]
+    pub fn try_enter(&self) -> Option<Ticket> {
+        let token = self.inner.tasks.token();
+        let permit = self.inner.permits.try_acquire()?;
+        Some(Ticket { inner: self.inner.clone(), permit, token })
+    }
+
+    /// True if a call would have to wait for a permit now, or be refused.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.inner.permits.is_full()
+    }
+
     /// Waits for a permit, before anything of the request is used up. A call that is refused as
     /// [`NotEntered::Retired`] can be made again elsewhere, with the same request.
     ///

@@ -100,6 +100,19 @@ impl Permits {
         }
     }
 
+    /// Takes a permit if one is free; never waits.
+    pub(crate) fn try_acquire(&self) -> Option<Permit> {
+        if self.0.retired.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.semaphore.try_acquire().ok().map(|taken| self.permit(taken))
+    }
+
+    /// True if there is no permit to take.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.retired.load(Ordering::Acquire) || self.0.semaphore.available_permits() == 0
+    }
+
     fn permit(&self, taken: SemaphorePermit<'_>) -> Permit {
         let permit = Permit(self.0.clone());
         taken.forget();

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_contracts::{CallContext, InvocationIds, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
-use lattice_core::{ActorId, CallError, ConfigName, ErrorCode, Hop, HostId, LinkName};
+use lattice_core::{ActorId, CallError, ConfigName, Distance, ErrorCode, Hop, HostId, LinkName};
+use lattice_nats::remote::{http::outgoing::RemoteOutgoing, keyvalue::RemoteKeyvalue};
 use lattice_runtime::{Bound, Dispatch, Function, Interface};
 
 use crate::{
+    calls::{LinkCaller, Remote, Way},
     guest_log,
     lattice::{Lattice, View},
     links::{Route, Router, merge},
@@ -18,6 +20,7 @@ pub(crate) struct HostDispatch {
     pub(crate) host: HostId,
     pub(crate) config: Vec<ConfigName>,
     pub(crate) router: Router,
+    pub(crate) remote: Remote,
     pub(crate) lattice: Lattice,
     pub(crate) ids: Arc<InvocationIds>,
 }
@@ -27,7 +30,7 @@ impl HostDispatch {
         CallError::new(Hop::Host(self.host.clone()), code, reason)
     }
 
-    /// The side `pick` of the link's target, and the context to call it under.
+    /// What `pick` makes of the link's target, and the context to call it under.
     fn bind<T: ?Sized>(
         &self,
         current: &CallContext,
@@ -49,23 +52,53 @@ impl HostDispatch {
         if !route.grants(interface) {
             let reason = format!(
                 "the link of actor {actor} to {} does not grant {contract}/{interface}, only {}",
-                route.target,
+                route.way.key.target,
                 route.interfaces.join(", ")
             );
             return Err(self.fail(ErrorCode::Denied, reason));
         }
+        let (target, way) = (&route.way.key.target, &route.way);
         let Some(implementation) = pick(route) else {
-            let target = &route.target;
+            let stays = match way.distance {
+                Distance::Local => ", and the link keeps calls here (distance local)",
+                Distance::PreferLocal | Distance::Lattice => "",
+            };
             let reason = format!(
-                "{target}, linked to actor {actor} for {contract}, does not run on this host or does not serve it; \
+                "{target}, linked to actor {actor} for {contract}, does not run on this host or does not serve it{stays}; \
                  start it: wash start {kind} IMAGE {target}",
                 kind = target_word(namespace, package).to_lowercase()
             );
             return Err(self.fail(ErrorCode::Unreachable, reason));
         };
         let hop = Hop::Host(self.host.clone());
-        let call = current.nested(self.ids.next(), route.target.clone(), link.clone(), hop)?;
+        let call = current.nested(self.ids.next(), target.clone(), link.clone(), hop)?;
         Ok(Bound { call, implementation })
+    }
+
+    /// A side of a provider: the provider itself where it runs here, else what `remote` makes of a caller over the lattice;
+    /// as far as the link's distance allows.
+    fn near_or_far<T: ?Sized>(
+        &self,
+        way: &Way,
+        here: Option<Arc<T>>,
+        remote: impl Fn(LinkCaller) -> Arc<T>,
+    ) -> Option<Arc<T>> {
+        let far = || remote(LinkCaller { remote: self.remote.clone(), way: way.clone() });
+        match (way.distance, here) {
+            (Distance::Local, here) => here,
+            (Distance::PreferLocal, here) => Some(here.unwrap_or_else(far)),
+            (Distance::Lattice, Some(here)) if !self.remote.shares_out(way) => Some(here),
+            (Distance::Lattice, _) => Some(far()),
+        }
+    }
+}
+
+/// The interface with its package, as it stands in subjects.
+fn keyvalue_interface(interface: &str) -> &'static str {
+    match interface {
+        "atomics" => "wasi:keyvalue/atomics",
+        "batch" => "wasi:keyvalue/batch",
+        _ => "wasi:keyvalue/store",
     }
 }
 
@@ -76,7 +109,12 @@ impl Dispatch for HostDispatch {
         link: &LinkName,
         interface: &'static str,
     ) -> Result<Bound<dyn Keyvalue>, CallError> {
-        self.bind(current, ("wasi", "keyvalue", interface), link, |route| route.sides.keyvalue.clone())
+        let full_name = keyvalue_interface(interface);
+        let remote =
+            |caller: LinkCaller| Arc::new(RemoteKeyvalue::new(caller, full_name)) as Arc<dyn Keyvalue>;
+        self.bind(current, ("wasi", "keyvalue", interface), link, |route| {
+            self.near_or_far(&route.way, route.sides.keyvalue.clone(), &remote)
+        })
     }
 
     fn http_outgoing(
@@ -84,7 +122,10 @@ impl Dispatch for HostDispatch {
         current: &CallContext,
         link: &LinkName,
     ) -> Result<Bound<dyn Outgoing>, CallError> {
-        self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| route.sides.http.clone())
+        let remote = |caller: LinkCaller| Arc::new(RemoteOutgoing(caller)) as Arc<dyn Outgoing>;
+        self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| {
+            self.near_or_far(&route.way, route.sides.http.clone(), &remote)
+        })
     }
 
     fn function(
@@ -95,6 +136,7 @@ impl Dispatch for HostDispatch {
         _function: &str,
     ) -> Result<Bound<dyn Function>, CallError> {
         let Interface { namespace, package, interface, .. } = interface;
+        // Near or far is the callee's to say: the actor may come and go between two calls.
         self.bind(current, (namespace, package, interface), link, |route| route.sides.function.clone())
     }
 

@@ -22,7 +22,7 @@ use super::{
     dispatch::{HostDispatch, is_linked},
     table::Running,
 };
-use crate::{lattice::Lattice, links::Router};
+use crate::{calls::Remote, lattice::Lattice, links::Router};
 
 /// Why an actor does not start. Each text says what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,7 @@ pub(crate) struct Starter {
     pub(crate) allow_unsigned: bool,
     pub(crate) limits: DefaultLimits,
     pub(crate) router: Router,
+    pub(crate) remote: Remote,
     pub(crate) lattice: Lattice,
     pub(crate) ids: Arc<InvocationIds>,
 }
@@ -172,6 +173,7 @@ impl Starter {
             host: self.host.clone(),
             config: spec.config.clone(),
             router: self.router.clone(),
+            remote: self.remote.clone(),
             lattice: self.lattice.clone(),
             ids: self.ids.clone(),
         };

@@ -138,6 +138,20 @@ impl Actors {
         self.lock().get(id)?.running.as_ref().map(|running| running.actor.clone())
     }
 
+    /// How near an actor is to its limit, in thousandths; 0 where it does not run.
+    pub(crate) fn load_of(&self, id: &str) -> u16 {
+        let Some(actor) = self.running(id) else { return 0 };
+        let stats = actor.stats();
+        let calls = stats.in_flight + u64::from(stats.waiting);
+        u16::try_from((calls * 1000 / u64::from(stats.concurrency.max(1))).min(1000)).unwrap_or(1000)
+    }
+
+    /// The actors that take calls: those that run and are not being stopped.
+    pub(crate) fn callable(&self) -> Vec<ActorId> {
+        let takes = |entry: &Entry| entry.running.is_some() && entry.state != State::Stopping;
+        self.lock().iter().filter(|(_, entry)| takes(entry)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// The actor as inventories show it.
     pub(crate) fn view(&self, id: &str) -> Option<ActorView> {
         self.lock().get(id).map(Entry::view)

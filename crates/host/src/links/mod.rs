@@ -8,4 +8,4 @@ mod status;
 pub(crate) use plan::{Applied, Configs, Effect, Verdict, diff, merge, wanted};
 pub(crate) use router::Router;
 pub(crate) use routes::{Route, Routes, Sides};
-pub(crate) use status::{Ends, Seen, status};
+pub(crate) use status::{End, Ends, Seen, status};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lattice_contracts::Serves;
-use lattice_core::{ActorId, ConfigName, Direction, Link, LinkKey, ProviderId, State};
+use lattice_core::{ActorId, ConfigName, Direction, Distance, Link, LinkKey, ProviderId, State};
 
 /// Named configurations, as the lattice has them.
 pub(crate) type Configs = BTreeMap<ConfigName, BTreeMap<String, String>>;
@@ -19,6 +19,8 @@ pub(crate) struct Wanted {
     pub(crate) config: BTreeMap<String, String>,
     /// True where the provider calls the actor.
     pub(crate) provider_calls: bool,
+    /// How far away that may be.
+    pub(crate) distance: Distance,
 }
 
 /// Whether a provider can have a link now.
@@ -95,7 +97,8 @@ fn judge(
         Ok(config) => {
             let actor = if is_source { link.target.clone() } else { link.source.clone() };
             let interfaces = link.interfaces.clone();
-            Verdict::Wanted(Wanted { actor: actor.into(), interfaces, config, provider_calls: is_source })
+            let (actor, distance) = (actor.into(), link.distance);
+            Verdict::Wanted(Wanted { actor, interfaces, config, provider_calls: is_source, distance })
         }
         Err(missing) => {
             let reason =
@@ -152,7 +155,7 @@ mod tests {
             interfaces: Vec::new(),
             source_config: config.iter().map(|name| name.parse().unwrap()).collect(),
             target_config: Vec::new(),
-            distance: lattice_core::Distance::default(),
+            distance: Distance::default(),
         }
     }
 
@@ -213,6 +216,7 @@ mod tests {
                             interfaces: Vec::new(),
                             config: BTreeMap::from([("v".to_owned(), value)]),
                             provider_calls: true,
+                            distance: Distance::default(),
                         }),
                         None => Verdict::Blocked(State::Pending("config".into())),
                     };

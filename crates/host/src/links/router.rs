@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use lattice_core::EntityId;
 use tokio_util::sync::CancellationToken;
 
 use super::{Routes, Sides};
-use crate::{actors::Callees, lattice::Lattice, providers::Providers};
+use crate::{actors::Callees, calls::Way, lattice::Lattice, providers::Providers};
 
 /// Gives out the newest routes; cheap to clone.
 #[derive(Clone)]
@@ -31,14 +30,14 @@ impl Router {
 
     fn rebuild(&self) {
         let view = self.lattice.view();
-        let routes = Arc::new(Routes::build(view.links.values(), |target| self.sides(target)));
+        let routes = Arc::new(Routes::build(view.links.values(), |way| self.sides(way)));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
     }
 
-    fn sides(&self, target: &EntityId) -> Sides {
-        let provider = self.providers.sides(&target.clone().into());
+    fn sides(&self, way: &Way) -> Sides {
+        let provider = self.providers.sides(&way.key.target.clone().into());
         provider.unwrap_or_else(|| Sides {
-            function: Some(self.callees.function(&target.clone().into())),
+            function: Some(self.callees.function(way.clone())),
             ..Sides::default()
         })
     }

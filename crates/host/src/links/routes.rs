@@ -6,11 +6,13 @@ use lattice_contracts::{http::Outgoing, keyvalue::Keyvalue};
 use lattice_core::{EntityId, Link, LinkName};
 use lattice_runtime::Function;
 
+use crate::calls::Way;
+
 /// One link, seen from its source.
 #[derive(Clone)]
 pub(crate) struct Route {
-    /// Who is called.
-    pub(crate) target: EntityId,
+    /// Who is called under which link, and how far away.
+    pub(crate) way: Way,
     /// Interfaces granted; empty grants all.
     pub(crate) interfaces: Vec<String>,
     /// How the target is called.
@@ -45,20 +47,20 @@ impl Routes {
     /// Builds the snapshot; `sides` gives those of a link's target.
     pub(crate) fn build<'a>(
         links: impl IntoIterator<Item = &'a Link>,
-        sides: impl Fn(&EntityId) -> Sides,
+        sides: impl Fn(&Way) -> Sides,
     ) -> Self {
         let mut routes = Self::default();
         for link in links {
+            // What is stored has been checked when it was put; what a later version stores may be new to us.
+            let Ok(link_key) = link.key() else { continue };
             let key = RouteKey {
                 namespace: link.wit_namespace.clone(),
                 package: link.wit_package.clone(),
                 name: link.name.clone(),
             };
-            let route = Route {
-                target: link.target.clone(),
-                interfaces: link.interfaces.clone(),
-                sides: sides(&link.target),
-            };
+            let way = Way { key: link_key, distance: link.distance };
+            let (interfaces, sides) = (link.interfaces.clone(), sides(&way));
+            let route = Route { way, interfaces, sides };
             routes.by_source.entry(link.source.clone()).or_default().entry(key).or_default().push(route);
         }
         routes

@@ -13,7 +13,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{Builtins, ProviderSpec, StartRefused, report::TableReport, table::Tenure};
-use crate::links::{Applied, Effect, Verdict, diff, merge, wanted};
+use crate::{
+    calls::Way,
+    links::{Applied, Effect, Verdict, diff, merge, wanted},
+};
 
 /// What a provider may take beyond its deadline to end.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -153,7 +156,7 @@ impl Builtins {
         match effect {
             Effect::Put(key, wanted) => {
                 let callee = if wanted.provider_calls {
-                    Callee::Http(self.callees.http(&wanted.actor))
+                    Callee::Http(self.callees.http(Way { key: key.clone(), distance: wanted.distance }))
                 } else {
                     Callee::None
                 };

@@ -225,6 +225,15 @@ impl Providers {
         self.lock().get(id).is_some_and(|entry| !*entry.gone.borrow())
     }
 
+    /// The providers that take calls of actors: those that have a side for it and are not being stopped.
+    pub(crate) fn callable(&self) -> Vec<ProviderId> {
+        let takes = |entry: &Entry| {
+            let called = |one: &Arc<dyn Provider>| one.keyvalue().is_some() || one.http_outgoing().is_some();
+            entry.state != State::Stopping && entry.provider.as_ref().is_some_and(called)
+        };
+        self.lock().iter().filter(|(_, entry)| takes(entry)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// The sides by which actors call it; `None` where it is no provider of this host.
     pub(crate) fn sides(&self, id: &ProviderId) -> Option<Sides> {
         let provider = self.lock().get(id)?.provider.clone();

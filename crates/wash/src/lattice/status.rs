@@ -55,7 +55,8 @@ impl From<&State> for StateOf {
 pub(crate) struct LinkRow {
     #[serde(flatten)]
     pub(crate) link: Link,
-    /// Of all hosts together: ready where it is ready on any, else what stands most in its way.
+    /// Of all hosts together: ready where it is ready on any, else what stands most in its way. Hosts that run the
+    /// link's provider know best; without them the others are asked.
     #[serde(flatten)]
     pub(crate) state: StateOf,
     /// On each host.
@@ -72,15 +73,19 @@ pub(crate) struct OnHost {
 /// The links with their states. A link that no host speaks of has neither end running.
 pub(crate) fn link_rows(links: Vec<Link>, inventories: &[HostInventory]) -> Vec<LinkRow> {
     let row = |link: Link| {
-        let hosts: Vec<OnHost> = inventories
-            .iter()
-            .filter_map(|inventory| {
-                let status = inventory.links.iter().flatten().find(|status| is(status, &link))?;
-                let state = StateOf::new(Some(&status.state), status.reason.as_deref());
-                Some(OnHost { host_id: inventory.host_id.clone(), state })
-            })
-            .collect();
-        let state = together(&hosts).unwrap_or_else(|| {
+        let told = |inventory: &HostInventory| {
+            let status = inventory.links.iter().flatten().find(|status| is(status, &link))?;
+            let state = StateOf::new(Some(&status.state), status.reason.as_deref());
+            let ends = [link.source.as_str(), link.target.as_str()];
+            let has_provider =
+                inventory.providers.iter().any(|provider| ends.contains(&provider.id.as_str()));
+            Some((OnHost { host_id: inventory.host_id.clone(), state }, has_provider))
+        };
+        let told: Vec<(OnHost, bool)> = inventories.iter().filter_map(told).collect();
+        let known = together(told.iter().filter(|(_, has_provider)| *has_provider).map(|(host, _)| host));
+        let known = known.or_else(|| together(told.iter().map(|(host, _)| host)));
+        let hosts = told.into_iter().map(|(host, _)| host).collect();
+        let state = known.unwrap_or_else(|| {
             let reason = format!("neither {} nor {} runs", link.source, link.target);
             StateOf { state: "pending".to_owned(), reason: Some(reason) }
         });
@@ -102,10 +107,10 @@ fn is(status: &LinkStatus, link: &Link) -> bool {
         && status.wit_package == link.wit_package
 }
 
-fn together(hosts: &[OnHost]) -> Option<StateOf> {
+fn together<'a>(hosts: impl Iterator<Item = &'a OnHost>) -> Option<StateOf> {
     let order = ["ready", "degraded", "failed", "starting", "stopping", "pending"];
     let rank = |state: &str| order.iter().position(|word| *word == state).unwrap_or(order.len());
-    hosts.iter().map(|host| &host.state).min_by_key(|state| rank(&state.state)).cloned()
+    hosts.map(|host| &host.state).min_by_key(|state| rank(&state.state)).cloned()
 }
 
 impl LinkRow {
@@ -170,5 +175,10 @@ mod tests {
             link_rows(vec![link("http")], &[inventory("A", "failed", "address 127.0.0.1:8080 in use")]);
         assert_eq!(rows[0].state.text(), "failed: address 127.0.0.1:8080 in use");
         assert!(rows[0].state.is_failed() && !rows[0].state.is_passing());
+        // A host with the actor alone cannot know why the provider's host does not serve the link.
+        let mut with_provider = inventory("A", "failed", "no such bucket");
+        with_provider.providers.push(serde_json::from_value(serde_json::json!({ "id": "http" })).unwrap());
+        let rows = link_rows(vec![link("http")], &[with_provider, inventory("B", "ready", "")]);
+        assert_eq!((rows[0].state.text().as_str(), rows[0].hosts.len()), ("failed: no such bucket", 2));
     }
 }

@@ -1,0 +1,262 @@
+//! Calls to other hosts: the choice, and asking one host after the other until one takes the call.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use lattice_contracts::CallContext;
+use lattice_core::{CallError, CallTo, Contract, Distance, ErrorCode, Hop, HostId, LinkKey};
+use lattice_nats::{
+    Called, Calls, Connection, Inbound,
+    remote::{Caller, Function, Offer, http::incoming},
+};
+
+use super::choose::{Asked, Choice, Here, Refusal, Situation, Why, choose};
+use crate::{
+    about::About,
+    actors::Actors,
+    directory::{Candidate, Directory},
+    lattice::Lattice,
+};
+
+/// A link as whoever calls over it sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    pub(crate) key: LinkKey,
+    pub(crate) distance: Distance,
+}
+
+/// Who took a call.
+pub(crate) enum Taken {
+    /// The target in this process: it shall be called as a function now.
+    Here,
+    /// Another host; this is its reply.
+    Elsewhere(Inbound),
+}
+
+/// Makes calls to other hosts; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Remote(Arc<Shared>);
+
+struct Shared {
+    connection: Connection,
+    /// None until the lattice is in reach for the first time.
+    calls: OnceLock<Calls>,
+    about: Arc<About>,
+    actors: Actors,
+    directory: Directory,
+    lattice: Lattice,
+    random: AtomicU64,
+}
+
+/// What calls to other hosts stand on.
+pub(crate) struct RemoteParts {
+    pub(crate) connection: Connection,
+    pub(crate) about: Arc<About>,
+    pub(crate) actors: Actors,
+    pub(crate) directory: Directory,
+    pub(crate) lattice: Lattice,
+    /// Spreads the choices of several hosts.
+    pub(crate) seed: u64,
+}
+
+impl Remote {
+    pub(crate) fn new(parts: RemoteParts) -> Self {
+        let RemoteParts { connection, about, actors, directory, lattice, seed } = parts;
+        let (calls, random) = (OnceLock::new(), AtomicU64::new(seed));
+        Self(Arc::new(Shared { connection, calls, about, actors, directory, lattice, random }))
+    }
+
+    /// From now on calls go out by `calls`; until then they fail as if nobody were there.
+    pub(crate) fn connect(&self, calls: Calls) {
+        // A host joins once.
+        let _ = self.0.calls.set(calls);
+    }
+
+    /// Offers a call to the target on one host after the other, as the link's distance allows, until one takes it. `here` is
+    /// asked at each step how the target in this process is.
+    ///
+    /// # Errors
+    /// [`CallError`] of the hop that failed: of the last one that refused, where all did.
+    pub(crate) async fn call(
+        &self,
+        way: &Way,
+        call: &CallContext,
+        function: Function<'_>,
+        request: &Offer,
+        here: impl Fn() -> Here + Send,
+    ) -> Result<Taken, CallError> {
+        let shared = &*self.0;
+        let hosts = self.candidates(way, call);
+        let site = shared.about.site();
+        let (mut asked, mut anyone_asked) = (Vec::<Asked>::new(), false);
+        let mut refused: Option<CallError> = None;
+        loop {
+            let choice = choose(
+                &Situation {
+                    distance: way.distance,
+                    me: &shared.about.id,
+                    site: site.as_deref(),
+                    here: here(),
+                    hosts: &hosts,
+                    asked: &asked,
+                    anyone_asked,
+                },
+                self.random(),
+            );
+            let (to, patient) = match choice {
+                Choice::Local => return Ok(Taken::Here),
+                Choice::Host { host, patient } => (CallTo::Host(host), patient),
+                Choice::Anyone => (CallTo::Anyone, true),
+                // Of a target that nobody has, the broker alone could only say that nobody answers.
+                Choice::Nobody(Why::Nowhere) if asked.is_empty() && shared.connection.is_connected() => {
+                    return Err(self.nowhere(call, function));
+                }
+                Choice::Nobody(why) => return Err(refused.unwrap_or_else(|| self.nobody(call, &why))),
+            };
+            let called = Called {
+                interface: function.interface.to_owned(),
+                function: function.function.to_owned(),
+                link_version: shared.lattice.link_version(&way.key),
+                known: matches!(to, CallTo::Host(_)),
+                at_once: !patient,
+                text: false,
+            };
+            let calls = shared.calls.get().ok_or_else(|| self.apart(call))?;
+            match calls.call(call, to.clone(), called, request.outbound()).await {
+                Ok(reply) => return Ok(Taken::Elsewhere(reply)),
+                Err(error) => {
+                    let refusal = may_ask_others(&error).ok_or_else(|| error.clone())?;
+                    tracing::debug!(call = %call.id, ?to, %error, "a call is offered to another host");
+                    match to {
+                        CallTo::Host(host) => asked.push(Asked { host, refusal, patient }),
+                        CallTo::Anyone => anyone_asked = true,
+                    }
+                    refused = Some(error);
+                }
+            }
+        }
+    }
+
+    /// True if another living host runs the target.
+    pub(crate) fn knows_others(&self, way: &Way) -> bool {
+        self.0.directory.hosts_of(&way.key.target).iter().any(|one| one.alive)
+    }
+
+    /// True if it is another host's turn, of all that run the target, this one among them.
+    pub(crate) fn shares_out(&self, way: &Way) -> bool {
+        let others = self.0.directory.hosts_of(&way.key.target);
+        let living = others.iter().filter(|one| one.alive).count() as u64;
+        self.random() % (living + 1) != 0
+    }
+
+    /// The error of a call that the link keeps in this host, where the target does not run.
+    pub(crate) fn too_far(&self, call: &CallContext) -> CallError {
+        self.nobody(call, &Why::TooFar)
+    }
+
+    /// The hosts that run the target; this one too where it is one of many.
+    fn candidates(&self, way: &Way, call: &CallContext) -> Arc<[Candidate]> {
+        let shared = &*self.0;
+        let others = shared.directory.hosts_of(&call.target);
+        if way.distance != Distance::Lattice {
+            return others;
+        }
+        let (host, site) = (shared.about.id.clone(), shared.about.site());
+        let load = shared.actors.load_of(call.target.as_str());
+        let me = Candidate { host, alive: true, load, site };
+        others.iter().cloned().chain([me]).collect()
+    }
+
+    fn apart(&self, call: &CallContext) -> CallError {
+        let reason = format!(
+            "{} does not run on this host, which has not reached its lattice yet; it joins when NATS is there",
+            call.target
+        );
+        CallError::new(Hop::Host(self.0.about.id.clone()), ErrorCode::Unreachable, reason).not_run()
+    }
+
+    fn nowhere(&self, call: &CallContext, function: Function<'_>) -> CallError {
+        let (target, package) = (&call.target, function.interface.split('/').next().unwrap_or_default());
+        let of_provider = function.interface != incoming::INTERFACE
+            && package.parse::<Contract>().is_ok_and(|contract| lattice_core::known(&contract).is_some());
+        let kind = if of_provider { "provider" } else { "actor" };
+        let reason = format!("{target} runs nowhere; start it: wash start {kind} IMAGE {target}");
+        CallError::new(Hop::Host(self.0.about.id.clone()), ErrorCode::Unreachable, reason).not_run()
+    }
+
+    fn nobody(&self, call: &CallContext, why: &Why) -> CallError {
+        let target = &call.target;
+        let reason = match why {
+            Why::TooFar => format!(
+                "{target} does not run on this host, and the link from {} keeps calls here (distance local)",
+                call.source
+            ),
+            Why::Lost(hosts) => {
+                let names: Vec<&str> = hosts.iter().map(HostId::as_str).collect();
+                format!("{target} runs only where nobody answers: host {}", names.join(", host "))
+            }
+            Why::Nowhere => format!("{target} runs nowhere; `wash get inventory` shows what runs where"),
+        };
+        CallError::new(Hop::Host(self.0.about.id.clone()), ErrorCode::Unreachable, reason).not_run()
+    }
+
+    /// Bits that differ from call to call; they spread load and keep nothing secret.
+    pub(super) fn random(&self) -> u64 {
+        let mut bits = self.0.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+}
+
+/// What a refusal says of whoever refused; `None` where the call may have run, or others would say the same.
+fn may_ask_others(error: &CallError) -> Option<Refusal> {
+    match error.code {
+        _ if !error.not_run => None,
+        ErrorCode::Overloaded => Some(Refusal::Busy),
+        ErrorCode::Unreachable => Some(Refusal::Gone),
+        _ => None,
+    }
+}
+
+/// Makes the calls of one link whose target does not run in this process.
+#[derive(Clone)]
+pub(crate) struct LinkCaller {
+    pub(crate) remote: Remote,
+    pub(crate) way: Way,
+}
+
+#[async_trait]
+impl Caller for LinkCaller {
+    async fn call(
+        &self,
+        call: &CallContext,
+        function: Function<'_>,
+        request: Offer,
+    ) -> Result<Inbound, CallError> {
+        match self.remote.call(&self.way, call, function, &request, || Here::No).await? {
+            Taken::Elsewhere(reply) => Ok(reply),
+            Taken::Here => Err(self.remote.nobody(call, &Why::Nowhere)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_run_and_may_differ_elsewhere_is_asked_again() {
+        let error = |code| CallError::new(Hop::Actor("a".parse().unwrap()), code, "x");
+        assert_eq!(may_ask_others(&error(ErrorCode::Overloaded).not_run()), Some(Refusal::Busy));
+        assert_eq!(may_ask_others(&error(ErrorCode::Unreachable).not_run()), Some(Refusal::Gone));
+        for code in ErrorCode::ALL {
+            assert_eq!(may_ask_others(&error(code)), None, "{code} may have run");
+        }
+        assert_eq!(may_ask_others(&error(ErrorCode::NoLink).not_run()), None);
+        assert_eq!(may_ask_others(&error(ErrorCode::Denied).not_run()), None);
+    }
+}

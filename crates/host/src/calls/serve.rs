@@ -1,0 +1,192 @@
+//! Calls from other hosts and from callers that know no hosts: found, checked, admitted, carried out.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue};
+use lattice_core::{CallError, ErrorCode, Hop};
+use lattice_nats::{
+    Outbound, Received, Serve,
+    remote::{
+        Function,
+        http::{incoming, outgoing},
+        keyvalue, values,
+    },
+};
+use lattice_runtime::{Actor, NotEntered, Ticket, Values};
+
+use super::{
+    Remote,
+    check::check,
+    full::{Came, WhenFull, when_full},
+};
+use crate::{
+    about::About, actors::Actors, directory::Directory, lattice::Lattice, providers::Providers,
+    signal::Changed,
+};
+
+/// Whether this host still takes calls from outside. It is closed once, when the host begins to stop; calls that came in go
+/// on.
+#[derive(Clone, Default)]
+pub(crate) struct Door(Arc<AtomicBool>);
+
+impl Door {
+    pub(crate) fn close(&self, changed: &Changed) {
+        self.0.store(true, Ordering::Release);
+        changed.tell();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Carries out what others call on this host.
+pub(crate) struct Server {
+    pub(crate) about: Arc<About>,
+    pub(crate) actors: Actors,
+    pub(crate) providers: Providers,
+    pub(crate) lattice: Lattice,
+    pub(crate) directory: Directory,
+    pub(crate) remote: Remote,
+    pub(crate) door: Door,
+}
+
+/// What a call asks for, and of whom.
+enum Target {
+    Http(Arc<Actor>),
+    Function(Arc<Actor>),
+    Keyvalue(Arc<dyn Keyvalue>),
+    Outgoing(Arc<dyn Outgoing>),
+}
+
+#[async_trait]
+impl Serve for Server {
+    async fn serve(&self, request: Received) -> Result<Outbound, CallError> {
+        if self.door.is_closed() {
+            return Err(self.gone("the host is stopping".to_owned()));
+        }
+        let target = self.find(&request)?;
+        // Checked before a permit is asked for, so that calls without a right occupy nothing.
+        check(&self.lattice, &request.call, &request.interface, request.link_version.as_ref())
+            .await
+            .map_err(|why| self.fail(why.code, why.reason).not_run())?;
+        let call = request.call.clone();
+        match target {
+            Target::Http(actor) => match self.admit(&actor, request).await? {
+                Admitted::Enter(ticket, request) => serve_http(ticket, call, *request).await,
+                Admitted::HandedOn(outcome) => outcome,
+            },
+            Target::Function(actor) => match self.admit(&actor, request).await? {
+                Admitted::Enter(ticket, request) => serve_function(ticket, call, *request).await,
+                Admitted::HandedOn(outcome) => outcome,
+            },
+            Target::Keyvalue(provider) => {
+                let Received { interface, function, body, .. } = request;
+                let function = Function { interface: &interface, function: &function };
+                keyvalue::serve(&*provider, &call, function, body).await
+            }
+            Target::Outgoing(provider) => serve_outgoing(&*provider, call, request).await,
+        }
+    }
+}
+
+/// What became of a call that asked for a permit.
+enum Admitted {
+    Enter(Ticket, Box<Received>),
+    HandedOn(Result<Outbound, CallError>),
+}
+
+impl Server {
+    fn fail(&self, code: ErrorCode, reason: String) -> CallError {
+        CallError::new(Hop::Host(self.about.id.clone()), code, reason)
+    }
+
+    /// The call was not run, and another host may have what it asks for.
+    fn gone(&self, reason: String) -> CallError {
+        self.fail(ErrorCode::Unreachable, reason).not_run()
+    }
+
+    fn find(&self, request: &Received) -> Result<Target, CallError> {
+        let id = request.call.target.as_str();
+        let Received { interface, function, .. } = request;
+        if request.text {
+            let reason = "calls with arguments as text are made through the control subject component.call";
+            return Err(self.fail(ErrorCode::Protocol, reason.to_owned()).not_run());
+        }
+        let sides = self.providers.sides(&request.call.target.clone().into()).unwrap_or_default();
+        match (interface.as_str(), function.as_str()) {
+            (incoming::INTERFACE, incoming::FUNCTION) => self.actors.running(id).map(Target::Http),
+            (outgoing::INTERFACE, outgoing::FUNCTION) => sides.http.map(Target::Outgoing),
+            (name, _) if name.starts_with("wasi:keyvalue/") => sides.keyvalue.map(Target::Keyvalue),
+            // Interfaces of anybody's: the actor says whether it has them.
+            _ => self.actors.running(id).map(Target::Function),
+        }
+        .ok_or_else(|| self.gone(format!("{id} does not run on this host, or does not serve {interface}")))
+    }
+
+    /// Takes a permit of the actor; where none is left, does what the call's way here asks for.
+    async fn admit(&self, actor: &Arc<Actor>, request: Received) -> Result<Admitted, CallError> {
+        if let Some(ticket) = actor.try_enter() {
+            return Ok(Admitted::Enter(ticket, Box::new(request)));
+        }
+        let came =
+            Came { by_group: request.by_group, handed_on: request.handed_on, at_once: request.at_once };
+        let others = self.directory.hosts_of(&request.call.target);
+        match when_full(came, self.about.site().as_deref(), &others, self.remote.random()) {
+            WhenFull::HandOn(host) => Ok(Admitted::HandedOn(request.hand_on(&host).await)),
+            WhenFull::Refuse => {
+                let reason = "all permits are taken; others that run it may have one".to_owned();
+                let hop = Hop::Actor(actor.id().clone());
+                Err(CallError::new(hop, ErrorCode::Overloaded, reason).not_run())
+            }
+            WhenFull::Wait => match actor.enter(&request.call).await {
+                Ok(ticket) => Ok(Admitted::Enter(ticket, Box::new(request))),
+                Err(NotEntered::Retired(error)) => self.successor(actor, request, error).await,
+                Err(NotEntered::Refused(error)) => Err(error.not_run()),
+            },
+        }
+    }
+
+    /// The actor was replaced, or is being stopped, since the call came.
+    async fn successor(
+        &self,
+        retired: &Arc<Actor>,
+        request: Received,
+        error: CallError,
+    ) -> Result<Admitted, CallError> {
+        let successor = self.actors.running(retired.id().as_str());
+        let successor = successor.filter(|successor| !Arc::ptr_eq(successor, retired));
+        let successor = successor.ok_or_else(|| error.not_run())?;
+        let entered = successor.enter(&request.call).await;
+        let ticket = entered.map_err(|refused| refused.into_error().not_run())?;
+        Ok(Admitted::Enter(ticket, Box::new(request)))
+    }
+}
+
+async fn serve_http(ticket: Ticket, call: CallContext, request: Received) -> Result<Outbound, CallError> {
+    let hop = Hop::Actor(call.target.clone().into());
+    let request = incoming::request(request.body, hop.clone()).await?;
+    let response = ticket.handle(call, request).await?;
+    incoming::reply(response, hop).await
+}
+
+async fn serve_function(ticket: Ticket, call: CallContext, request: Received) -> Result<Outbound, CallError> {
+    let Received { interface, function, body, .. } = request;
+    let params = values::params(body, Hop::Actor(call.target.clone().into())).await?;
+    let results = ticket.invoke(call, &interface, &function, Values::from_bytes(params)).await?;
+    Ok(values::reply(&results.into_bytes()?))
+}
+
+async fn serve_outgoing(
+    provider: &dyn Outgoing,
+    call: CallContext,
+    request: Received,
+) -> Result<Outbound, CallError> {
+    let hop = Hop::Provider(call.target.clone().into());
+    let (request, limits) = outgoing::request(request.body, hop.clone()).await?;
+    outgoing::reply(provider.request(call, request, limits).await, hop).await
+}
