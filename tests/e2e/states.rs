@@ -66,7 +66,7 @@ async fn what_is_missing_is_pending_until_it_comes() {
 
     // The actor.
     stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
-    stage.until_link(&id, "http", "hello", pending("wash start actor IMAGE hello --host-id N")).await;
+    stage.until_link(&id, "http", "hello", pending("hello runs nowhere: wash start actor IMAGE hello")).await;
     let refused = stage.http.get(&format!("http://{address}/")).await.unwrap();
     assert_eq!((refused.status, refused.json()["error"].as_str()), (503, Some("unreachable")));
     // Strangers learn that it does not run, and not what "it" is.
@@ -104,7 +104,9 @@ async fn what_is_missing_is_pending_until_it_comes() {
     // A stopped provider has left its port when the answer comes.
     stage.done(&format!("provider.stop.{id}"), r#"{"provider_id":"http"}"#).await;
     TcpListener::bind(&address).expect("the port is free");
-    stage.until_link(&id, "http", "hello", pending("wash start provider IMAGE http --host-id N")).await;
+    stage
+        .until_link(&id, "http", "hello", pending("http runs nowhere: wash start provider IMAGE http"))
+        .await;
 }
 
 #[tokio::test]

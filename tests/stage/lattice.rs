@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use lattice_control_interface::{
     Client, Collect, HostInventory, ScaleComponentCommand, StartProviderCommand,
 };
-use lattice_core::{ActorId, HostId, LatticeName, Link, State};
+use lattice_core::{ActorId, Distance, HostId, LatticeName, Link, State};
 use lattice_nats::{ConnectOptions, Connection};
 use lattice_testkit::{Host, Http, NatsOptions, NatsServer, free_port};
 use tempfile::TempDir;
@@ -54,6 +54,16 @@ impl Stage {
         let client = Client::new(connection.clone(), LatticeName::default(), Duration::from_secs(5));
         let signer = Signer::new(folder.path());
         Self { nats, signer, client, connection, http: Http::new(), folder }
+    }
+
+    /// A client on another lattice of the same server.
+    ///
+    /// # Panics
+    /// If that is no name of a lattice.
+    #[must_use]
+    pub fn client_of(&self, lattice: &str) -> Client {
+        let lattice = LatticeName::new(lattice).expect("a lattice's name");
+        Client::new(self.connection.clone(), lattice, Duration::from_secs(5))
     }
 
     /// Where files of the scenario go.
@@ -130,6 +140,21 @@ impl Stage {
     /// # Panics
     /// If the lattice refuses either.
     pub async fn link(&self, source: &str, target: &str, contract: &str, config: &[(&str, &str)]) {
+        self.link_at(source, target, contract, config, Distance::default()).await;
+    }
+
+    /// As [`Stage::link`], for calls that go as far as `distance` says.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn link_at(
+        &self,
+        source: &str,
+        target: &str,
+        contract: &str,
+        config: &[(&str, &str)],
+        distance: Distance,
+    ) {
         let (namespace, package) = contract.split_once(':').expect("a contract");
         let name = format!("{source}-{target}-{package}");
         let values = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -144,7 +169,7 @@ impl Stage {
             interfaces: Vec::new(),
             source_config: both.clone(),
             target_config: both,
-            distance: lattice_core::Distance::default(),
+            distance,
         };
         self.client.put_link(&link).await.expect("the link is put");
     }
@@ -176,6 +201,44 @@ impl Stage {
         self.link("http", actor, "wasi:http", &[("address", &address)]).await;
         self.until_link(&id, "http", actor, |state| *state == State::Ready).await;
         (host, id, address)
+    }
+
+    /// A host with the HTTP server `http` alone, on a free port; gives the address too. Actors behind it run elsewhere.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn front(&self, flags: &[&str]) -> (Host, HostId, String) {
+        let (host, id) = self.host(flags).await;
+        let address = format!("127.0.0.1:{}", free_port().expect("a free port"));
+        self.start_provider(&id, "http", "builtin://http-server").await.expect("the server starts");
+        (host, id, address)
+    }
+
+    /// Starts the actor `probe`, whose `/config?key=host` answers with `name`: so one sees who took a call.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_named_probe(&self, host: &HostId, name: &str, concurrency: u32) {
+        let config = format!("probe-on-{name}").parse().expect("a name");
+        let values = [("host".to_owned(), name.to_owned())].into();
+        self.client.put_config(&config, &values).await.expect("the config is put");
+        let image = self.signer.example("probe").display().to_string();
+        let mut command = ScaleComponentCommand::new("probe".parse().expect("an id"), image, concurrency);
+        command.config = vec![config];
+        self.scale(host, &command).await.expect("the actor starts");
+    }
+
+    /// Asks the actor `probe` behind `address` who it is.
+    ///
+    /// # Errors
+    /// What came instead of an answer.
+    pub async fn who_answers(&self, address: &str) -> Result<String, String> {
+        let answer = self.http.get(&format!("http://{address}/config?key=host")).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        match (answer.status, answer.json()["store"].as_str()) {
+            (200, Some(name)) => Ok(name.to_owned()),
+            _ => Err(format!("{}: {}", answer.status, answer.text())),
+        }
     }
 
     /// One more actor behind the server `http` of [`Stage::serving`], on a path of its own.
