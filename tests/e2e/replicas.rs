@@ -142,9 +142,8 @@ async fn a_full_host_gets_no_calls_while_another_is_free() {
             assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
         }
         // Both full: one more waits, and is served when somebody has finished.
-        let waits = stage.http.get(&format!("{url}/sleep?ms=10"));
-        let second = stage.http.get(&format!("{url}/sleep?ms=1000"));
-        let (first, second) = join(second, waits).await;
+        let (takes_it, waits) = (format!("{url}/sleep?ms=1000"), format!("{url}/sleep?ms=10"));
+        let (first, second) = join(stage.http.get(&takes_it), stage.http.get(&waits)).await;
         assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
     };
     tokio::select! {

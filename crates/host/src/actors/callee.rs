@@ -33,6 +33,27 @@ impl Callees {
     pub(crate) fn function(&self, way: Way) -> Arc<dyn Function> {
         Arc::new(Callee { way, callees: self.clone() })
     }
+
+    /// A ticket of whoever runs here under the actor's id; waits for it if need be.
+    pub(crate) async fn enter(&self, id: &str, call: &CallContext) -> Result<Ticket, CallError> {
+        let actor = self.actors.running(id).ok_or_else(|| self.missing(id))?;
+        match actor.enter(call).await {
+            Ok(ticket) => Ok(ticket),
+            Err(NotEntered::Retired(error)) => {
+                // Replaced between the look and the call: nothing was run, so the successor may.
+                let successor = self.actors.running(id);
+                let successor =
+                    successor.filter(|successor| !Arc::ptr_eq(successor, &actor)).ok_or(error)?;
+                successor.enter(call).await.map_err(NotEntered::into_error)
+            }
+            Err(refused) => Err(refused.into_error()),
+        }
+    }
+
+    fn missing(&self, id: &str) -> CallError {
+        let reason = format!("actor {id} does not run on this host; start it: wash start actor IMAGE {id}");
+        CallError::new(Hop::Host(self.host.clone()), ErrorCode::Unreachable, reason).not_run()
+    }
 }
 
 struct Callee {
@@ -146,27 +167,7 @@ impl Callee {
         }
     }
 
-    /// A ticket of whoever runs here under the actor's id; waits for it if need be.
     async fn enter(&self, call: &CallContext) -> Result<Ticket, CallError> {
-        let actor = self.find().ok_or_else(|| self.missing())?;
-        match actor.enter(call).await {
-            Ok(ticket) => Ok(ticket),
-            Err(NotEntered::Retired(error)) => {
-                // Replaced between the look and the call: nothing was run, so the successor may.
-                let successor =
-                    self.find().filter(|successor| !Arc::ptr_eq(successor, &actor)).ok_or(error)?;
-                successor.enter(call).await.map_err(NotEntered::into_error)
-            }
-            Err(refused) => Err(refused.into_error()),
-        }
-    }
-
-    fn missing(&self) -> CallError {
-        let hop = Hop::Host(self.callees.host.clone());
-        let reason = format!(
-            "actor {actor} does not run on this host any more; start it: wash start actor IMAGE {actor}",
-            actor = self.way.key.target
-        );
-        CallError::new(hop, ErrorCode::Unreachable, reason).not_run()
+        self.callees.enter(self.way.key.target.as_str(), call).await
     }
 }

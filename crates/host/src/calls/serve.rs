@@ -146,7 +146,7 @@ impl Server {
             WhenFull::Wait => match actor.enter(&request.call).await {
                 Ok(ticket) => Ok(Admitted::Enter(ticket, Box::new(request))),
                 Err(NotEntered::Retired(error)) => self.successor(actor, request, error).await,
-                Err(NotEntered::Refused(error)) => Err(error.not_run()),
+                Err(refused) => Err(refused.into_error().not_run()),
             },
         }
     }

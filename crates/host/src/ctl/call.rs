@@ -108,7 +108,8 @@ impl Calls {
             (Some(http), None) => {
                 let request = request(&http).map_err(|(code, why)| self.fail(code, why))?;
                 let deadline = call.deadline;
-                let response = self.ctl.builtins.callees.http(id).handle(call, request).await?;
+                let ticket = self.ctl.builtins.callees.enter(id.as_str(), &call).await?;
+                let response = ticket.handle(call, request).await?;
                 let whole = tokio::time::timeout_at(deadline, self.whole(response)).await;
                 let late = || self.fail(ErrorCode::Deadline, "the body did not come to its end in time");
                 whole.unwrap_or_else(|_| Err(late())).map(Came::Http)
