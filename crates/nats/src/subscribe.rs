@@ -49,6 +49,15 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<Message> {
         self.messages.next().await
     }
+
+    /// Asks for no more. What the server sent before it heard of that still comes, and then [`Subscription::next`] is none.
+    /// Without a connection it is not, until there is one again.
+    pub(crate) async fn drain(&mut self) {
+        for one in self.messages.iter_mut() {
+            // It fails only when the connection was closed, and then nothing more comes.
+            let _ = one.drain().await;
+        }
+    }
 }
 
 impl Connection {

@@ -42,8 +42,7 @@ impl Callees {
             Err(NotEntered::Retired(error)) => {
                 // Replaced between the look and the call: nothing was run, so the successor may.
                 let successor = self.actors.running(id);
-                let successor =
-                    successor.filter(|successor| !Arc::ptr_eq(successor, &actor)).ok_or(error)?;
+                let successor = successor.filter(|successor| !Arc::ptr_eq(successor, &actor)).ok_or(error)?;
                 successor.enter(call).await.map_err(NotEntered::into_error)
             }
             Err(refused) => Err(refused.into_error()),

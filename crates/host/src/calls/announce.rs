@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Keeps the announcements of one host.
 pub(crate) struct Announcements {
-    pub(crate) serving: Serving,
+    pub(crate) serving: Arc<Serving>,
     pub(crate) actors: Actors,
     pub(crate) providers: Providers,
     pub(crate) door: Door,

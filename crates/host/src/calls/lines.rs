@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lattice_nats::{Calls, SubscribeError};
+use lattice_nats::{Calls, Serving, SubscribeError};
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -20,6 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Calls from outside. They begin with [`Lines::open`], and end in three steps: nothing new, those in flight, all.
 pub(crate) struct Lines {
     calls: Calls,
+    serving: Arc<Serving>,
     door: Door,
     withdrawn: watch::Receiver<bool>,
     changed: Changed,
@@ -35,10 +36,10 @@ impl Lines {
     ) -> Result<Self, SubscribeError> {
         let (host, door) = (server.about.id.clone(), server.door.clone());
         let (actors, providers) = (server.actors.clone(), server.providers.clone());
-        let serving = calls.serve(&host, Arc::new(server)).await?;
+        let serving = Arc::new(calls.serve(&host, Arc::new(server)).await?);
         let (told, withdrawn) = watch::channel(false);
         let announcements = Announcements {
-            serving,
+            serving: serving.clone(),
             actors,
             providers,
             door: door.clone(),
@@ -46,7 +47,7 @@ impl Lines {
             withdrawn: told,
         };
         tasks.spawn_core("announcements", announcements.keep(tasks.stop_token()));
-        Ok(Self { calls, door, withdrawn, changed: changed.clone() })
+        Ok(Self { calls, serving, door, withdrawn, changed: changed.clone() })
     }
 
     /// Takes no new calls. Those that still come are answered as not run, so that their callers go elsewhere.
@@ -58,8 +59,10 @@ impl Lines {
         }
     }
 
-    /// Waits until the calls that came have been answered to their end, at most until `deadline`.
+    /// Waits until the calls that came have been answered to their end, at most until `deadline`. Callers that have not heard
+    /// of the stop are refused for so long, and find nobody here from then on: either way they know at once.
     pub(crate) async fn finish(&self, deadline: Instant) {
+        self.serving.end().await;
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = async {

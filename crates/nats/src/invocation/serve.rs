@@ -35,6 +35,8 @@ use crate::{SubscribeError, Subscription, tasks};
 
 /// The longest that a call may take, whatever it says.
 const TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long what is still on its way may take to come, once no more is asked for: a round trip to the NATS server.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whoever serves calls.
 #[async_trait]
@@ -69,13 +71,22 @@ impl Calls {
         let subject = calls_of_host(&shared.post.lattice, host);
         let subscription = shared.post.conn.subscribe_in_force([(subject, None)], SUBSCRIBE_WITHIN).await?;
         let (tasks, stop) = (self.inner.tasks.clone(), self.inner.stop.child_token());
-        let server = Arc::new(Server { shared, server, tasks, stop: stop.clone() });
+        let (accepting, closed) = (TaskTracker::new(), self.inner.stop.clone());
+        let server = Arc::new(Server { shared, server, tasks, accepting, stop: stop.clone(), closed });
         server.accept("calls-of-host", subscription, stop.clone());
         Ok(Serving { server, _stop: stop.drop_guard() })
     }
 }
 
 impl Serving {
+    /// Takes no more calls, for any target. When this returns, all that the NATS server had sent here has been handed to
+    /// the server, so that no caller waits for an answer that nobody gives; it takes at most a second.
+    pub async fn end(&self) {
+        self.server.stop.cancel();
+        self.server.accepting.close();
+        self.server.accepting.wait().await;
+    }
+
     /// Takes calls to `target` that name no host, in the target's queue group. When this returns the subscription is in
     /// force.
     ///
@@ -95,7 +106,11 @@ struct Server {
     shared: Arc<Shared>,
     server: Arc<dyn Serve>,
     tasks: TaskTracker,
+    /// Those of the tasks that take calls.
+    accepting: TaskTracker,
     stop: CancellationToken,
+    /// Cancelled when the calls of the connection are ended: what still comes has nobody to serve it.
+    closed: CancellationToken,
 }
 
 impl Server {
@@ -103,7 +118,7 @@ impl Server {
         // What comes on a new subscription has not waited.
         let fresh = self.shared.pulse.thaws(Instant::now());
         let accepting = Accepting { server: Arc::clone(self), subscription, fresh };
-        tasks::spawn(&self.tasks, name, accepting.run(stop));
+        tasks::spawn(&self.tasks, name, self.accepting.track_future(accepting.run(stop)));
     }
 
     /// Decides what becomes of a message, and never waits. `stale`: it waited while this process was frozen.
@@ -283,7 +298,7 @@ impl Accepting {
         let mut stopped = pin!(stop.cancelled());
         loop {
             if stop.is_cancelled() {
-                return;
+                return self.drain().await;
             }
             // Outside of the runtime's turn-taking: what looks empty has to be empty.
             let there = tokio::task::unconstrained(self.subscription.next()).now_or_never();
@@ -294,7 +309,7 @@ impl Accepting {
                     self.fresh = self.fresh.max(*marked.borrow_and_update());
                     tokio::select! {
                         biased;
-                        () = &mut stopped => return,
+                        () = &mut stopped => return self.drain().await,
                         next = self.subscription.next() => next,
                         _ = marked.changed() => continue,
                     }
@@ -304,6 +319,24 @@ impl Accepting {
             let thaws = self.server.shared.pulse.thaws(Instant::now());
             self.server.take(message, thaws > self.fresh);
             tokio::task::consume_budget().await;
+        }
+    }
+
+    /// Takes what was sent here before the NATS server heard that no more is wanted.
+    async fn drain(mut self) {
+        let closed = self.server.closed.clone();
+        let taken = async {
+            self.subscription.drain().await;
+            while let Some(message) = self.subscription.next().await {
+                let thaws = self.server.shared.pulse.thaws(Instant::now());
+                self.server.take(message, thaws > self.fresh);
+            }
+        };
+        tokio::select! {
+            () = closed.cancelled() => {}
+            ended = tokio::time::timeout(DRAIN_WITHIN, taken) => if ended.is_err() {
+                tracing::debug!("calls that were on their way may be lost: the NATS server did not answer in time");
+            }
         }
     }
 }
