@@ -113,7 +113,7 @@ impl Dispatch for HostDispatch {
         let remote =
             |caller: LinkCaller| Arc::new(RemoteKeyvalue::new(caller, full_name)) as Arc<dyn Keyvalue>;
         self.bind(current, ("wasi", "keyvalue", interface), link, |route| {
-            self.near_or_far(&route.way, route.sides.keyvalue.clone(), &remote)
+            self.near_or_far(&route.way, route.sides.keyvalue.clone(), remote)
         })
     }
 
@@ -124,7 +124,7 @@ impl Dispatch for HostDispatch {
     ) -> Result<Bound<dyn Outgoing>, CallError> {
         let remote = |caller: LinkCaller| Arc::new(RemoteOutgoing(caller)) as Arc<dyn Outgoing>;
         self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| {
-            self.near_or_far(&route.way, route.sides.http.clone(), &remote)
+            self.near_or_far(&route.way, route.sides.http.clone(), remote)
         })
     }
 

@@ -1,8 +1,11 @@
 //! Calls to other hosts: the choice, and asking one host after the other until one takes the call.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -20,6 +23,18 @@ use crate::{
     directory::{Candidate, Directory},
     lattice::Lattice,
 };
+
+/// How long is paused before hosts that were all busy are asked once more: a call that just ended may have left its place
+/// by then. After the last pause the call waits at one of them.
+const BUSY_PAUSES: [Duration; 7] = [
+    Duration::from_millis(2),
+    Duration::from_millis(4),
+    Duration::from_millis(8),
+    Duration::from_millis(16),
+    Duration::from_millis(32),
+    Duration::from_millis(64),
+    Duration::from_millis(128),
+];
 
 /// A link as whoever calls over it sees it.
 #[derive(Debug, Clone)]
@@ -93,6 +108,7 @@ impl Remote {
         let site = shared.about.site();
         let (mut asked, mut anyone_asked) = (Vec::<Asked>::new(), false);
         let mut refused: Option<CallError> = None;
+        let mut pauses: &[Duration] = &BUSY_PAUSES;
         loop {
             let choice = choose(
                 &Situation {
@@ -106,6 +122,15 @@ impl Remote {
                 },
                 self.random(),
             );
+            // Behind a long call at one host it might wait while the other has been free for long.
+            if let (Choice::Host { patient: true, .. }, Some((pause, rest))) = (&choice, pauses.split_first())
+                && asked.len() > 1
+            {
+                tokio::time::sleep((*pause).min(call.time_left())).await;
+                asked.retain(|asked| asked.refusal != Refusal::Busy);
+                pauses = rest;
+                continue;
+            }
             let (to, patient) = match choice {
                 Choice::Local => return Ok(Taken::Here),
                 Choice::Host { host, patient } => (CallTo::Host(host), patient),
@@ -149,7 +174,7 @@ impl Remote {
     pub(crate) fn shares_out(&self, way: &Way) -> bool {
         let others = self.0.directory.hosts_of(&way.key.target);
         let living = others.iter().filter(|one| one.alive).count() as u64;
-        self.random() % (living + 1) != 0
+        !self.random().is_multiple_of(living + 1)
     }
 
     /// The error of a call that the link keeps in this host, where the target does not run.
