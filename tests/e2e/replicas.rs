@@ -124,6 +124,8 @@ async fn a_full_host_gets_no_calls_while_another_is_free() {
     }
     stage.link("http", "misbehave", "wasi:http", &[("address", &address)]).await;
     stage.until_link(&front_id, "http", "misbehave", |state| *state == State::Ready).await;
+    // A caller that knows of one host alone lets its calls wait there.
+    stage.until_peers(&[&front_id], 2).await;
     let url = format!("http://{address}");
     let long = format!("{url}/sleep?ms=20000");
     let busy_one = async {

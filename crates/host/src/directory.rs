@@ -58,12 +58,6 @@ impl Directory {
         snapshot.by_target.get(target).unwrap_or(&snapshot.nobody).clone()
     }
 
-    /// True if another host was heard and is not lost since.
-    #[allow(dead_code, reason = "asked by calls to other hosts")]
-    pub(crate) fn is_alive(&self, host: &HostId) -> bool {
-        self.read().seen.get(host).is_some_and(|sighting| sighting.standing == Standing::Alive)
-    }
-
     /// How many other hosts are heard.
     pub(crate) fn peers(&self) -> u32 {
         let seen = self.read().seen.clone();
