@@ -47,6 +47,25 @@ impl WasiHttpView for State {
     }
 }
 
+/// An engine set as the host sets its own.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(1000)
+        .total_core_instances(4000)
+        .total_memories(1000)
+        .total_tables(4000)
+        .total_stacks(1000)
+        .linear_memory_keep_resident(1024 * 1024)
+        .table_keep_resident(64 * 1024)
+        .pagemap_scan(Enabled::Auto);
+    let mut settings = Config::new();
+    settings
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&settings)
+}
+
 /// An actor with nothing around it.
 pub struct Bare {
     engine: Engine,
@@ -62,21 +81,7 @@ impl Bare {
     /// # Errors
     /// Whatever the engine says.
     pub fn new(wasm: &[u8]) -> wasmtime::Result<Self> {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(1000)
-            .total_core_instances(4000)
-            .total_memories(1000)
-            .total_tables(4000)
-            .total_stacks(1000)
-            .linear_memory_keep_resident(1024 * 1024)
-            .table_keep_resident(64 * 1024)
-            .pagemap_scan(Enabled::Auto);
-        let mut settings = Config::new();
-        settings
-            .epoch_interruption(true)
-            .concurrency_support(false)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        let engine = Engine::new(&settings)?;
+        let engine = engine()?;
         let component = Component::new(&engine, wasm)?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -104,11 +109,11 @@ impl Bare {
 }
 
 impl Instance {
-    /// Calls the handler and reads the whole answer; gives its length.
+    /// Calls the handler and reads the whole answer; gives its body.
     ///
     /// # Errors
     /// Whatever the engine or the guest says.
-    pub async fn call(&mut self) -> wasmtime::Result<usize> {
+    pub async fn answer(&mut self) -> wasmtime::Result<Bytes> {
         let Instance(store, proxy) = self;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} }).boxed_unsync();
@@ -118,7 +123,8 @@ impl Instance {
         let answer = async {
             let response = receiver.await.map_err(|_| wasmtime::Error::msg("no answer"))??;
             let body = response.into_body().collect().await;
-            body.map(|body| body.to_bytes().len()).map_err(|error| wasmtime::Error::msg(format!("{error:?}")))
+            body.map(http_body_util::Collected::to_bytes)
+                .map_err(|error| wasmtime::Error::msg(format!("{error:?}")))
         };
         let call = proxy.wasi_http_incoming_handler().call_handle(store, request, out);
         let (called, answered) = tokio::join!(call, answer);

@@ -85,9 +85,9 @@ async fn of_bare(bare: &Bare, reuse: bool) -> anyhow::Result<Summary> {
     for _ in 0..CALLS {
         let call = Instant::now();
         if reuse {
-            kept.call().await.map_err(failed)?;
+            kept.answer().await.map_err(failed)?;
         } else {
-            bare.instance().await.map_err(failed)?.call().await.map_err(failed)?;
+            bare.instance().await.map_err(failed)?.answer().await.map_err(failed)?;
         }
         latencies.note(call.elapsed());
     }

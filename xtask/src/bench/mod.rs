@@ -3,6 +3,8 @@
 //! The limit programs stand in `benches/` and use the engine settings of the host. Figures are printed as they were
 //! measured; a gate that is missed is said, and fails the command, never a test.
 
+mod calls;
+mod hosts;
 mod http;
 mod report;
 mod servers;
@@ -33,15 +35,21 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
     let packages = packages.into_iter().flat_map(|package| ["--package", package]);
     let build: Vec<&str> = ["build", "--release", "--bins"].into_iter().chain(packages).collect();
     cargo::run(cargo::workspace(&build))?;
-    cargo::run(cargo::actors(&["build", "--release", "--package", "hello", "--package", "translator"]))?;
+    let actors =
+        ["hello", "calculator", "misbehave", "translator"].into_iter().flat_map(|actor| ["--package", actor]);
+    let actors: Vec<&str> = ["build", "--release"].into_iter().chain(actors).collect();
+    cargo::run(cargo::actors(&actors))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the bench")?;
     let (rows, raw) = runtime.block_on(async {
         let (mut rows, http) = http::measure(&nats_server).await?;
         let (instances, alone) = servers::instances().await?;
         rows.extend(instances);
-        let (between, calls) = servers::between().await?;
+        let (between, actors) = servers::between().await?;
         rows.extend(between);
-        anyhow::Ok((rows, json!({ "http": http, "instances": alone, "between": calls })))
+        let (calls, raw_calls) = calls::measure(&nats_server).await?;
+        rows.extend(calls);
+        let raw = json!({ "http": http, "instances": alone, "between": actors, "calls": raw_calls });
+        anyhow::Ok((rows, raw))
     })?;
     let starts = starts::measure(first)?;
     let machine = report::machine();

@@ -21,7 +21,7 @@ pub(super) struct BenchHost {
     _folder: tempfile::TempDir,
 }
 
-fn release(name: &str) -> PathBuf {
+pub(super) fn release(name: &str) -> PathBuf {
     target_dir().join("release").join(name)
 }
 
@@ -71,6 +71,32 @@ pub(super) async fn host(nats: &NatsServer) -> anyhow::Result<(BenchHost, Socket
 pub(super) async fn hyper() -> anyhow::Result<(Process, SocketAddr)> {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
     let launch = Launch::program(release("bench-hyper")).arg(address.to_string()).ready("ready", SOON);
+    Ok((launch.start().await?, address))
+}
+
+/// Something that answers each message on `subject` with one, by nothing but async-nats and wasmtime.
+pub(super) async fn responder(
+    nats: &NatsServer,
+    subject: &str,
+    work: &str,
+    actor: Option<&str>,
+) -> anyhow::Result<Process> {
+    let url = nats.url();
+    let mut launch = Launch::program(release("bench-nats-responder")).args([url.as_str(), subject, work]);
+    if let Some(actor) = actor {
+        launch = launch.arg(actor_file(actor)?);
+    }
+    Ok(launch.ready("ready", SOON).start().await?)
+}
+
+/// hyper with one NATS request for each HTTP request, and its address.
+pub(super) async fn http_over_nats(
+    nats: &NatsServer,
+    subject: &str,
+) -> anyhow::Result<(Process, SocketAddr)> {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let args = [address.to_string(), nats.url(), subject.to_owned()];
+    let launch = Launch::program(release("bench-http-over-nats")).args(args).ready("ready", SOON);
     Ok((launch.start().await?, address))
 }
 

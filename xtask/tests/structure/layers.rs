@@ -35,7 +35,7 @@ const NEVER: [(&str, &str, &str); 6] = [
 ];
 
 /// The only crates with async-nats in them.
-const WITH_ASYNC_NATS: [&str; 4] = ["nats", "provider-keyvalue-nats", "testkit", "tests"];
+const WITH_ASYNC_NATS: [&str; 5] = ["bench", "nats", "provider-keyvalue-nats", "testkit", "tests"];
 
 #[test]
 fn arrows_point_down() {

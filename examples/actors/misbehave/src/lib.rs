@@ -1,8 +1,8 @@
 //! Does on request what an actor should not do, so that tests can show that a host and its other actors stay unharmed.
 //!
 //! The path chooses: `/loop`, `/memory`, `/trap`, `/recurse`, `/print`, `/sleep?ms=`, `/leak?n=`, `/count` (reads the
-//! request body), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`, `/panic-after-head`, `/instance` (how many requests
-//! this instance has answered so); `/` behaves.
+//! request body), `/mirror` (sends it back), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`, `/panic-after-head`,
+//! `/instance` (how many requests this instance has answered so); `/` behaves.
 
 mod exhaust;
 mod stream;
@@ -37,6 +37,7 @@ impl Guest for Misbehave {
             "/leak" => exhaust::leak_handles(number("n", 10_000_000)),
             "/count" => return stream::count(&request, response_out),
             "/trickle" => return stream::trickle(response_out, number("n", 10), number("ms", 100)),
+            "/mirror" => return stream::mirror(&request, response_out),
             "/big" => return stream::big(response_out, number("bytes", 16 * 1024 * 1024)),
             "/early" => return stream::early(response_out, number("n", 100), number("ms", 100)),
             "/panic-after-head" => return stream::panic_after_head(response_out),

@@ -33,6 +33,21 @@ pub(crate) fn count(request: &IncomingRequest, response_out: ResponseOutparam) {
     respond(response_out, 200, TEXT, format!("{bytes} bytes\n").as_bytes());
 }
 
+/// Sends back what comes, as it comes, holding one piece of it.
+pub(crate) fn mirror(request: &IncomingRequest, response_out: ResponseOutparam) {
+    let body = request.consume().expect("the body is taken once");
+    let stream = body.stream().expect("the stream is taken once");
+    let mut answer = start(response_out, 200, HEADERS);
+    loop {
+        match stream.blocking_read(64 * 1024) {
+            Ok(piece) if answer.write(&piece) => {}
+            Err(StreamError::Closed) => return answer.finish(),
+            // Nobody reads on, or nobody goes on writing: the answer stays incomplete.
+            Ok(_) | Err(StreamError::LastOperationFailed(_)) => return,
+        }
+    }
+}
+
 /// Sends `n` lines, waiting `ms` before each.
 pub(crate) fn trickle(response_out: ResponseOutparam, n: u64, ms: u64) {
     let mut body = start(response_out, 200, HEADERS);

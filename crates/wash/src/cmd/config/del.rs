@@ -4,7 +4,8 @@ use lattice_core::ConfigName;
 
 use super::Said;
 use crate::{
-    failure::Outcome,
+    exit::Exit,
+    failure::{Failure, Outcome},
     lattice::{ConnectionArgs, failed},
     output::Output,
 };
@@ -19,12 +20,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let session = args.connection.connect().await?;
-    let was = session.client.get_config(&args.name).await.map_err(failed)?.is_some();
+    if session.client.get_config(&args.name).await.map_err(failed)?.is_none() {
+        return Err(Failure::say(Exit::Refused, format!("there is no config {}", args.name)));
+    }
     session.client.delete_config(&args.name).await.map_err(failed)?;
-    let message = if was {
-        format!("config {} is deleted", args.name)
-    } else {
-        format!("there was no config {}", args.name)
-    };
-    out.reply(&Said { message })
+    out.reply(&Said { message: format!("config {} is deleted", args.name) })
 }

@@ -1,0 +1,131 @@
+//! Calls as a host makes them: `bench-lattice-caller URL SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx` calls `add` of the actor TARGET on
+//! HOST over and over in the name of SOURCE, which must be linked to it, for that many seconds or (`100000x`) that many calls, and
+//! prints one JSON object. It stops by itself.
+//!
+//! It has this process' side of the protocol and no guest, as `bench-nats-caller` has: what lies between the two is the protocol's.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use lattice_bench::{Latencies, LatticeCaller};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+/// No run is longer.
+const SECONDS_MAX: u64 = 60;
+const CALLS_MAX: u64 = 1_000_000;
+const IN_FLIGHT_MAX: usize = 1024;
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Until when is called.
+#[derive(Clone, Copy)]
+enum Until {
+    Time(Duration),
+    Calls(u64),
+}
+
+/// What the workers share.
+struct Run {
+    caller: LatticeCaller,
+    made: AtomicU64,
+    failed: AtomicU64,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match start(&args).await {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!(
+                "error: {error:#}\nusage: bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(args: &[String]) -> anyhow::Result<String> {
+    let [url, source, host, target, in_flight, until] = args else { bail!("six arguments are needed") };
+    let in_flight = in_flight.parse::<usize>().context("IN_FLIGHT is no number")?.clamp(1, IN_FLIGHT_MAX);
+    let until = Until::read(until)?;
+    let run = Arc::new(Run {
+        caller: LatticeCaller::connect(url, source, host, target).await?,
+        made: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+    });
+    call_all(&run, in_flight, Until::Time(WARM_UP)).await?;
+    run.failed.store(0, Ordering::Relaxed);
+    let began = Instant::now();
+    let latencies = call_all(&run, in_flight, until).await?;
+    let summary = latencies.summary(began.elapsed());
+    Ok(json!({
+        "calls": summary.calls,
+        "failed": run.failed.load(Ordering::Relaxed),
+        "rate": summary.rate,
+        "p50_us": summary.p50_us,
+        "p99_us": summary.p99_us,
+    })
+    .to_string())
+}
+
+impl Until {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        match text.strip_suffix('x') {
+            Some(calls) => {
+                Ok(Self::Calls(calls.parse::<u64>().context("CALLS is no number")?.min(CALLS_MAX)))
+            }
+            None => {
+                let seconds = text.parse::<u64>().context("SECONDS is no number")?.min(SECONDS_MAX);
+                Ok(Self::Time(Duration::from_secs(seconds)))
+            }
+        }
+    }
+}
+
+async fn call_all(run: &Arc<Run>, in_flight: usize, until: Until) -> anyhow::Result<Latencies> {
+    run.made.store(0, Ordering::Relaxed);
+    let mut workers = JoinSet::new();
+    for _ in 0..in_flight {
+        workers.spawn(call_on(run.clone(), until));
+    }
+    let mut all = Latencies::default();
+    while let Some(worker) = workers.join_next().await {
+        all.join(worker.context("a worker panicked")??);
+    }
+    Ok(all)
+}
+
+async fn call_on(run: Arc<Run>, until: Until) -> anyhow::Result<Latencies> {
+    let mut latencies = Latencies::default();
+    let began = Instant::now();
+    loop {
+        let goes_on = match until {
+            Until::Time(time) => began.elapsed() < time,
+            Until::Calls(calls) => run.made.fetch_add(1, Ordering::Relaxed) < calls,
+        };
+        if !goes_on {
+            return Ok(latencies);
+        }
+        let sent = Instant::now();
+        match run.caller.add().await {
+            Ok(()) => latencies.note(sent.elapsed()),
+            Err(error) => {
+                // A call that fails is counted; the first one also says why.
+                if run.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+                    eprintln!("a call failed: {error:#}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Calls between two hosts over NATS, and HTTP that way, against what NATS and the engine can do at all.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::{Context, ensure};
+use lattice_testkit::{NatsServer, Process};
+use serde_json::{Value, json};
+
+use super::{
+    CONNECTIONS, ROUNDS, SECONDS,
+    hosts::{BODY_PATH, BenchHost, Pair},
+    report::Row,
+    servers,
+};
+
+/// Calls at once in the rows about rates.
+const MANY: &str = "64";
+/// Calls of the row about losses.
+const CALLS: u64 = 100_000;
+/// Calls of the row about messages.
+const COUNTED_CALLS: u64 = 1_000;
+/// The body that goes through both hosts.
+const BODY_MEBIBYTES: u64 = 1024;
+
+/// What is asked over and over: who asks, and whom.
+struct Asked {
+    name: &'static str,
+    program: &'static str,
+    args: Vec<String>,
+}
+
+/// The rows, and every single measurement.
+pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Value)> {
+    let nats = servers::nats(nats_server).await?;
+    let pair = Pair::start(&nats).await?;
+    let (_limits, http_limit) = limits(&nats).await?;
+    let url = nats.url();
+    let raw = |subject: &str| vec![url.clone(), subject.to_owned()];
+    let lattice = |target: &str| vec![url.clone(), "bench".into(), pair.second.id.clone(), target.to_owned()];
+    let asked = [
+        Asked { name: "nats", program: "bench-nats-caller", args: raw("limit.echo") },
+        Asked { name: "nats and instance", program: "bench-nats-caller", args: raw("limit.add") },
+        Asked { name: "fresh", program: "bench-lattice-caller", args: lattice("fresh") },
+        Asked { name: "reuse", program: "bench-lattice-caller", args: lattice("reuse") },
+    ];
+    let mut turns: Vec<Value> = Vec::new();
+    for round in 1..=ROUNDS {
+        for asked in &asked {
+            for in_flight in ["1", MANY] {
+                let args = [asked.args.clone(), vec![in_flight.to_owned(), SECONDS.to_string()]].concat();
+                let summary = servers::output(asked.program, &args).await?;
+                turns.push(
+                    json!({ "round": round, "row": asked.name, "in_flight": in_flight, "summary": summary }),
+                );
+            }
+        }
+        for (name, address) in [("http limit", http_limit), ("http", pair.http)] {
+            let args = [address.to_string(), "/".into(), CONNECTIONS.to_string(), SECONDS.to_string()];
+            let summary = servers::output("bench-load", &args).await?;
+            turns.push(json!({ "round": round, "row": name, "in_flight": CONNECTIONS, "summary": summary }));
+        }
+    }
+    let mut rows = compare(&turns)?;
+    let (row, messages) = messages(&url, &pair.second).await?;
+    rows.push(row);
+    let (row, losses) = losses(&url, &pair.second).await?;
+    rows.push(row);
+    let body = body(&pair).await?;
+    Ok((rows, json!({ "turns": turns, "messages": messages, "losses": losses, "body": body })))
+}
+
+/// Messages that cross NATS for one call: one there, one back.
+async fn messages(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
+    let args = [url.to_owned(), "bench".into(), host.id.clone(), "reuse".into(), COUNTED_CALLS.to_string()];
+    let raw = servers::output("bench-messages", &args).await?;
+    let figure = raw["per_call"].as_f64().context("messages were not counted")?;
+    let limit = 2.0;
+    let (name, ratio) = ("messages per call", limit / figure);
+    Ok((Row { name, figure, limit, unit: "messages", ratio, gate: Some(1.0), goal: Some(1.0) }, raw))
+}
+
+/// A large body through both hosts and back, and the most memory that each of them held.
+async fn body(pair: &Pair) -> anyhow::Result<Value> {
+    let args = [pair.http.to_string(), BODY_PATH.to_owned(), BODY_MEBIBYTES.to_string()];
+    let mut raw = servers::output("bench-body", &args).await?;
+    for (name, host) in [("first_host_peak_kib", &pair.first), ("second_host_peak_kib", &pair.second)] {
+        raw[name] = json!(host.peak_kib()?);
+    }
+    Ok(raw)
+}
+
+/// The limit programs, and where the HTTP one listens.
+async fn limits(nats: &NatsServer) -> anyhow::Result<(Vec<Process>, SocketAddr)> {
+    let echo = servers::responder(nats, "limit.echo", "echo", None).await?;
+    let add = servers::responder(nats, "limit.add", "add", Some("calculator")).await?;
+    let http = servers::responder(nats, "limit.http", "http", Some("hello")).await?;
+    let (front, address) = servers::http_over_nats(nats, "limit.http").await?;
+    Ok((vec![echo, add, http, front], address))
+}
+
+fn compare(turns: &[Value]) -> anyhow::Result<Vec<Row>> {
+    let median = |row: &str, in_flight: &str, figure: &str| {
+        let of_row = turns.iter().filter(|turn| turn["row"] == row && turn["in_flight"] == in_flight);
+        let mut figures: Vec<f64> = of_row.filter_map(|turn| turn["summary"][figure].as_f64()).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().with_context(|| format!("nothing was measured of {row}"))
+    };
+    let p50 = |name, ours: &str, limit: &str, gate: f64, goal: f64| {
+        let (figure, limit) = (median(ours, "1", "p50_us")?, median(limit, "1", "p50_us")?);
+        // Gates of times are written as multiples of the limit: 1.15 times is a ratio of 1 / 1.15.
+        let (gate, goal) = (Some(1.0 / gate), Some(1.0 / goal));
+        anyhow::Ok(Row { name, figure, limit, unit: "µs", ratio: limit / figure, gate, goal })
+    };
+    let rate = |name, (ours, limit): (&str, &str), in_flight: &str, unit, gate, goal| {
+        let (figure, limit) = (median(ours, in_flight, "rate")?, median(limit, in_flight, "rate")?);
+        anyhow::Ok(Row {
+            name,
+            figure,
+            limit,
+            unit,
+            ratio: figure / limit,
+            gate: Some(gate),
+            goal: Some(goal),
+        })
+    };
+    let connections = CONNECTIONS.to_string();
+    Ok(vec![
+        p50("call to another host, fresh, p50", "fresh", "nats and instance", 1.15, 1.05)?,
+        rate("the same, 64 in flight", ("fresh", "nats and instance"), MANY, "calls/s", 0.8, 0.95)?,
+        p50("call to another host, reused, p50", "reuse", "nats", 1.3, 1.15)?,
+        rate("the same, 64 in flight", ("reuse", "nats"), MANY, "calls/s", 0.5, 0.7)?,
+        rate("HTTP over the lattice", ("http", "http limit"), &connections, "req/s", 0.75, 0.95)?,
+    ])
+}
+
+/// A hundred thousand calls: how many were not answered.
+async fn losses(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
+    let args =
+        [url.to_owned(), "bench".into(), host.id.clone(), "fresh".into(), MANY.into(), format!("{CALLS}x")];
+    let raw = servers::output("bench-lattice-caller", &args).await?;
+    let answered = raw["calls"].as_u64().context("calls were not counted")?;
+    let failed = raw["failed"].as_u64().context("failures were not counted")?;
+    ensure!(answered + failed == CALLS, "{answered} and {failed} calls are not {CALLS}");
+    #[expect(clippy::cast_precision_loss, reason = "a hundred thousand is exact")]
+    let (figure, limit) = (answered as f64, CALLS as f64);
+    let ratio = figure / limit;
+    let name = "calls answered of 100,000";
+    Ok((Row { name, figure, limit, unit: "calls", ratio, gate: Some(1.0), goal: Some(1.0) }, raw))
+}
