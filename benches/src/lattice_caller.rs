@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bytes::Bytes;
 use lattice_contracts::{CallContext, InvocationIds};
-use lattice_core::{CallTo, EntityId, HostId, LatticeName, LinkName};
-use lattice_nats::{Called, Calls, ConnectOptions, Connection, Outbound};
+use lattice_core::{CallTo, EntityId, Hop, HostId, LatticeName, LinkName};
+use lattice_nats::{
+    Called, Calls, ConnectOptions, Connection,
+    remote::{Function, values},
+};
 
 use crate::bare_function::{FUNCTION, INTERFACE};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
-const ANSWER_BYTES_MAX: usize = 1024;
 
 /// Calls `add` of one actor on one host, in the name of a source that is linked to it.
 pub struct LatticeCaller {
@@ -57,9 +58,11 @@ impl LatticeCaller {
             known: true,
             ..Called::default()
         };
-        let request = Outbound::Whole(Bytes::from_static(&[2, 3]));
+        let hop = || Hop::Host(self.host.clone());
+        let function = Function { interface: INTERFACE, function: FUNCTION };
+        let request = values::offer(function, &[2, 3], hop())?.outbound();
         let answer = self.calls.call(&call, CallTo::Host(self.host.clone()), called, request).await?;
-        let answer = answer.whole(ANSWER_BYTES_MAX).await?;
+        let answer = values::results(answer, hop()).await?;
         ensure!(answer.as_ref() == [1, 5], "2 + 3 came back as {answer:?}");
         Ok(())
     }
