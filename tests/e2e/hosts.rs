@@ -157,7 +157,7 @@ async fn without_nats_hosts_serve_and_say_that_they_have_no_lattice() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
 
-    stage.nats.restart().await.unwrap();
+    stage.restart_nats().await;
     stage.until_peers(&[&one, &two], 1).await;
     let hosts = stage.hosts().await;
     assert!(

@@ -70,7 +70,7 @@ async fn lose(stage: &mut Stage, whole_disk: bool) {
     if whole_disk {
         stage.nats.kill();
         stage.nats.wipe_store().unwrap();
-        stage.nats.restart().await.unwrap();
+        stage.restart_nats().await;
     } else {
         stage.connection.jetstream().delete_key_value("LATTICE_default").await.unwrap();
     }

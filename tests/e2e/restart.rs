@@ -102,7 +102,7 @@ async fn without_nats_a_restarted_host_serves_what_it_served_and_joins_when_it_i
     assert!(!host.process.output().contains(Host::READY), "{}", host.process.output());
     assert_eq!(restored(&host), Some(("hello".to_owned(), "http".to_owned())));
 
-    stage.nats.restart().await.unwrap();
+    stage.restart_nats().await;
     host.process.wait_for_line(Host::READY, WITHIN).await.unwrap();
     let client = stage.client.clone();
     let back = || async { client.get_host_inventory(&id).await.ok() };

@@ -146,7 +146,7 @@ async fn actors_serve_while_nats_is_away_and_the_host_comes_back() {
     for _ in 0..20 {
         assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
     }
-    stage.nats.restart().await.unwrap();
+    stage.restart_nats().await;
     let client = stage.client.clone();
     let back = || async { client.get_host_inventory(&id).await.ok() };
     let inventory = until("the host answers again", WITHIN, back).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_frozen_or_emptied_nats_takes_nothing_from_what_is_served() {
     // A lost disk: no evidence of links is no evidence that they are gone.
     stage.nats.kill();
     stage.nats.wipe_store().unwrap();
-    stage.nats.restart().await.unwrap();
+    stage.restart_nats().await;
     until("the host answers again", WITHIN, back).await.unwrap();
     // Once a fact has been written to the new bucket, the host has looked at it.
     let written = || async {

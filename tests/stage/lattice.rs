@@ -7,7 +7,7 @@ use lattice_control_interface::{
 };
 use lattice_core::{ActorId, Distance, HostId, LatticeName, Link, State};
 use lattice_nats::{ConnectOptions, Connection};
-use lattice_testkit::{Host, Http, NatsOptions, NatsServer, free_port};
+use lattice_testkit::{Host, Http, NatsOptions, NatsServer, free_port, until};
 use tempfile::TempDir;
 
 use crate::Signer;
@@ -70,6 +70,19 @@ impl Stage {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Starts the NATS server again after it was stopped or killed, and waits until the scenario itself is connected to it.
+    ///
+    /// # Panics
+    /// If it does not start, or cannot be reached.
+    pub async fn restart_nats(&mut self) {
+        // A server has a new id each time it starts: being "connected" may still mean the one that is gone.
+        let server = || self.connection.client().server_info().server_id;
+        let gone = server();
+        self.nats.restart().await.expect("nats-server starts again");
+        let back = async || (server() != gone && self.connection.is_connected()).then_some(());
+        until("the scenario is connected again", WITHIN, back).await.expect("the server is there");
     }
 
     /// Starts a host that trusts the stage's signer, with more flags, and gives its id.

@@ -31,9 +31,9 @@ impl Counters {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call that had its permit is over.
+    /// A call that had its permit is over. Who sees that sees how it ended, too.
     pub(crate) fn left(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Release);
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
@@ -50,10 +50,11 @@ impl Counters {
 
     pub(crate) fn read(&self, concurrency: u32, waiting: u32) -> ActorStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let in_flight = self.in_flight.load(Ordering::Acquire);
         ActorStats {
             concurrency,
             waiting,
-            in_flight: read(&self.in_flight),
+            in_flight,
             ok: read(&self.ok),
             trap: read(&self.trap),
             deadline: read(&self.deadline),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tempfile::TempDir;
 
 use crate::watchdog::Watchdog;
@@ -158,9 +158,13 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Freezes it (SIGSTOP): its sockets stay open, and nothing answers.
+    /// Freezes it (SIGSTOP): its sockets stay open, and nothing answers. It stands still when this returns: a thread that runs
+    /// on another processor goes on for a moment after the signal was sent.
     pub fn pause(&mut self) {
-        self.signal(Signal::STOP);
+        if self.exited().is_none() && kill_process(self.pid, Signal::STOP).is_ok() {
+            let stopped_or_ended = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = waitid(WaitId::Pid(self.pid), stopped_or_ended);
+        }
     }
 
     /// Lets a frozen one go on.

@@ -11,7 +11,9 @@ use lattice_core::{CallError, ErrorCode};
 use lattice_runtime::{Actor, Function, Runtime, StartError, Values};
 use tokio::task::JoinSet;
 
-use crate::support::{World, call, get, request, runtime, spec, start, start_prepared, text, until, wasm};
+use crate::support::{
+    World, call, get, request, runtime, settled, spec, start, start_prepared, text, until, wasm,
+};
 
 const CONTRACT: &str = "demo:translate";
 
@@ -61,7 +63,7 @@ async fn values_of_every_kind_go_there_and_back_near_and_far() {
             assert_eq!(text(&greeter, path).await, (status, format!("{said}\n")), "{path}");
         }
     }
-    assert_eq!(callee.stats().ok, 12);
+    assert_eq!(settled(&callee).await.ok, 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +78,7 @@ async fn instances_of_the_callee_are_reused_where_that_is_asked_for() {
         calls.spawn(async move { text(&greeter, "/Anna").await });
     }
     assert!(calls.join_all().await.iter().all(|answer| *answer == (200, "Hello, Anna!\n".to_owned())));
-    assert_eq!((callee.stats().ok, callee.stats().in_flight), (50, 0));
+    assert_eq!(settled(&callee).await.ok, 50);
 }
 
 #[tokio::test]
@@ -107,7 +109,7 @@ async fn a_link_taken_away_ends_the_call_that_needs_it_and_no_other() {
     assert_eq!(text(&greeter, "/Anna?hour=x").await.0, 400, "what needs no link goes on");
     world.link(CONTRACT, callee);
     assert_eq!(text(&greeter, "/Anna").await.0, 200);
-    assert_eq!((greeter.stats().trap, greeter.stats().in_flight), (1, 0));
+    assert_eq!(settled(&greeter).await.trap, 1);
 }
 
 /// A component that imports `f` of `a:b/c`, of a type, and exports `run` of `a:b/d` that calls it.
@@ -167,7 +169,7 @@ async fn what_two_actors_take_for_the_same_function_must_be_the_same() {
     let error = run(&caller, Duration::from_secs(20)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Trap);
     assert!(error.reason.contains("as func(x: u32), but here it is func(x: u16)"), "{error}");
-    assert_eq!((callee.stats().ok, callee.stats().trap), (0, 0));
+    assert_eq!((settled(&callee).await.ok, settled(&callee).await.trap), (0, 0));
 }
 
 #[tokio::test]
@@ -183,8 +185,8 @@ async fn a_callee_that_traps_ends_its_caller_and_is_named() {
     assert_eq!(error.code, ErrorCode::Trap);
     assert!(error.reason.contains("its call of a:b/c@0.1.0.f failed: actor broken: "), "{error}");
     assert!(error.reason.ends_with("wasm `unreachable` instruction executed"), "{error}");
-    assert_eq!((caller.stats().trap, callee.stats().trap), (1, 1));
-    assert_eq!((caller.stats().in_flight, callee.stats().in_flight), (0, 0));
+    assert_eq!((settled(&caller).await.trap, settled(&callee).await.trap), (1, 1));
+    assert_eq!((settled(&caller).await.in_flight, settled(&callee).await.in_flight), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +204,7 @@ async fn a_callee_s_processor_time_is_its_own() {
     })
     .await;
     run(&caller, Duration::from_secs(20)).await.unwrap();
-    assert_eq!((caller.stats().ok, callee.stats().ok), (1, 1));
+    assert_eq!((settled(&caller).await.ok, settled(&callee).await.ok), (1, 1));
     // Its own limit holds, and who waits for it hears of it.
     let strict = made(&runtime, callee_of(core), &World::new(), |spec| {
         spec.limits.cpu = Duration::from_millis(10);
@@ -212,7 +214,7 @@ async fn a_callee_s_processor_time_is_its_own() {
     let error = run(&caller, Duration::from_secs(20)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Deadline);
     assert!(error.reason.ends_with("called another actor, which took longer than it may"), "{error}");
-    assert_eq!((strict.stats().deadline, strict.stats().in_flight), (1, 0));
+    assert_eq!(settled(&strict).await.deadline, 1);
 }
 
 fn callee_of(core: &str) -> Vec<u8> {
@@ -230,7 +232,7 @@ async fn a_caller_that_goes_away_ends_its_callee() {
     let gone = tokio::time::timeout(Duration::from_millis(30), run(&caller, Duration::from_secs(20))).await;
     assert!(gone.is_err());
     until("both have ended", || caller.stats().in_flight == 0 && callee.stats().in_flight == 0).await;
-    assert_eq!((caller.stats().cancelled, callee.stats().cancelled), (1, 1));
+    assert_eq!((settled(&caller).await.cancelled, settled(&callee).await.cancelled), (1, 1));
     // The caller's deadline is the callee's.
     let error = run(&caller, Duration::from_millis(50)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Deadline);
@@ -283,7 +285,7 @@ async fn a_circle_ends_at_its_depth_or_at_its_deadline() {
     let error = run(&actor, Duration::from_secs(20)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Trap);
     assert!(error.reason.contains("denied: calls nest deeper than 16"), "{error}");
-    assert_eq!((actor.stats().trap, actor.stats().in_flight), (17, 0));
+    assert_eq!(settled(&actor).await.trap, 17);
     world.links.lock().unwrap().clear();
 
     // With one permit the second call waits for the first, which waits for it.
@@ -293,7 +295,7 @@ async fn a_circle_ends_at_its_depth_or_at_its_deadline() {
     assert_eq!(error.code, ErrorCode::Deadline);
     assert!(error.to_string().starts_with("actor round: "), "{error}");
     assert!(began.elapsed() >= Duration::from_millis(200));
-    assert_eq!(actor.stats().in_flight, 0);
+    assert_eq!(settled(&actor).await.in_flight, 0);
     world.links.lock().unwrap().clear();
 }
 

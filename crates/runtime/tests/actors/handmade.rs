@@ -7,7 +7,7 @@ use lattice_contracts::http::Incoming;
 use lattice_core::ErrorCode;
 use lattice_runtime::{Limits, PrepareError, Runtime, RuntimeConfig, StartError};
 
-use crate::support::{World, get, runtime, spec, start_prepared};
+use crate::support::{World, get, runtime, settled, spec, start_prepared};
 
 /// A component that answers no request, but has an HTTP handler with `code` in it.
 fn handler(code: &str) -> Bytes {
@@ -39,7 +39,7 @@ async fn codes(code: &str, reuse: u32, calls: usize, limits: Limits) -> Vec<Erro
     for _ in 0..calls {
         codes.push(get(&actor, "/").await.unwrap_err().code);
     }
-    assert_eq!(actor.stats().in_flight, 0);
+    assert_eq!(settled(&actor).await.in_flight, 0);
     codes
 }
 

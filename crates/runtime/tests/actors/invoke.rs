@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lattice_core::{CallError, ErrorCode};
 use lattice_runtime::Actor;
 
-use crate::support::{World, call, get, runtime, start, start_prepared};
+use crate::support::{World, call, get, runtime, settled, start, start_prepared};
 
 const MATH: &str = "demo:calls/math";
 
@@ -35,7 +35,7 @@ async fn values_of_every_kind_go_in_and_come_out() {
         let answer = by_hand(&actor, function, args).await.unwrap_or_else(|e| panic!("{function}: {e}"));
         assert_eq!(answer.as_deref(), want, "{function} {args:?}");
     }
-    let stats = actor.stats();
+    let stats = settled(&actor).await;
     assert_eq!((stats.ok, stats.in_flight), (9, 0));
 }
 
@@ -66,7 +66,7 @@ async fn what_makes_no_sense_is_refused_by_name_before_anything_runs() {
     assert_eq!(error.reason, "no function has a name of 5000 bytes");
     let error = by_hand(&actor, "greet", &[&"x".repeat(300_000)]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::TooLarge);
-    let stats = actor.stats();
+    let stats = settled(&actor).await;
     assert_eq!((stats.ok, stats.in_flight), (0, 0));
     assert!(!actor.functions().iter().any(|line| line.contains("counter")), "{:?}", actor.functions());
 }
@@ -86,7 +86,7 @@ async fn a_trap_names_its_invocation_and_gives_the_permit_back() {
         by_hand(&actor, "demo:calls/math.add", &["1", "1"]).await.unwrap().as_deref(),
         Some("some(2)")
     );
-    assert_eq!(actor.stats().trap, 3);
+    assert_eq!(settled(&actor).await.trap, 3);
     // It answers no HTTP, and says so.
     let error = get(&actor, "/").await.unwrap_err();
     assert!(error.reason.contains("exports no wasi:http/incoming-handler"), "{error}");
@@ -116,5 +116,5 @@ async fn limits_hold_and_permits_come_back() {
     assert!(gone.is_err());
     // A list beyond the guest's memory is a trap; nothing of the host's breaks.
     assert_eq!(by_hand(&actor, "much", &[]).await.unwrap_err().code, ErrorCode::Trap);
-    assert_eq!(actor.stats().in_flight, 0);
+    assert_eq!(settled(&actor).await.in_flight, 0);
 }

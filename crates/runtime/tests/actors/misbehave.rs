@@ -7,7 +7,7 @@ use lattice_contracts::http::{BodyError, Incoming, empty};
 use lattice_core::{CallError, ErrorCode};
 use lattice_runtime::{Actor, Limits};
 
-use crate::support::{World, call, get, request, runtime, start, text, until};
+use crate::support::{World, call, get, request, runtime, settled, start, text, until};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -40,7 +40,7 @@ async fn a_loop_ends_with_its_processor_time() {
     let (error, (status, _)) = tokio::join!(fails(&actor, "/loop"), text(&neighbour, "/"));
     assert_eq!((error.code, status), (ErrorCode::Deadline, 200));
     assert!(error.reason.contains("processor time"), "{error}");
-    assert_eq!((actor.stats().deadline, actor.stats().in_flight), (1, 0));
+    assert_eq!(settled(&actor).await.deadline, 1);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn traps_name_the_invocation_and_their_kind() {
     let error = fails(&actor, "/recurse").await;
     assert_eq!(error.code, ErrorCode::Trap);
     assert!(error.reason.contains("call stack exhausted"), "{error}");
-    assert_eq!(actor.stats().trap, 2);
+    assert_eq!(settled(&actor).await.trap, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +155,7 @@ async fn a_trap_after_the_head_breaks_the_body_off() {
         Err(error) => assert_eq!(error.code, ErrorCode::Trap),
     }
     until("the call ends", || actor.stats().in_flight == 0).await;
-    assert_eq!(actor.stats().trap, 1);
+    assert_eq!(settled(&actor).await.trap, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,13 +178,13 @@ async fn a_client_that_goes_ends_the_guest() {
     // Before the head.
     let gone = tokio::time::timeout(Duration::from_millis(50), get(&actor, "/sleep?ms=20000")).await;
     assert!(gone.is_err());
-    assert_eq!((actor.stats().cancelled, actor.stats().in_flight), (1, 0));
+    assert_eq!(settled(&actor).await.cancelled, 1);
     // In the body: with one permit, the next call is served only once the guest is gone.
     let mut body = get(&actor, "/early?n=1000&ms=100").await.unwrap().into_body();
     body.frame().await.unwrap().unwrap();
     drop(body);
     assert_eq!(text(&actor, "/").await.0, 200);
-    assert_eq!(actor.stats().cancelled, 2);
+    assert_eq!(settled(&actor).await.cancelled, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,5 +216,5 @@ async fn a_client_that_wants_no_body_is_not_gone() {
     *head.method_mut() = http::Method::HEAD;
     drop(actor.handle(call(Duration::from_secs(20)), head).await.unwrap());
     until("the guest ends", || actor.stats().in_flight == 0).await;
-    assert_eq!((actor.stats().ok, actor.stats().cancelled), (1, 0));
+    assert_eq!((settled(&actor).await.ok, settled(&actor).await.cancelled), (1, 0));
 }

@@ -9,7 +9,7 @@ use lattice_contracts::http::{BodyError, Incoming, full};
 use lattice_core::ErrorCode;
 use lattice_runtime::{Runtime, RuntimeConfig};
 
-use crate::support::{World, call, get, request, runtime, start, text, until, wasm};
+use crate::support::{World, call, get, request, runtime, settled, start, text, until, wasm};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hello_answers() {
@@ -19,7 +19,7 @@ async fn hello_answers() {
     let (status, body) = text(&hello, "/").await;
     assert_eq!(status, 200);
     assert!(body.to_lowercase().contains("hello"), "{body}");
-    let stats = hello.stats();
+    let stats = settled(&hello).await;
     assert_eq!((stats.ok, stats.in_flight, stats.waiting), (1, 0, 0));
 }
 
@@ -85,7 +85,7 @@ async fn wasi_0_3_is_served_where_it_is_asked_for() {
     };
     assert_eq!(code, ErrorCode::Trap);
     until("the calls end", || hello.stats().in_flight == 0).await;
-    assert_eq!((hello.stats().ok, hello.stats().trap), (5, 1));
+    assert_eq!((settled(&hello).await.ok, settled(&hello).await.trap), (5, 1));
     // The engine of WASI 0.2 is another one, and still there.
     let hello = start(&runtime, "hello", &World::new(), |_| ()).await;
     assert_eq!(text(&hello, "/").await.0, 200);

@@ -21,7 +21,7 @@ use lattice_contracts::{
 };
 use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName};
 use lattice_runtime::{
-    Actor, ActorSpec, Bound, Dispatch, Function, Interface, Prepared, Runtime, RuntimeConfig,
+    Actor, ActorSpec, ActorStats, Bound, Dispatch, Function, Interface, Prepared, Runtime, RuntimeConfig,
 };
 use tokio::time::Instant;
 
@@ -107,6 +107,12 @@ pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(std::time::Instant::now() < deadline, "{what}: not within 10 s");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// What an actor has counted once all its calls are over: an answer can arrive just before its call is counted.
+pub(crate) async fn settled(actor: &Actor) -> ActorStats {
+    until("the calls end", || actor.stats().in_flight == 0).await;
+    actor.stats()
 }
 
 /// A way out with everything in memory.

@@ -8,7 +8,7 @@ use lattice_runtime::{Actor, Function as _, Values};
 use proptest::{collection::vec, prelude::*};
 use wit_bindgen_wrpc::wrpc_transport::{pack_ready, unpack};
 
-use crate::support::{World, call, runtime, start};
+use crate::support::{World, call, runtime, settled, start};
 
 #[allow(unreachable_pub, clippy::all, reason = "generated")]
 mod typed {
@@ -107,7 +107,7 @@ fn what_typed_code_writes_comes_back_byte_for_byte() {
         prop_assert_eq!(&back, &params);
         prop_assert_eq!(unpack::<Everything>(&mut back).unwrap(), all);
     });
-    assert_eq!(actor.stats().in_flight, 0);
+    assert_eq!(settled(&actor).await.in_flight, 0);
 }
 
 #[tokio::test]
@@ -145,5 +145,5 @@ async fn bytes_that_are_no_parameters_are_refused_before_anything_runs() {
     assert_eq!(sent(&actor, "translate", much).await.unwrap_err().code, ErrorCode::TooLarge);
     let error = sent(&actor, "nothing", BytesMut::new()).await.unwrap_err();
     assert!(error.reason.contains("has no function nothing"), "{error}");
-    assert_eq!((actor.stats().ok, actor.stats().in_flight), (0, 0));
+    assert_eq!(settled(&actor).await.ok, 0);
 }
