@@ -1,20 +1,22 @@
 //! The limit of calls over NATS: `bench-nats-responder URL SUBJECT echo|add|http [ACTOR.wasm]` answers each message on SUBJECT with
 //! one message: the same bytes, the sum of two numbers from a fresh instance, or the body of a fresh instance's HTTP answer.
 //!
-//! Nothing of the project's own is in it: async-nats as it comes, and wasmtime with the engine settings of the host. It ends with
-//! its standard input.
+//! Nothing of the project's own is in it: async-nats as it comes, and wasmtime with the engine settings of the host. It ends by
+//! itself after half an hour.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use async_nats::{Client, Message};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use lattice_bench::{Bare, BareFunction};
-use tokio::{io::AsyncReadExt as _, sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Messages that are worked on at once; more wait in the subscription.
 const AT_ONCE: usize = 512;
+/// No bench takes longer.
+const LIFE: Duration = Duration::from_secs(30 * 60);
 
 /// What is done for a message.
 enum Work {
@@ -49,12 +51,13 @@ async fn run(args: &[String]) -> anyhow::Result<()> {
     client.flush().await.context("the subscription was not sent")?;
     println!("ready");
     let (work, gate) = (Arc::new(work), Arc::new(Semaphore::new(AT_ONCE)));
-    let (mut stdin, mut byte) = (tokio::io::stdin(), [0_u8; 1]);
     let mut tasks = JoinSet::new();
+    let end = tokio::time::sleep(LIFE);
+    tokio::pin!(end);
     loop {
         let message = tokio::select! {
             message = messages.next() => message.context("the connection ended")?,
-            _ = stdin.read(&mut byte) => return Ok(()),
+            () = &mut end => return Ok(()),
         };
         if let Work::Echo = *work {
             answer(&client, &message, message.payload.clone()).await?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     CONNECTIONS, ROUNDS, SECONDS,
-    hosts::{BODY_PATH, BenchHost, Pair},
+    hosts::{BODY_PATH, BenchHost, Pair, caller_of},
     report::Row,
     servers,
 };
@@ -36,7 +36,7 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let (_limits, http_limit) = limits(&nats).await?;
     let url = nats.url();
     let raw = |subject: &str| vec![url.clone(), subject.to_owned()];
-    let lattice = |target: &str| vec![url.clone(), "bench".into(), pair.second.id.clone(), target.to_owned()];
+    let lattice = |target: &str| caller(&url, &pair.second, target, &[]);
     let asked = [
         Asked { name: "nats", program: "bench-nats-caller", args: raw("limit.echo") },
         Asked { name: "nats and instance", program: "bench-nats-caller", args: raw("limit.add") },
@@ -57,7 +57,8 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
         for (name, address) in [("http limit", http_limit), ("http", pair.http)] {
             let args = [address.to_string(), "/".into(), CONNECTIONS.to_string(), SECONDS.to_string()];
             let summary = servers::output("bench-load", &args).await?;
-            turns.push(json!({ "round": round, "row": name, "in_flight": CONNECTIONS, "summary": summary }));
+            let in_flight = CONNECTIONS.to_string();
+            turns.push(json!({ "round": round, "row": name, "in_flight": in_flight, "summary": summary }));
         }
     }
     let mut rows = compare(&turns)?;
@@ -69,9 +70,15 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     Ok((rows, json!({ "turns": turns, "messages": messages, "losses": losses, "body": body })))
 }
 
+/// Arguments of the programs that call `target` on `host`, and how much of it.
+fn caller(url: &str, host: &BenchHost, target: &str, much: &[&str]) -> Vec<String> {
+    let whom = [url.to_owned(), caller_of(target), host.id.clone(), target.to_owned()];
+    whom.into_iter().chain(much.iter().map(|&word| word.to_owned())).collect()
+}
+
 /// Messages that cross NATS for one call: one there, one back.
 async fn messages(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
-    let args = [url.to_owned(), "bench".into(), host.id.clone(), "reuse".into(), COUNTED_CALLS.to_string()];
+    let args = caller(url, host, "reuse", &[&COUNTED_CALLS.to_string()]);
     let raw = servers::output("bench-messages", &args).await?;
     let figure = raw["per_call"].as_f64().context("messages were not counted")?;
     let limit = 2.0;
@@ -135,8 +142,7 @@ fn compare(turns: &[Value]) -> anyhow::Result<Vec<Row>> {
 
 /// A hundred thousand calls: how many were not answered.
 async fn losses(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
-    let args =
-        [url.to_owned(), "bench".into(), host.id.clone(), "fresh".into(), MANY.into(), format!("{CALLS}x")];
+    let args = caller(url, host, "fresh", &[MANY, &format!("{CALLS}x")]);
     let raw = servers::output("bench-lattice-caller", &args).await?;
     let answered = raw["calls"].as_u64().context("calls were not counted")?;
     let failed = raw["failed"].as_u64().context("failures were not counted")?;

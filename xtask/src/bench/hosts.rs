@@ -21,6 +21,11 @@ pub(super) struct BenchHost {
     _folder: tempfile::TempDir,
 }
 
+/// In whose name the bench calls `target`: a source has one link of a name for a contract.
+pub(super) fn caller_of(target: &str) -> String {
+    format!("bench-{target}")
+}
+
 /// Two hosts, linked and ready.
 pub(super) struct Pair {
     /// Runs the HTTP server.
@@ -74,7 +79,7 @@ impl Pair {
         wash(&[&["start", "actor", &mirror.display().to_string(), "mirror"], &two[..]].concat()).await?;
         wash(&[&["start", "provider", "builtin://http-server", "http"], &one[..]].concat()).await?;
         for target in ["fresh", "reuse"] {
-            wash(&["link", "put", "bench", target, "demo:calls"]).await?;
+            wash(&["link", "put", &caller_of(target), target, "demo:calls"]).await?;
         }
         let address = format!("address={http}");
         wash(&["link", "put", "http", "hello", "wasi:http", &address]).await?;

@@ -41,13 +41,19 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
     cargo::run(cargo::actors(&actors))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the bench")?;
     let (rows, raw) = runtime.block_on(async {
-        let (mut rows, http) = http::measure(&nats_server).await?;
-        let (instances, alone) = servers::instances().await?;
-        rows.extend(instances);
-        let (between, actors) = servers::between().await?;
-        rows.extend(between);
-        let (calls, raw_calls) = calls::measure(&nats_server).await?;
-        rows.extend(calls);
+        let mut rows = Vec::new();
+        let mut shown = |part: Vec<Row>| {
+            report::table(&part);
+            rows.extend(part);
+        };
+        let (part, http) = http::measure(&nats_server).await?;
+        shown(part);
+        let (part, alone) = servers::instances().await?;
+        shown(part);
+        let (part, actors) = servers::between().await?;
+        shown(part);
+        let (part, raw_calls) = calls::measure(&nats_server).await?;
+        shown(part);
         let raw = json!({ "http": http, "instances": alone, "between": actors, "calls": raw_calls });
         anyhow::Ok((rows, raw))
     })?;

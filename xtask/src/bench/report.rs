@@ -51,6 +51,12 @@ pub(super) fn machine() -> String {
 /// Prints the table and the raw figures behind it.
 pub(super) fn print(machine: &str, rows: &[Row], raw: &Value, starts: &Value) {
     say::line(&format!("\n{machine}\n"));
+    table(rows);
+    say::line(&format!("\nquickstart, everything built: {starts}\nraw: {raw}"));
+}
+
+/// Prints rows as a table; one part's rows as soon as they are there, so that what comes later cannot lose them.
+pub(super) fn table(rows: &[Row]) {
     say::line("| row | figure | limit | ratio | gate | goal |\n| --- | --- | --- | --- | --- | --- |");
     for row in rows {
         let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
@@ -66,5 +72,4 @@ pub(super) fn print(machine: &str, rows: &[Row], raw: &Value, starts: &Value) {
             u = row.unit,
         ));
     }
-    say::line(&format!("\nquickstart, everything built: {starts}\nraw: {raw}"));
 }
