@@ -6,6 +6,7 @@ mod bad_input;
 mod between_actors;
 mod cache;
 mod call;
+mod circles;
 mod control;
 mod counting;
 mod echo;
