@@ -187,6 +187,12 @@ impl CallError {
     pub fn not_run(self) -> Self {
         Self { not_run: true, ..self }
     }
+
+    /// True if the call was certainly not run, and others may not say the same of it: they are full, gone, or neither.
+    #[must_use]
+    pub fn may_be_tried_elsewhere(&self) -> bool {
+        self.not_run && matches!(self.code, ErrorCode::Overloaded | ErrorCode::Unreachable)
+    }
 }
 
 #[cfg(test)]
