@@ -28,6 +28,7 @@ mod restart;
 mod reuse;
 mod sandbox;
 mod states;
+mod traces;
 mod trust;
 mod walk;
 mod wash;

@@ -9,7 +9,7 @@ use crate::{ActorId, HostId, ProviderId};
 /// How deep calls may nest: A calls B calls C …; one deeper is refused, so that a circle ends.
 pub const MAX_DEPTH: u8 = 16;
 
-/// The id of one invocation: 128 bits, shown as 32 hex digits; also the trace id where one is sampled.
+/// The id of one invocation: 128 bits, shown as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvocationId(u128);
 

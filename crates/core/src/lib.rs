@@ -19,6 +19,7 @@ mod link;
 mod placement;
 mod state;
 mod subject;
+mod trace;
 
 pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
@@ -41,3 +42,4 @@ pub use subject::{
     SubjectError, back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
     ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
+pub use trace::{TRACEPARENT, TraceParent};

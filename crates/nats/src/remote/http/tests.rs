@@ -201,6 +201,7 @@ mod here_and_elsewhere {
             link: LinkName::default(),
             deadline: Instant::now() + Duration::from_secs(5),
             depth: 0,
+            trace: None,
         }
     }
 

@@ -131,6 +131,7 @@ mod here_and_elsewhere {
             link: LinkName::default(),
             deadline: Instant::now() + std::time::Duration::from_secs(5),
             depth: 0,
+            trace: None,
         }
     }
 
