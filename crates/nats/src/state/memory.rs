@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     Fact, Facts,
     fact::TOMBSTONE_KEPT,
+    landmark::Landmarks,
     snapshot::{SnapshotKind, UnreadableSnapshot},
     snapshot_file::{Loaded, SnapshotError, SnapshotFile},
 };
@@ -18,7 +19,7 @@ const KIND: SnapshotKind = SnapshotKind { name: "facts", version: 1 };
 
 /// A place in a stream: everything up to `revision` is known. Unknown fields are ignored; `created` and `revision` are
 /// required.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StreamMark {
     /// When the stream was made, in JetStream's own words: another time is another stream.
     pub(super) created: String,
@@ -28,6 +29,9 @@ pub(super) struct StreamMark {
     /// it is 0.
     #[serde(default)]
     pub(super) written: u64,
+    /// The newest messages up to `revision`. Missing, none are known, and by none the stream is known again.
+    #[serde(default)]
+    pub(super) landmarks: Landmarks,
 }
 
 impl StreamMark {
@@ -129,7 +133,7 @@ fn read_facts(stored: BTreeMap<String, Value>, clock: WallClock) -> Facts {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::landmark::Landmark, *};
 
     fn put(facts: &mut Facts, key: &str, value: Value) {
         let key = FactKey::parse(key).unwrap();
@@ -150,7 +154,9 @@ mod tests {
         );
         put(&mut facts, "rumour.a.b", json!({"version": 1, "writer": "w", "data": [1, 2]}));
         put(&mut facts, "config.gone", json!({"version": 2, "writer": "w", "deleted": true}));
-        let stream = Some(StreamMark { created: "then".into(), revision: 7, written: 9 });
+        let mut landmarks = Landmarks::default();
+        landmarks.pass(Landmark { key: "config.a".into(), revision: 7, stored_ns: 1 });
+        let stream = Some(StreamMark { created: "then".into(), revision: 7, written: 9, landmarks });
         file.write(&facts, stream.clone()).unwrap();
         let memory = file.read(WallClock::default()).unwrap().unwrap();
         assert_eq!((memory.facts, memory.stream), (facts, stream));
@@ -175,6 +181,7 @@ mod tests {
             .write(&json!({"stream": {"created": "x", "revision": 1, "more": 2}, "facts": facts}))
             .unwrap();
         let memory = file.read(WallClock::default()).unwrap().unwrap();
+        assert_eq!(memory.stream.as_ref().unwrap().landmarks, Landmarks::default());
         let keys: Vec<String> = memory.facts.all().map(|(key, _)| key.to_string()).collect();
         assert_eq!(keys, ["config.a", "config.c"]);
         assert_eq!(memory.stream.unwrap().revision, 1);

@@ -20,6 +20,7 @@ use super::{
     bucket::{Bucket, WriteError},
     fact,
     keeper::{self, Keeper},
+    landmark::Landmarks,
     memory::{Memory, MemoryFile, StreamMark},
     watcher,
 };
@@ -70,6 +71,8 @@ pub(super) struct Progress {
     pub(super) delivered: u64,
     /// Whether the first read is through.
     pub(super) current: bool,
+    /// The newest messages that were delivered.
+    pub(super) landmarks: Landmarks,
     /// The last place at which everything of a stream was known, and the stream had all that is known here. It outlives
     /// the watch.
     pub(super) mark: Option<StreamMark>,
