@@ -141,7 +141,12 @@ async fn a_provider_that_stops_or_dies_is_replaced_by_another_host_s() {
     let there = async |path: &str| {
         let url = format!("http://{address}/http?url=http://{allowed}{path}");
         let answer = stage.http.get(&url).await.unwrap();
-        assert!(answer.status == 200 && answer.text().contains("there"), "{} {}", answer.status, answer.text());
+        assert!(
+            answer.status == 200 && answer.text().contains("there"),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
     };
     there("/").await;
 

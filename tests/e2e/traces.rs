@@ -29,7 +29,8 @@ fn elsewhere() -> (String, mpsc::Receiver<String>) {
             let (mut socket, mut request) = (socket.unwrap(), [0; 4096]);
             let read = socket.read(&mut request).unwrap_or(0);
             let text = String::from_utf8_lossy(&request[..read]).to_ascii_lowercase();
-            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nthere");
+            let _ =
+                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nthere");
             if tells.send(text).is_err() {
                 return;
             }

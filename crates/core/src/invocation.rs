@@ -9,6 +9,9 @@ use crate::{ActorId, HostId, ProviderId};
 /// How deep calls may nest: A calls B calls C …; one deeper is refused, so that a circle ends.
 pub const MAX_DEPTH: u8 = 16;
 
+/// The most calls that an operator may let wait for one actor on one host.
+pub const QUEUE_MAX: u32 = 65_536;
+
 /// The id of one invocation: 128 bits, shown as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvocationId(u128);

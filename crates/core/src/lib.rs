@@ -32,7 +32,7 @@ pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedProvider, HostedState};
 pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
-pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation};
+pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};

@@ -41,7 +41,7 @@ impl TraceParent {
 
     /// The id of the whole trace, as tools show it: 32 hex digits.
     #[must_use]
-    pub fn trace_id(&self) -> impl fmt::Display {
+    pub fn trace_id(&self) -> impl fmt::Display + use<> {
         Hex(self.trace)
     }
 }

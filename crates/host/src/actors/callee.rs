@@ -9,11 +9,11 @@ use lattice_contracts::{
     http::{Incoming, Request, Response},
 };
 use lattice_core::{CallError, Distance, ErrorCode, Hop, HostId};
-use lattice_nats::remote::{self as wire, http::incoming, values};
+use lattice_nats::remote::{self as wire, Taken, http::incoming, values};
 use lattice_runtime::{Actor, Function, NotEntered, Ticket, Values};
 
 use super::Actors;
-use crate::calls::{Here, Remote, Taken, Way};
+use crate::calls::{Here, Remote, Way};
 
 /// Hands out callees; cheap to clone.
 #[derive(Clone)]

@@ -61,7 +61,8 @@ impl<'a> Opening<'a> {
     /// The first piece of the request, and the message that brings it.
     pub(crate) async fn first(&self, pieces: &mut Pieces) -> Result<(Piece, OutboundMessage), Failure> {
         let header = self.header();
-        let max = FIRST_MAX.min(self.shared.post.room_beside_traced(header.len() + FIN.len(), self.call.trace));
+        let max =
+            FIRST_MAX.min(self.shared.post.room_beside_traced(header.len() + FIN.len(), self.call.trace));
         if max == 0 {
             return Err(Failure::NoRoom(self.shared.post.conn.max_payload()));
         }

@@ -171,7 +171,9 @@ impl Bucket {
                 let is_same = key == landmark.key && nanoseconds(stored) == landmark.stored_ns;
                 Ok(if is_same { Place::TheSame } else { Place::Another })
             }
-            _ => Err(self.refused("a read", format!("the answer names no message: {:?}", message.description))),
+            _ => {
+                Err(self.refused("a read", format!("the answer names no message: {:?}", message.description)))
+            }
         }
     }
 

@@ -117,7 +117,8 @@ mod tests {
         }
 
         fn is_set_back(&self, landmarks: &Landmarks) -> bool {
-            let said = landmarks.iter().map(|one| one.says(&self.place(one))).find(|said| *said != Says::Nothing);
+            let said =
+                landmarks.iter().map(|one| one.says(&self.place(one))).find(|said| *said != Says::Nothing);
             said == Some(Says::SetBack)
         }
     }

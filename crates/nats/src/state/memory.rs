@@ -191,7 +191,12 @@ mod tests {
     fn another_lattice_s_facts_are_kept_aside() {
         let folder = tempfile::tempdir().unwrap();
         MemoryFile::new(folder.path(), &"other".parse().unwrap()).write(&Facts::default(), None).unwrap();
-        assert!(MemoryFile::new(folder.path(), &LatticeName::default()).read(WallClock::default()).unwrap().is_none());
+        assert!(
+            MemoryFile::new(folder.path(), &LatticeName::default())
+                .read(WallClock::default())
+                .unwrap()
+                .is_none()
+        );
         assert!(folder.path().join("facts.snapshot.corrupt").is_file());
     }
 }

@@ -147,7 +147,8 @@ async fn a_lost_bucket_comes_back_and_a_dead_host_s_lease_ends_between_clocks_an
         raw.put("lease.merge", format!(r#"{{"holder":"{dead}"}}"#).into()).await.unwrap();
         let lost = Instant::now();
         let back = async || {
-            let (kept, gone) = (raw.get("config.kept").await.unwrap()?, raw.get("config.gone").await.unwrap()?);
+            let (kept, gone) =
+                (raw.get("config.kept").await.unwrap()?, raw.get("config.gone").await.unwrap()?);
             Some((kept, gone))
         };
         let (kept, gone) = lattice_testkit::until("the facts are back", LONG, back).await.unwrap();

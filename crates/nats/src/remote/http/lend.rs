@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use lattice_contracts::http::{Body, BodyError};
 
@@ -78,7 +78,9 @@ mod tests {
         let (lent, lender) = lend(full("abc"));
         assert_eq!((lent.is_end_stream(), lent.size_hint().exact()), (false, Some(3)));
         let back = lender.take_back().unwrap();
-        assert!(lent.is_end_stream() && lent.collect().now_or_never().unwrap().unwrap().to_bytes().is_empty());
+        assert!(
+            lent.is_end_stream() && lent.collect().now_or_never().unwrap().unwrap().to_bytes().is_empty()
+        );
         assert_eq!(back.collect().now_or_never().unwrap().unwrap().to_bytes(), "abc");
 
         let (mut lent, lender) = lend(full("abc"));

@@ -161,10 +161,7 @@ pub async fn request(sent: Inbound, hop: Hop) -> Result<(Request, OutgoingLimits
     read_request(pieces(sent), hop).await
 }
 
-pub(super) async fn read_request(
-    pieces: Pieces,
-    hop: Hop,
-) -> Result<(Request, OutgoingLimits), CallError> {
+pub(super) async fn read_request(pieces: Pieces, hop: Hop) -> Result<(Request, OutgoingLimits), CallError> {
     let mut reading = Reading::new(pieces, hop);
     reading.open_request().await?;
     let root = reading.root().await?;

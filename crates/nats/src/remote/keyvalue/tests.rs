@@ -150,12 +150,7 @@ mod here_and_elsewhere {
         async fn get(&self, _: &CallContext, _: &str, _: &str) -> Result<Option<Bytes>, KeyvalueError> {
             unreachable!()
         }
-        async fn get_versioned(
-            &self,
-            _: &CallContext,
-            _: &str,
-            _: &str,
-        ) -> Result<Versioned, KeyvalueError> {
+        async fn get_versioned(&self, _: &CallContext, _: &str, _: &str) -> Result<Versioned, KeyvalueError> {
             unreachable!()
         }
         async fn set(&self, _: &CallContext, _: &str, _: &str, _: Bytes) -> Result<(), KeyvalueError> {
