@@ -51,6 +51,7 @@ impl LatticeCaller {
             link: LinkName::default(),
             deadline: tokio::time::Instant::now() + PATIENCE,
             depth: 0,
+            trace: None,
         };
         let called = Called {
             interface: INTERFACE.to_owned(),

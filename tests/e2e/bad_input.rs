@@ -251,7 +251,10 @@ async fn requests_that_are_too_large() {
     let url = format!("http://{address}/echo");
     let answer = stage.http.send("POST", &url, &[], "eleven bytes").await.unwrap();
     assert_eq!(answer.status, 413, "{}", answer.text());
-    assert_eq!(answer.json()["reason"], "the request body is larger than 10 bytes");
+    assert_eq!(
+        answer.json()["reason"],
+        "the request body is larger than max_body_bytes of the link, 10 bytes"
+    );
     let long = "a".repeat(100_000);
     let answer = stage.http.send("GET", &url, &[("x-long", &long)], "").await.unwrap();
     assert_eq!(answer.status, 431, "{}", answer.text());

@@ -85,6 +85,50 @@ async fn what_waits_is_served_in_its_turn() {
 }
 
 #[tokio::test]
+async fn the_queue_is_as_long_as_somebody_says() {
+    let stage = Stage::set().await;
+    let image = stage.signer.example("misbehave").display().to_string();
+    let queue = |queue| ScaleComponentCommand {
+        max_queued: queue,
+        ..ScaleComponentCommand::new("misbehave".parse().unwrap(), image.as_str(), 1)
+    };
+    let (_host, id, address) = stage.serving_as(&[], &queue(Some(2))).await;
+    let url = format!("http://{address}/sleep?ms=20000");
+    let fill = async |waiting: u64| {
+        let mut clients = JoinSet::new();
+        for _ in 0..=waiting {
+            let (http, url) = (stage.http.clone(), url.clone());
+            clients.spawn(async move { http.get(&url).await.map(|answer| answer.status) });
+        }
+        stage.until_load(&id, "misbehave", |busy, waits| (busy, waits) == (1, waiting)).await;
+        let refused = stage.http.get(&format!("http://{address}/")).await.unwrap();
+        let said = format!("all 1 permits are taken and {waiting} calls wait");
+        assert!(refused.status == 503 && refused.text().contains(&said), "{}", refused.text());
+        clients.shutdown().await;
+        stage.until_idle(&id, "misbehave").await;
+    };
+    fill(2).await;
+    // It changes while the actor runs, and stays when only the concurrency is spoken of.
+    let scale = |more: &[&str]| {
+        let scale = ["scale", "actor", id.as_str(), &image, "misbehave", "--concurrency", "1"];
+        let args: Vec<String> = scale.iter().chain(more).map(|arg| (*arg).to_owned()).collect();
+        let stage = &stage;
+        async move {
+            let said = stage.wash(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            assert_eq!(said.code, 0, "{}", said.text);
+        }
+    };
+    scale(&["--queue", "0"]).await;
+    fill(0).await;
+    scale(&[]).await;
+    fill(0).await;
+    let inventory = stage.client.get_host_inventory(&id).await.unwrap();
+    assert_eq!(inventory.components[0].max_queued, Some(0));
+    let refused = stage.scale(&id, &queue(Some(100_000))).await.unwrap_err();
+    assert!(refused.contains("at most 65536 calls may wait"), "{refused}");
+}
+
+#[tokio::test]
 async fn no_end_of_a_call_keeps_its_permit() {
     let stage = Stage::set().await;
     let (_host, id, address) = stage.serving(&["--max-execution-time-ms", "1000"], "misbehave", 1).await;

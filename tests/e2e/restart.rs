@@ -24,8 +24,8 @@ fn asked(inventory: &HostInventory) -> Vec<String> {
         let (id, image) = (&actor.id, &actor.image_ref);
         let (limits, config, annotations) = (&actor.limits, &actor.config, &actor.annotations);
         format!(
-            "{id} {image} {} {:?} {limits:?} {config:?} {annotations:?}",
-            actor.max_instances, actor.reuse
+            "{id} {image} {} {:?} {:?} {limits:?} {config:?} {annotations:?}",
+            actor.max_instances, actor.max_queued, actor.reuse
         )
     });
     let providers = inventory.providers.iter().map(|provider| {
@@ -55,6 +55,7 @@ async fn a_host_that_was_killed_starts_everything_again_as_it_was_asked_for() {
     let image = stage.signer.example("hello").display().to_string();
     let command = ScaleComponentCommand {
         reuse: Some(5),
+        max_queued: Some(11),
         annotations: Some([("team".to_owned(), "shop".to_owned())].into()),
         component_limits: Some([("max_memory_limit".to_owned(), (64_u64 << 20).to_string())].into()),
         config: vec!["greeting".parse().unwrap()],

@@ -131,6 +131,7 @@ async fn turn(caller: &Actor, callee: &Actor) -> anyhow::Result<Summary> {
             link: LinkName::default(),
             deadline: tokio::time::Instant::now() + Duration::from_secs(30),
             depth: 0,
+            trace: None,
         };
         let times = Values::from_bytes(Bytes::from_static(&[CALLS]));
         caller.invoke(context, "bench:between/caller", "run", times).await?;

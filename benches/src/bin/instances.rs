@@ -105,6 +105,7 @@ async fn of_actor(actor: &Actor, ids: &InvocationIds) -> anyhow::Result<Summary>
             link: LinkName::default(),
             deadline: tokio::time::Instant::now() + Duration::from_secs(30),
             depth: 0,
+            trace: None,
         };
         let request = http::Request::builder().uri("http://localhost/").body(empty())?;
         let response = actor.handle(context, request).await?;

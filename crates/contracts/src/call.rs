@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use lattice_core::{CallError, EntityId, ErrorCode, Hop, InvocationId, LinkName, MAX_DEPTH};
+use lattice_core::{CallError, EntityId, ErrorCode, Hop, InvocationId, LinkName, MAX_DEPTH, TraceParent};
 use tokio::time::Instant;
 
 /// Who calls whom, under which link, until when.
@@ -23,6 +23,8 @@ pub struct CallContext {
     pub deadline: Instant,
     /// How many calls stand above this one; see [`MAX_DEPTH`].
     pub depth: u8,
+    /// The trace that the call belongs to, where it is sampled.
+    pub trace: Option<TraceParent>,
 }
 
 impl CallContext {
@@ -32,7 +34,8 @@ impl CallContext {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The context of a call that `source`, serving this one, makes to `target`: one deeper, same deadline.
+    /// The context of a call that `source`, serving this one, makes to `target`: one deeper, same deadline, same
+    /// trace.
     ///
     /// # Errors
     /// [`ErrorCode::Denied`] when calls would nest deeper than [`MAX_DEPTH`].
@@ -48,7 +51,8 @@ impl CallContext {
             return Err(CallError::new(hop, ErrorCode::Denied, reason));
         }
         let source = self.target.clone();
-        Ok(Self { id, source, target, link, deadline: self.deadline, depth: self.depth + 1 })
+        let (deadline, depth, trace) = (self.deadline, self.depth + 1, self.trace);
+        Ok(Self { id, source, target, link, deadline, depth, trace })
     }
 }
 
@@ -88,6 +92,7 @@ mod tests {
             link: LinkName::default(),
             deadline: Instant::now(),
             depth: 0,
+            trace: None,
         };
         let hop = || Hop::Actor(a.clone().into());
         for _ in 0..MAX_DEPTH {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
-use lattice_core::CallError;
+use lattice_core::{CallError, TRACEPARENT, TraceParent};
 use tokio::time::Duration;
 
 use crate::CallContext;
@@ -43,6 +43,27 @@ pub fn empty() -> Body {
 #[must_use]
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The trace that a message belongs to, where it is sampled. Several headers of the kind say nothing.
+#[must_use]
+pub fn trace_of(headers: &http::HeaderMap) -> Option<TraceParent> {
+    let mut all = headers.get_all(TRACEPARENT).iter();
+    match (all.next(), all.next()) {
+        (Some(one), None) => TraceParent::sampled(one.to_str().ok()?),
+        _ => None,
+    }
+}
+
+/// Lets a message say which trace it belongs to, unless it says so itself.
+pub fn carry_trace(headers: &mut http::HeaderMap, trace: Option<TraceParent>) {
+    let Some(trace) = trace else { return };
+    if headers.contains_key(TRACEPARENT) {
+        return;
+    }
+    if let Ok(value) = http::HeaderValue::from_str(&trace.to_string()) {
+        headers.insert(TRACEPARENT, value);
+    }
 }
 
 /// Removes what concerns one connection alone and must not travel on: `connection` and whatever it names, `keep-alive`,
@@ -177,6 +198,31 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+
+    #[test]
+    fn a_trace_is_read_where_it_is_one_and_never_overwritten() {
+        let sampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let trace = trace_of(&of(&[sampled]));
+        assert_eq!(trace.map(|trace| trace.to_string()).as_deref(), Some(sampled));
+        for none in [&[][..], &["nonsense"], &[sampled, sampled], &[sampled, "nonsense"]] {
+            assert_eq!(trace_of(&of(none)), None, "{none:?}");
+        }
+        let carried = |values: &[&'static str], trace| {
+            let mut headers = of(values);
+            carry_trace(&mut headers, trace);
+            headers
+        };
+        assert_eq!(carried(&[], trace), of(&[sampled]));
+        assert_eq!(carried(&["own"], trace), of(&["own"]));
+        assert_eq!(carried(&[], None), of(&[]));
+    }
 
     #[test]
     fn what_concerns_one_connection_does_not_travel_on() {

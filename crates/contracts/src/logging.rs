@@ -1,6 +1,6 @@
 //! `wasi:logging`, and what a guest prints: one kind of record for both.
 
-use lattice_core::{ActorId, InvocationId};
+use lattice_core::{ActorId, InvocationId, TraceParent};
 
 /// Where a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct LogRecord {
     pub actor: ActorId,
     /// While serving which invocation.
     pub invocation: InvocationId,
+    /// The trace that the invocation belongs to, where it is sampled.
+    pub trace: Option<TraceParent>,
     /// Where it came from.
     pub stream: Stream,
     /// How loud.

@@ -9,7 +9,10 @@ use crate::{ActorId, HostId, ProviderId};
 /// How deep calls may nest: A calls B calls C …; one deeper is refused, so that a circle ends.
 pub const MAX_DEPTH: u8 = 16;
 
-/// The id of one invocation: 128 bits, shown as 32 hex digits; also the trace id where one is sampled.
+/// The most calls that an operator may let wait for one actor on one host.
+pub const QUEUE_MAX: u32 = 65_536;
+
+/// The id of one invocation: 128 bits, shown as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvocationId(u128);
 
@@ -186,6 +189,12 @@ impl CallError {
     #[must_use]
     pub fn not_run(self) -> Self {
         Self { not_run: true, ..self }
+    }
+
+    /// True if the call was certainly not run, and others may not say the same of it: they are full, gone, or neither.
+    #[must_use]
+    pub fn may_be_tried_elsewhere(&self) -> bool {
+        self.not_run && matches!(self.code, ErrorCode::Overloaded | ErrorCode::Unreachable)
     }
 }
 

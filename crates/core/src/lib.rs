@@ -19,6 +19,7 @@ mod link;
 mod placement;
 mod state;
 mod subject;
+mod trace;
 
 pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
@@ -31,7 +32,7 @@ pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedProvider, HostedState};
 pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
-pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation};
+pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};
@@ -41,3 +42,4 @@ pub use subject::{
     SubjectError, back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
     ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
+pub use trace::{TRACEPARENT, TraceParent};

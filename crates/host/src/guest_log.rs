@@ -12,9 +12,10 @@ pub(crate) fn write(record: &LogRecord) {
     };
     let (actor, invocation, context) = (&record.actor, record.invocation, record.context.as_str());
     let line = record.message.as_str();
+    let trace_id = record.trace.map(|trace| tracing::field::display(trace.trace_id()));
     macro_rules! at {
         ($level:ident) => {
-            $level!(target: "guest", %actor, %invocation, stream, context, line, "guest")
+            $level!(target: "guest", %actor, %invocation, trace_id, stream, context, line, "guest")
         };
     }
     match record.level {

@@ -175,6 +175,7 @@ fn describe_actor(view: &ActorView, states: &States) -> ComponentDescription {
         signed: view.running.as_ref().map(|running| running.signature.claims().is_some()),
         issuer: claims.map(|claims| claims.issuer.clone()),
         reuse: Some(spec.reuse),
+        max_queued: spec.queue,
         config: Some(spec.config.clone()),
         in_flight: stats.as_ref().map(|stats| stats.in_flight),
         waiting: stats.as_ref().map(|stats| u64::from(stats.waiting)),

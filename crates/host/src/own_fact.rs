@@ -3,10 +3,10 @@
 //! Level-triggered: the fact that should stand there is compared with the one that does, so a write that was lost, a fact
 //! of an earlier life and one that somebody deleted are mended alike.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use lattice_core::{Direction, HostFact, HostedActor, HostedProvider, HostedState};
-use lattice_nats::now_rfc3339;
+use lattice_nats::WallClock;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -34,11 +34,10 @@ pub(crate) struct Life {
 impl Life {
     /// Begins a life after the one that left a fact with the epoch `before`, if one did. The clock spreads epochs where
     /// no fact is left; a clock that was set back is caught by the fact.
-    pub(crate) fn begin(before: Option<u64>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
+    pub(crate) fn begin(clock: WallClock, before: Option<u64>) -> Self {
+        let now = clock.unix_ms();
         let epoch = before.map_or(now, |before| now.max(before.saturating_add(1)));
-        Self { epoch, started: now_rfc3339() }
+        Self { epoch, started: clock.now_rfc3339() }
     }
 }
 
@@ -124,9 +123,10 @@ mod tests {
 
     #[test]
     fn a_later_life_has_a_greater_epoch_even_if_the_clock_was_set_back() {
-        let first = Life::begin(None);
-        let ahead = first.epoch + 3_600_000;
-        assert_eq!(Life::begin(Some(ahead)).epoch, ahead + 1);
-        assert!(Life::begin(Some(1)).epoch >= first.epoch);
+        let first = Life::begin(WallClock::default(), None);
+        let set_back = Life::begin(WallClock::off_by(-3600), Some(first.epoch));
+        assert_eq!(set_back.epoch, first.epoch + 1);
+        assert!(set_back.started < first.started);
+        assert!(Life::begin(WallClock::default(), Some(1)).epoch >= first.epoch);
     }
 }

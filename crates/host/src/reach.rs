@@ -8,7 +8,7 @@ use std::{
 
 use lattice_control_interface::events::HostStateChanged;
 use lattice_core::State;
-use lattice_nats::{Connection, now_rfc3339};
+use lattice_nats::{Connection, WallClock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -55,7 +55,8 @@ impl Reach {
     ) {
         let mut connected = connection.connected();
         loop {
-            if self.turn(*connected.borrow_and_update(), &about.server, Instant::now()) {
+            let (is_connected, clock) = (*connected.borrow_and_update(), connection.wall_clock());
+            if self.turn(is_connected, &about.server, Instant::now(), clock) {
                 let (host_id, state) = (about.id.clone(), self.state());
                 // Without a connection the event waits until there is one; its time tells when it was.
                 events.publish(&HostStateChanged { host_id, state });
@@ -68,7 +69,7 @@ impl Reach {
     }
 
     /// Takes in whether there is a connection; true if that is news.
-    fn turn(&self, connected: bool, server: &str, now: Instant) -> bool {
+    fn turn(&self, connected: bool, server: &str, now: Instant, clock: WallClock) -> bool {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match (connected, known.away.take()) {
             (true, Some((since, _))) => {
@@ -77,7 +78,7 @@ impl Reach {
                     let seconds = human_seconds(away.as_secs());
                     known.notice = Some(format!(
                         "had no lattice for {seconds}, until {}: NATS at {server} could not be reached",
-                        now_rfc3339()
+                        clock.now_rfc3339()
                     ));
                 }
                 info!(?away, server, "the lattice is back");
@@ -106,11 +107,12 @@ mod tests {
     fn away_and_back() {
         let start = Instant::now();
         let reach = Reach::default();
-        assert!(!reach.turn(true, "s:1", start) && reach.state() == State::Ready);
-        assert!(reach.turn(false, "s:1", start) && !reach.turn(false, "s:1", start));
+        let turn = |connected, now| reach.turn(connected, "s:1", now, WallClock::default());
+        assert!(!turn(true, start) && reach.state() == State::Ready);
+        assert!(turn(false, start) && !turn(false, start));
         assert!(reach.state().to_string().starts_with("degraded: no lattice: NATS at s:1"));
         let back = start + Duration::from_secs(61);
-        assert!(reach.turn(true, "s:1", back) && reach.state() == State::Ready);
+        assert!(turn(true, back) && reach.state() == State::Ready);
         assert!(reach.notice().unwrap().starts_with("had no lattice for 1 minute, 1 second, until 2"));
     }
 }

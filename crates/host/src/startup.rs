@@ -88,7 +88,8 @@ impl Host {
         let about = Arc::new(about);
         let events = Events(Arc::new(EventPublisher::new(&connection, &config.lattice, &host)));
 
-        let life = Life::begin(lattice.view().hosts.get(&host).map(|told| told.epoch));
+        let before = lattice.view().hosts.get(&host).map(|told| told.epoch);
+        let life = Life::begin(connection.wall_clock(), before);
         let directory = Directory::new(host.clone(), lattice.clone());
         let reach = Reach::default();
         let ground = Ground { about, events, lattice, directory, reach, tasks, connection, changed };

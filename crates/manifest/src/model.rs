@@ -75,6 +75,8 @@ pub struct Actor {
     pub replicas: u32,
     /// How many invocations one replica serves at once, at least 1.
     pub concurrency: u32,
+    /// How many more may wait for their turn; `None` leaves it to the host.
+    pub queue: Option<u32>,
     /// How many invocations one instance serves before it is dropped; 1 is a fresh instance for each.
     pub reuse: u32,
     /// Limits of one instance, where they differ from the host's.

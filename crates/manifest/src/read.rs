@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use lattice_core::{ActorId, ConfigName, EntityId, IdError, IdKind, ImageRef, Labels, ProviderId};
+use lattice_core::{ActorId, ConfigName, EntityId, IdError, IdKind, ImageRef, Labels, ProviderId, QUEUE_MAX};
 
 use crate::{
     Actor, Limits, Manifest, ManifestErrors, NamedConfig, Note, Plan, Problem, Provider,
@@ -36,6 +36,7 @@ const ACTOR: &[Field] = &[
     ("image", None),
     ("replicas", None),
     ("concurrency", None),
+    ("queue", None),
     ("reuse", None),
     ("limits", None),
     ("config", None),
@@ -211,6 +212,7 @@ impl<'b> Reader<'b> {
             let image = fields.need_scalar("image");
             let replicas = fields.number("replicas", 1, REPLICAS_MAX).unwrap_or(1);
             let concurrency = fields.number("concurrency", 1, CONCURRENCY_MAX).unwrap_or(CONCURRENCY_DEFAULT);
+            let queue = fields.number("queue", 0, QUEUE_MAX);
             let reuse = fields.number("reuse", 1, REUSE_MAX).unwrap_or(1);
             let limits = fields.take("limits").map(|(_, node)| limits(node, fields.errors()));
             let config = fields.take("config");
@@ -220,7 +222,8 @@ impl<'b> Reader<'b> {
             if let (Some(id), Some(image)) = (id, image) {
                 let limits = limits.unwrap_or_default();
                 let id = ActorId::from(id);
-                self.plan.actors.push(Actor { id, image, replicas, concurrency, reuse, limits, config });
+                let actor = Actor { id, image, replicas, concurrency, queue, reuse, limits, config };
+                self.plan.actors.push(actor);
             }
         }
         self.errors.0.append(&mut errors.0);

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    ConnectError, ConnectOptions, Violation,
+    ConnectError, ConnectOptions, Violation, WallClock,
     connect::{self, Signals},
     replies::Replies,
     tasks,
@@ -177,6 +177,12 @@ impl Connection {
     #[must_use]
     pub fn js_domain(&self) -> Option<&str> {
         self.inner.options.js_domain.as_deref()
+    }
+
+    /// What this process takes for the time of day.
+    #[must_use]
+    pub fn wall_clock(&self) -> WallClock {
+        self.inner.options.wall_clock
     }
 
     /// The servers of the options, without passwords, for messages.

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Connection, SubscribeError, Subscription, clock, tasks};
+use crate::{Connection, SubscribeError, Subscription, WallClock, tasks};
 
 /// Events that wait to be sent; while NATS is away further ones are dropped.
 const QUEUE_MAX: usize = 256;
@@ -25,6 +25,7 @@ const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 pub struct EventPublisher {
     host: HostId,
     lattice: LatticeName,
+    clock: WallClock,
     queue: mpsc::Sender<Job>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -49,14 +50,15 @@ impl EventPublisher {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let sender = Sender { conn: conn.clone(), connected: conn.connected() };
         tasks::spawn(&tasks, "events", sender.run(jobs, stop.clone()));
-        Self { host: host.clone(), lattice: lattice.clone(), queue, tasks, stop }
+        let (host, lattice, clock) = (host.clone(), lattice.clone(), conn.wall_clock());
+        Self { host, lattice, clock, queue, tasks, stop }
     }
 
     /// Puts an event into the queue, with an id and the time of now. Never waits; when the queue is full the event is
     /// dropped with a log line.
     pub fn publish(&self, name: EventName, data: Value) {
         let id = uuid::Uuid::new_v4().to_string();
-        let event = Event::new(name, &self.host, id, clock::now_rfc3339(), data);
+        let event = Event::new(name, &self.host, id, self.clock.now_rfc3339(), data);
         let body = match serde_json::to_vec(&event) {
             Ok(body) => Bytes::from(body),
             Err(error) => {

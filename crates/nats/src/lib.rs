@@ -24,7 +24,7 @@ mod violation;
 
 pub use admission::ControlCounts;
 pub use async_nats::{HeaderMap, Message, jetstream};
-pub use clock::now_rfc3339;
+pub use clock::WallClock;
 pub use connect::ConnectError;
 pub use connection::Connection;
 pub use control::{ControlRequest, ControlServer, RespondError};

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use crate::WallClock;
+
 /// Where a NATS server listens when nobody says otherwise.
 pub const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 
@@ -94,6 +96,8 @@ pub struct ConnectOptions {
     pub inbox_prefix: Option<String>,
     /// TLS.
     pub tls: Tls,
+    /// What this process takes for the time of day.
+    pub wall_clock: WallClock,
 }
 
 impl Default for ConnectOptions {
@@ -115,6 +119,7 @@ impl ConnectOptions {
             js_domain: None,
             inbox_prefix: None,
             tls: Tls::default(),
+            wall_clock: WallClock::default(),
         }
     }
 
@@ -150,6 +155,7 @@ impl fmt::Debug for ConnectOptions {
             .field("js_domain", &self.js_domain)
             .field("inbox_prefix", &self.inbox_prefix)
             .field("tls", &self.tls)
+            .field("wall_clock", &self.wall_clock)
             .finish()
     }
 }

@@ -11,7 +11,7 @@ pub mod keyvalue;
 mod offer;
 pub mod values;
 
-pub use caller::{Caller, Function};
+pub use caller::{Caller, Function, Taken};
 pub use offer::Offer;
 
 use std::pin::Pin;

@@ -9,6 +9,7 @@ mod bucket;
 mod check;
 mod fact;
 mod keeper;
+mod landmark;
 mod lease;
 mod memory;
 mod merge;

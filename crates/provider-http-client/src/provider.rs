@@ -160,7 +160,7 @@ impl Inner {
     fn find(&self, call: &CallContext) -> Result<Arc<Sender>, CallError> {
         let table = self.lock();
         if table.stopping {
-            return Err(self.refused(ErrorCode::Unreachable, "the provider is stopping"));
+            return Err(self.refused(ErrorCode::Unreachable, "the provider is stopping").not_run());
         }
         let place = (call.source.clone(), call.link.clone());
         table.senders.get(&place).cloned().ok_or_else(|| {

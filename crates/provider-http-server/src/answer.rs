@@ -29,7 +29,7 @@ impl Refusal {
     }
 
     pub(crate) fn too_large(limit: u64) -> Self {
-        let reason = format!("the request body is larger than {limit} bytes");
+        let reason = format!("the request body is larger than max_body_bytes of the link, {limit} bytes");
         let code = ErrorCode::TooLarge.as_str();
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, code, reason, closes: true }
     }

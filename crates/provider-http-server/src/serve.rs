@@ -10,7 +10,7 @@ use http_body::Body as _;
 use hyper::body::Incoming as Received;
 use lattice_contracts::{
     CallContext, InvocationIds,
-    http::{Body, Incoming, remove_hop_by_hop},
+    http::{Body, Incoming, remove_hop_by_hop, trace_of},
 };
 use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, InvocationId, LinkKey};
 use tokio::time::{Duration, Instant};
@@ -104,6 +104,7 @@ async fn answer(
     let deadline = Instant::now() + route.config.request_timeout;
     exchange.may_take_until(deadline);
     prepare(&mut parts);
+    let trace = trace_of(&parts.headers);
     let (body, overrun) = of_request(body, limit);
     let call = CallContext {
         id,
@@ -112,6 +113,7 @@ async fn answer(
         link: route.key.name.clone(),
         deadline,
         depth: 0,
+        trace,
     };
     let handling = route.callee.handle(call, Request::from_parts(parts, body));
     let handled = match tokio::time::timeout_at(deadline + CALLEE_GRACE, handling).await {

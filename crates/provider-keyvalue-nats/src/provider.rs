@@ -143,8 +143,12 @@ impl Inner {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn hop(&self) -> Hop {
+        Hop::Provider(self.ctx.id.clone())
+    }
+
     fn refused(&self, code: ErrorCode, reason: impl Into<String>) -> KeyvalueError {
-        CallError::new(Hop::Provider(self.ctx.id.clone()), code, reason).into()
+        CallError::new(self.hop(), code, reason).into()
     }
 
     /// The bucket that a caller's link calls `bucket`.
@@ -152,7 +156,8 @@ impl Inner {
         let counted = self.under_way.token();
         let table = self.lock();
         if table.stopping {
-            return Err(self.refused(ErrorCode::Unreachable, "the provider is stopping"));
+            let stopping = CallError::new(self.hop(), ErrorCode::Unreachable, "the provider is stopping");
+            return Err(stopping.not_run().into());
         }
         let link = table.links.get(&(call.source.clone(), call.link.clone()));
         let Some(link) = link else {

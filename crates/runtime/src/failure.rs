@@ -51,7 +51,8 @@ impl Failure {
             }
             None => {}
         }
-        tracing::error!(%actor, invocation = %call.id, %kind, backtrace = ?error, "guest trapped");
+        let trace_id = call.trace.map(|trace| tracing::field::display(trace.trace_id()));
+        tracing::error!(%actor, invocation = %call.id, trace_id, %kind, backtrace = ?error, "guest trapped");
         let reason = format!("invocation {} trapped: {kind}", call.id);
         Self::new(actor, Outcome::Trap, ErrorCode::Trap, reason)
     }
@@ -61,7 +62,8 @@ impl Failure {
     /// The guest ended since somebody it called failed. The codes of others stay in the text: some say that nothing was run,
     /// and the guest has.
     fn of_call(actor: &ActorId, call: &CallContext, failed: &CallFailed) -> Self {
-        tracing::error!(%actor, invocation = %call.id, %failed, "guest trapped");
+        let trace_id = call.trace.map(|trace| tracing::field::display(trace.trace_id()));
+        tracing::error!(%actor, invocation = %call.id, trace_id, %failed, "guest trapped");
         if failed.error.code == ErrorCode::Deadline {
             // Strangers read the reasons of this code, so it names nobody; the log does.
             let reason =

@@ -68,7 +68,7 @@ impl GuestKit {
     /// What there is to look at in a call from outside.
     pub(crate) fn watch(self: &Arc<Self>, call: &CallContext) -> Arc<Watch> {
         let meter = Meter::new(ticks_in(self.limits.cpu));
-        Arc::new(Watch { meter, output: Output::new(self.clone(), call.id) })
+        Arc::new(Watch { meter, output: Output::new(self.clone(), call) })
     }
 
     /// A store for a guest that is to serve `call` first.

@@ -8,8 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use lattice_contracts::logging::{Level, LogRecord, Stream};
-use lattice_core::InvocationId;
+use lattice_contracts::{
+    CallContext,
+    logging::{Level, LogRecord, Stream},
+};
+use lattice_core::{InvocationId, TraceParent};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
@@ -35,6 +38,7 @@ pub(crate) struct Output {
 
 struct Lines {
     invocation: InvocationId,
+    trace: Option<TraceParent>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     left: usize,
@@ -42,9 +46,11 @@ struct Lines {
 }
 
 impl Output {
-    pub(crate) fn new(kit: Arc<GuestKit>, invocation: InvocationId) -> Self {
+    /// The output of a store that serves `call` first.
+    pub(crate) fn new(kit: Arc<GuestKit>, call: &CallContext) -> Self {
+        let (invocation, trace) = (call.id, call.trace);
         let (stdout, stderr, left) = (Vec::new(), Vec::new(), INVOCATION_BYTES_MAX);
-        Self { kit, lines: Mutex::new(Lines { invocation, stdout, stderr, left, dropped: 0 }) }
+        Self { kit, lines: Mutex::new(Lines { invocation, trace, stdout, stderr, left, dropped: 0 }) }
     }
 
     /// What the store is made with.
@@ -52,11 +58,11 @@ impl Output {
         &self.kit
     }
 
-    /// Says what is left of the last invocation, and begins `invocation`.
-    pub(crate) fn begin(&self, invocation: InvocationId) {
+    /// Says what is left of the last invocation, and begins that of `call`.
+    pub(crate) fn begin(&self, call: &CallContext) {
         let mut lines = self.lock();
         lines.finish(&self.kit);
-        lines.invocation = invocation;
+        (lines.invocation, lines.trace) = (call.id, call.trace);
     }
 
     /// Says unfinished lines, and how much was dropped.
@@ -88,7 +94,8 @@ impl Output {
 impl Lines {
     fn say(&self, kit: &GuestKit, stream: Stream, level: Level, context: &str, message: String) {
         let (actor, context) = (kit.spec.id.clone(), context.to_owned());
-        kit.dispatch.log(LogRecord { actor, invocation: self.invocation, stream, level, context, message });
+        let (invocation, trace) = (self.invocation, self.trace);
+        kit.dispatch.log(LogRecord { actor, invocation, trace, stream, level, context, message });
     }
 
     fn print(&mut self, kit: &GuestKit, stream: Stream, bytes: &[u8]) {
@@ -293,7 +300,16 @@ mod tests {
         let budget = Arc::new(Budget::new(0, house.clone()));
         let limits = spec.limits.clone();
         let kit = GuestKit { spec, limits, dispatch: world.clone(), budget, house, ticks: Ticks::default() };
-        Output::new(Arc::new(kit), InvocationId::from_bits(1))
+        let call = CallContext {
+            id: InvocationId::from_bits(1),
+            source: "test".parse().unwrap(),
+            target: "a".parse().unwrap(),
+            link: lattice_core::LinkName::default(),
+            deadline: tokio::time::Instant::now(),
+            depth: 0,
+            trace: None,
+        };
+        Output::new(Arc::new(kit), &call)
     }
 
     /// What is heard when these pieces are printed, and the call ends.

@@ -55,6 +55,9 @@ pub struct ComponentDescription {
     /// Ours: how many calls one instance serves, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
+    /// Ours: how many calls may wait, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_queued: Option<u32>,
     /// Ours: its configurations by name; none from a v1 host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Vec<ConfigName>>,
@@ -109,6 +112,9 @@ pub struct ScaleComponentCommand {
     /// Ours: how many calls one instance may serve, one after the other; none means a fresh instance each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
+    /// Ours: how many calls may wait while it serves as many as it may; none leaves it to the host, 0 lets none wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_queued: Option<u32>,
 }
 
 impl ScaleComponentCommand {
@@ -125,6 +131,7 @@ impl ScaleComponentCommand {
             config: Vec::new(),
             allow_update: false,
             reuse: None,
+            max_queued: None,
         }
     }
 }

@@ -9,11 +9,11 @@ use lattice_contracts::{
     http::{Incoming, Request, Response},
 };
 use lattice_core::{CallError, Distance, ErrorCode, Hop, HostId};
-use lattice_nats::remote::{self as wire, http::incoming, values};
+use lattice_nats::remote::{self as wire, Taken, http::incoming, values};
 use lattice_runtime::{Actor, Function, NotEntered, Ticket, Values};
 
 use super::Actors;
-use crate::calls::{Here, Remote, Taken, Way};
+use crate::calls::{Here, Remote, Way};
 
 /// Hands out callees; cheap to clone.
 #[derive(Clone)]
@@ -126,7 +126,7 @@ impl Callee {
         self.check_distance(&call)?;
         let function = wire::Function { interface: incoming::INTERFACE, function: incoming::FUNCTION };
         let offer = incoming::offer(request, self.hop()).await?;
-        match self.callees.remote.call(&self.way, &call, function, &offer, || self.here()).await? {
+        match self.callees.remote.call(&self.way, &call, function, &offer, || self.here(), None).await? {
             Taken::Elsewhere(reply) => incoming::response(reply, self.hop()).await,
             Taken::Here => {
                 let request = incoming::take_back(offer, self.hop()).await?;
@@ -150,7 +150,7 @@ impl Callee {
         let params = params.into_bytes()?;
         let called = wire::Function { interface, function };
         let offer = values::offer(called, &params, self.hop())?;
-        match self.callees.remote.call(&self.way, &call, called, &offer, || self.here()).await? {
+        match self.callees.remote.call(&self.way, &call, called, &offer, || self.here(), None).await? {
             Taken::Elsewhere(reply) => Ok(Values::from_bytes(values::results(reply, self.hop()).await?)),
             Taken::Here => {
                 let params = Values::from_bytes(params);

@@ -75,20 +75,21 @@ impl HostDispatch {
         Ok(Bound { call, implementation })
     }
 
-    /// A side of a provider: the provider itself where it runs here, else what `remote` makes of a caller over the lattice;
-    /// as far as the link's distance allows.
+    /// A side of a provider: the provider itself where it runs here and nowhere else, or the link goes no further; else what
+    /// `far` makes of a caller over the lattice, and of the provider here where there is one.
     fn near_or_far<T: ?Sized>(
         &self,
         way: &Way,
         here: Option<Arc<T>>,
-        remote: impl Fn(LinkCaller) -> Arc<T>,
+        far: impl Fn(LinkCaller, Option<Arc<T>>) -> Arc<T>,
     ) -> Option<Arc<T>> {
-        let far = || remote(LinkCaller { remote: self.remote.clone(), way: way.clone() });
         match (way.distance, here) {
             (Distance::Local, here) => here,
-            (Distance::PreferLocal, here) => Some(here.unwrap_or_else(far)),
-            (Distance::Lattice, Some(here)) if !self.remote.shares_out(way) => Some(here),
-            (Distance::Lattice, _) => Some(far()),
+            (_, Some(here)) if !self.remote.knows_others(way) => Some(here),
+            (_, here) => {
+                let (remote, way, is_here) = (self.remote.clone(), way.clone(), here.is_some());
+                Some(far(LinkCaller { remote, way, is_here }, here))
+            }
         }
     }
 }
@@ -110,10 +111,10 @@ impl Dispatch for HostDispatch {
         interface: &'static str,
     ) -> Result<Bound<dyn Keyvalue>, CallError> {
         let full_name = keyvalue_interface(interface);
-        let remote =
-            |caller: LinkCaller| Arc::new(RemoteKeyvalue::new(caller, full_name)) as Arc<dyn Keyvalue>;
         self.bind(current, ("wasi", "keyvalue", interface), link, |route| {
-            self.near_or_far(&route.way, route.sides.keyvalue.clone(), remote)
+            self.near_or_far(&route.way, route.sides.keyvalue.clone(), |caller, here| {
+                Arc::new(RemoteKeyvalue::new(caller, full_name).beside(here))
+            })
         })
     }
 
@@ -122,9 +123,10 @@ impl Dispatch for HostDispatch {
         current: &CallContext,
         link: &LinkName,
     ) -> Result<Bound<dyn Outgoing>, CallError> {
-        let remote = |caller: LinkCaller| Arc::new(RemoteOutgoing(caller)) as Arc<dyn Outgoing>;
         self.bind(current, ("wasi", "http", "outgoing-handler"), link, |route| {
-            self.near_or_far(&route.way, route.sides.http.clone(), remote)
+            self.near_or_far(&route.way, route.sides.http.clone(), |caller, here| {
+                Arc::new(RemoteOutgoing::new(caller).beside(here))
+            })
         })
     }
 

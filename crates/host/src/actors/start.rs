@@ -227,7 +227,7 @@ impl Starter {
         Ok(RuntimeSpec {
             id: spec.id.clone(),
             concurrency,
-            queue: queue_of(concurrency),
+            queue: queue_of(spec.queue, concurrency),
             limits: RuntimeLimits {
                 memory_bytes: set.memory_bytes.unwrap_or(most.memory_bytes),
                 cpu: set.cpu_ms.map_or(most.cpu, Duration::from_millis),
@@ -239,9 +239,10 @@ impl Starter {
     }
 }
 
-/// Calls that may wait for a permit: enough for a burst, few enough that the last one is still served in time.
-pub(super) fn queue_of(concurrency: NonZeroU32) -> u32 {
-    concurrency.get().saturating_mul(4).clamp(64, 4_096)
+/// Calls that may wait for a permit: as many as asked for; else enough for a burst, and few enough that the last one is still
+/// served in time.
+pub(super) fn queue_of(asked: Option<u32>, concurrency: NonZeroU32) -> u32 {
+    asked.unwrap_or_else(|| concurrency.get().saturating_mul(4).clamp(64, 4_096))
 }
 
 fn unix_now() -> u64 {

@@ -29,6 +29,8 @@ pub(crate) struct ActorSpec {
     pub(crate) image_text: String,
     /// Invocations at once; 0 stops the actor.
     pub(crate) concurrency: u32,
+    /// Invocations that may wait for their turn; none leaves it to this host.
+    pub(crate) queue: Option<u32>,
     /// Invocations one instance serves, one after another; 1 means a fresh one each time.
     pub(crate) reuse: u32,
     pub(crate) limits: Limits,
@@ -121,9 +123,9 @@ impl Actors {
     }
 
     /// Puts another concurrency on record.
-    pub(super) fn set_concurrency(&self, id: &ActorId, concurrency: u32) {
+    pub(super) fn set_size(&self, id: &ActorId, concurrency: u32, queue: Option<u32>) {
         if let Some(entry) = self.lock().get_mut(id) {
-            entry.spec.concurrency = concurrency;
+            (entry.spec.concurrency, entry.spec.queue) = (concurrency, queue);
         }
         self.changed.tell();
     }

@@ -240,7 +240,7 @@ impl Shared {
         }
     }
 
-    /// The same image again: another concurrency takes effect at once; other limits or configuration need new
+    /// The same image again: another concurrency or queue takes effect at once; other limits or configuration need new
     /// instances, which is a start of the same image.
     async fn resize(
         &self,
@@ -248,7 +248,7 @@ impl Shared {
         running: Running,
         asked: ActorSpec,
     ) -> Result<(), Arc<StartError>> {
-        let mut after = ActorSpec { concurrency: asked.concurrency, ..now.clone() };
+        let mut after = ActorSpec { concurrency: asked.concurrency, queue: asked.queue, ..now.clone() };
         if now.limits != asked.limits || now.config != asked.config || now.reuse != asked.reuse {
             (after.limits, after.config, after.reuse) = (asked.limits, asked.config, asked.reuse);
             let fresh = self.starter.restart(&after, &running).map_err(|error| {
@@ -263,8 +263,8 @@ impl Shared {
             return Ok(());
         }
         let concurrency = NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN);
-        running.actor.resize(concurrency, queue_of(concurrency));
-        self.table.set_concurrency(&after.id, after.concurrency);
+        running.actor.resize(concurrency, queue_of(after.queue, concurrency));
+        self.table.set_size(&after.id, after.concurrency, after.queue);
         self.told_scaled(&after, running.signature.claims());
         Ok(())
     }

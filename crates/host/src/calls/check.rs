@@ -124,6 +124,7 @@ mod tests {
             link: LinkName::default(),
             deadline: Instant::now(),
             depth: 0,
+            trace: None,
         }
     }
 

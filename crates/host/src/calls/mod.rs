@@ -13,5 +13,5 @@ mod serve;
 use announce::Announcements;
 pub(crate) use choose::Here;
 pub(crate) use lines::Lines;
-pub(crate) use remote::{LinkCaller, Remote, RemoteParts, Taken, Way};
+pub(crate) use remote::{LinkCaller, Remote, RemoteParts, Way};
 pub(crate) use serve::{Door, Server};

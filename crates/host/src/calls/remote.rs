@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use lattice_contracts::CallContext;
 use lattice_core::{CallError, CallTo, Contract, Distance, ErrorCode, Hop, HostId, LinkKey};
 use lattice_nats::{
-    Called, Calls, Connection, Inbound,
-    remote::{Caller, Function, Offer, http::incoming},
+    Called, Calls, Connection,
+    remote::{Caller, Function, Offer, Taken, http::incoming},
 };
 
 use super::choose::{Asked, Choice, Here, Refusal, Situation, Why, choose};
@@ -22,6 +22,7 @@ use crate::{
     actors::Actors,
     directory::{Candidate, Directory},
     lattice::Lattice,
+    presence::load_of,
 };
 
 /// How long is paused before hosts that were all busy are asked once more: a call that just ended may have left its place
@@ -41,14 +42,6 @@ const BUSY_PAUSES: [Duration; 7] = [
 pub(crate) struct Way {
     pub(crate) key: LinkKey,
     pub(crate) distance: Distance,
-}
-
-/// Who took a call.
-pub(crate) enum Taken {
-    /// The target in this process: it shall be called as a function now.
-    Here,
-    /// Another host; this is its reply.
-    Elsewhere(Inbound),
 }
 
 /// Makes calls to other hosts; cheap to clone.
@@ -91,7 +84,7 @@ impl Remote {
     }
 
     /// Offers a call to the target on one host after the other, as the link's distance allows, until one takes it. `here` is
-    /// asked at each step how the target in this process is.
+    /// asked at each step how the target in this process is; where that has refused already, `refused` is what it said.
     ///
     /// # Errors
     /// [`CallError`] of the hop that failed: of the last one that refused, where all did.
@@ -102,12 +95,12 @@ impl Remote {
         function: Function<'_>,
         request: &Offer,
         here: impl Fn() -> Here + Send,
+        mut refused: Option<CallError>,
     ) -> Result<Taken, CallError> {
         let shared = &*self.0;
         let hosts = self.candidates(way, call);
         let site = shared.about.site();
         let (mut asked, mut anyone_asked) = (Vec::<Asked>::new(), false);
-        let mut refused: Option<CallError> = None;
         let mut pauses: &[Duration] = &BUSY_PAUSES;
         loop {
             let choice = choose(
@@ -136,7 +129,7 @@ impl Remote {
                 Choice::Host { host, patient } => (CallTo::Host(host), patient),
                 Choice::Anyone => (CallTo::Anyone, true),
                 // Of a target that nobody has, the broker alone could only say that nobody answers.
-                Choice::Nobody(Why::Nowhere) if asked.is_empty() && shared.connection.is_connected() => {
+                Choice::Nobody(Why::Nowhere) if refused.is_none() && shared.connection.is_connected() => {
                     return Err(self.nowhere(call, function));
                 }
                 Choice::Nobody(why) => return Err(refused.unwrap_or_else(|| self.nobody(call, &why))),
@@ -170,13 +163,6 @@ impl Remote {
         self.0.directory.hosts_of(&way.key.target).iter().any(|one| one.alive)
     }
 
-    /// True if it is another host's turn, of all that run the target, this one among them.
-    pub(crate) fn shares_out(&self, way: &Way) -> bool {
-        let others = self.0.directory.hosts_of(&way.key.target);
-        let living = others.iter().filter(|one| one.alive).count() as u64;
-        !self.random().is_multiple_of(living + 1)
-    }
-
     /// The error of a call that the link keeps in this host, where the target does not run.
     pub(crate) fn too_far(&self, call: &CallContext) -> CallError {
         self.nobody(call, &Why::TooFar)
@@ -190,7 +176,11 @@ impl Remote {
             return others;
         }
         let (host, site) = (shared.about.id.clone(), shared.about.site());
-        let load = shared.actors.load_of(call.target.as_str());
+        // A provider is as busy as its host.
+        let load = match shared.actors.running(call.target.as_str()) {
+            Some(_) => shared.actors.load_of(call.target.as_str()),
+            None => load_of(&shared.actors),
+        };
         let me = Candidate { host, alive: true, load, site };
         others.iter().cloned().chain([me]).collect()
     }
@@ -240,32 +230,36 @@ impl Remote {
 /// What a refusal says of whoever refused; `None` where the call may have run, or others would say the same.
 fn may_ask_others(error: &CallError) -> Option<Refusal> {
     match error.code {
-        _ if !error.not_run => None,
+        _ if !error.may_be_tried_elsewhere() => None,
         ErrorCode::Overloaded => Some(Refusal::Busy),
-        ErrorCode::Unreachable => Some(Refusal::Gone),
-        _ => None,
+        _ => Some(Refusal::Gone),
     }
 }
 
-/// Makes the calls of one link whose target does not run in this process.
+/// Makes the calls of one link to a provider, which may be in this process, too.
 #[derive(Clone)]
 pub(crate) struct LinkCaller {
     pub(crate) remote: Remote,
     pub(crate) way: Way,
+    /// True if the provider is in this process, too.
+    pub(crate) is_here: bool,
 }
 
 #[async_trait]
 impl Caller for LinkCaller {
+    fn prefers_here(&self) -> bool {
+        self.is_here && self.way.distance != Distance::Lattice
+    }
+
     async fn call(
         &self,
         call: &CallContext,
         function: Function<'_>,
-        request: Offer,
-    ) -> Result<Inbound, CallError> {
-        match self.remote.call(&self.way, call, function, &request, || Here::No).await? {
-            Taken::Elsewhere(reply) => Ok(reply),
-            Taken::Here => Err(self.remote.nobody(call, &Why::Nowhere)),
-        }
+        request: &Offer,
+        refused_here: Option<CallError>,
+    ) -> Result<Taken, CallError> {
+        let here = if self.is_here && refused_here.is_none() { Here::Free } else { Here::No };
+        self.remote.call(&self.way, call, function, request, || here, refused_here).await
     }
 }
 

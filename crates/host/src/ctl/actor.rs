@@ -6,7 +6,7 @@ use lattice_control_interface::{
     ComponentAuctionAck, ComponentAuctionRequest, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S,
     LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
 };
-use lattice_core::ImageRef;
+use lattice_core::{ImageRef, QUEUE_MAX};
 
 use super::{
     Ctl,
@@ -129,11 +129,15 @@ fn spec_of(command: &ScaleComponentCommand, running: Option<&ActorView>) -> Resu
         (Err(_), 0) => running.map_or(ImageRef::File("nothing".into()), |view| view.spec.image.clone()),
         (Err(error), _) => return Err(format!("{error}")),
     };
+    if let Some(asked) = command.max_queued.filter(|asked| *asked > QUEUE_MAX) {
+        return Err(format!("max_queued is {asked}; at most {QUEUE_MAX} calls may wait"));
+    }
     Ok(ActorSpec {
         id: command.component_id.clone(),
         image,
         image_text,
         concurrency: command.count,
+        queue: command.max_queued,
         reuse: command.reuse.unwrap_or(1).max(1),
         limits: limits_of(command.component_limits.as_ref()),
         annotations: command.annotations.clone().unwrap_or_default(),

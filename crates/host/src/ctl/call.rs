@@ -16,7 +16,7 @@ use lattice_contracts::{
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, CallFailed, CtlResponse, HttpAnswer, HttpCall,
 };
-use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName};
+use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName, TRACEPARENT, TraceParent};
 use lattice_runtime::Actor;
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::info;
@@ -72,6 +72,7 @@ impl Calls {
                     link: LinkName::default(),
                     deadline: Instant::now() + patience,
                     depth: 0,
+                    trace: command.http.as_ref().and_then(trace_of),
                 };
                 self.carry_out(context, command).await
             }
@@ -182,6 +183,15 @@ fn as_text(bytes: &[u8]) -> (Option<String>, Option<String>) {
         Some("") => (None, None),
         Some(text) => (Some(text.to_owned()), None),
         None => (None, Some(BASE64.encode(bytes))),
+    }
+}
+
+/// The trace that a request by hand belongs to, where its header says so.
+fn trace_of(http: &HttpCall) -> Option<TraceParent> {
+    let mut all = http.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(TRACEPARENT));
+    match (all.next(), all.next()) {
+        (Some((_, one)), None) => TraceParent::sampled(one),
+        _ => None,
     }
 }
 

@@ -106,6 +106,7 @@ fn spec_of(actor: &Actor, annotations: &BTreeMap<String, String>) -> ActorSpec {
         image: actor.image.clone(),
         image_text: actor.image.to_string(),
         concurrency: actor.concurrency,
+        queue: actor.queue,
         reuse: actor.reuse,
         limits: Limits {
             memory_bytes: actor.limits.memory_bytes,

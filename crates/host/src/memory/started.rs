@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lattice_core::{ActorId, ConfigName, ImageRef, ImageRefError, ProviderId};
+use lattice_core::{ActorId, ConfigName, ImageRef, ImageRefError, ProviderId, QUEUE_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -37,6 +37,9 @@ pub(crate) struct StartedActor {
     file: Option<PathBuf>,
     #[serde(default = "one")]
     concurrency: u32,
+    /// Calls that may wait, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<u32>,
     #[serde(default = "one")]
     reuse: u32,
     #[serde(default)]
@@ -108,6 +111,7 @@ impl StartedActor {
             image: spec.image_text.clone(),
             file: file_of(&spec.image),
             concurrency: spec.concurrency,
+            queue: spec.queue,
             reuse: spec.reuse,
             limits: StartedLimits { memory_bytes, wall_ms, cpu_ms, more: Map::new() },
             annotations: spec.annotations.clone(),
@@ -124,6 +128,7 @@ impl StartedActor {
             image: image_of(&self.image, self.file.as_deref())?,
             image_text: self.image.clone(),
             concurrency: self.concurrency.max(1),
+            queue: self.queue.map(|queue| queue.min(QUEUE_MAX)),
             reuse: self.reuse.max(1),
             limits: Limits { memory_bytes, wall_ms, cpu_ms },
             annotations: self.annotations.clone(),
@@ -167,6 +172,7 @@ mod tests {
             image: ImageRef::File("/srv/hello.wasm".into()),
             image_text: "file:///srv/hello.wasm".into(),
             concurrency: 7,
+            queue: Some(9),
             reuse: 3,
             limits: Limits { memory_bytes: Some(1 << 20), wall_ms: None, cpu_ms: Some(5) },
             annotations: [("a".to_owned(), "b".to_owned())].into(),
@@ -196,6 +202,7 @@ mod tests {
               "image": "file:///srv/hello.wasm",
               "file": "/srv/hello.wasm",
               "concurrency": 7,
+              "queue": 9,
               "reuse": 3,
               "limits": {
                 "memory_bytes": 1048576,
@@ -239,7 +246,8 @@ mod tests {
         let started: Started = serde_json::from_value(written).unwrap();
         let id = ActorId::new("a").unwrap();
         let spec = started.actors[&id].spec(&id).unwrap();
-        assert_eq!((spec.concurrency, spec.reuse, spec.limits), (1, 1, Limits::default()));
+        assert_eq!((spec.concurrency, spec.queue, spec.reuse), (1, None, 1));
+        assert_eq!(spec.limits, Limits::default());
         let text = serde_json::to_string(&started).unwrap();
         for kept in [r#""mood":"good""#, r#""fuel":3"#, r#""handlers":[1]"#] {
             assert!(text.contains(kept), "{text}");

@@ -7,7 +7,7 @@ const FULL: u64 = 1000;
 
 /// How near the busiest actor is to its limit: calls that it serves, and those that wait for their turn, of those that it may
 /// serve at once. One full actor makes a host full for whoever calls it, however idle the others are.
-pub(super) fn load_of(actors: &Actors) -> u16 {
+pub(crate) fn load_of(actors: &Actors) -> u16 {
     let loads = actors.list().into_iter().filter_map(|view| {
         let stats = view.running?.actor.stats();
         Some(share(stats.in_flight + u64::from(stats.waiting), view.spec.concurrency))

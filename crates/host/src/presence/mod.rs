@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use lattice_core::HostId;
 
+pub(crate) use load::load_of;
 pub(crate) use peer::Standing;
 pub(crate) use task::{Parts as PresenceParts, Presence};
 

@@ -234,9 +234,12 @@ impl Providers {
         self.lock().iter().filter(|(_, entry)| takes(entry)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// The sides by which actors call it; `None` where it is no provider of this host.
+    /// The sides by which actors call it; `None` where it is no provider of this host. One that is being stopped has none:
+    /// calls go where others are.
     pub(crate) fn sides(&self, id: &ProviderId) -> Option<Sides> {
-        let provider = self.lock().get(id)?.provider.clone();
+        let entries = self.lock();
+        let entry = entries.get(id)?;
+        let provider = entry.provider.clone().filter(|_| entry.state != State::Stopping);
         Some(provider.map_or_else(Sides::default, |provider| Sides {
             keyvalue: provider.keyvalue(),
             http: provider.http_outgoing(),

@@ -9,7 +9,7 @@ fn fields() {
     app.yaml:4:5: an actor has no field "imgae"; did you mean "image"?
     app.yaml:5:5: an actor has no field "concurency"; did you mean "concurrency"?
     app.yaml:6:5: an actor needs the field "name"
-    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, reuse, limits, config
+    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, queue, reuse, limits, config
     app.yaml:8:1: the manifest has no field "link"; did you mean "links"?
     "#);
 }
@@ -20,18 +20,19 @@ fn values() {
         "app: [a]\nactors:\n  - name: a b\n    image: hello\n    concurrency: many\n    reuse: 0\n    limits: { memory: 1TB, cpu: 0s, wall: {} }\n    config: { a: { b: c }, d: ~ }\n  - x\n"
     ), @"app.yaml:9:5: this is a host manifest of 2021, which is not read here; capabilities became providers, actors have names (`- name: echo` and `image: …`), and links say `from`, `to` and `contract` by those names; docs/manifest.md puts both side by side");
     insta::assert_snapshot!(errors(
-        "app: a\nactors:\n  - name: a\n    image: hello\n    concurrency: many\n    reuse: 0\n    limits: { memory: 1TB, cpu: 0s, wall: {} }\n    config: { a: { b: c }, d: ~ }\nproviders: 3\nlabels: { hostcore.os: plan9 }\n"
+        "app: a\nactors:\n  - name: a\n    image: hello\n    concurrency: many\n    queue: -1\n    reuse: 0\n    limits: { memory: 1TB, cpu: 0s, wall: {} }\n    config: { a: { b: c }, d: ~ }\nproviders: 3\nlabels: { hostcore.os: plan9 }\n"
     ), @r#"
     app.yaml:4:12: "hello" names no registry; write host[:port]/repository[:tag], a path that starts with ./ or /, or builtin://NAME
     app.yaml:5:18: "concurrency": a whole number from 1 to 1000000 is wanted here
-    app.yaml:6:12: "reuse": a whole number from 1 to 1000000 is wanted here
-    app.yaml:7:23: "memory": a size is a number and KiB, MiB, GiB, kB, MB or GB, as in 256MiB
-    app.yaml:7:33: "cpu": must be more than nothing
-    app.yaml:7:43: "wall" wants a single value, not a mapping
-    app.yaml:8:18: "a" wants a single value, not a mapping
-    app.yaml:8:28: "d" wants a single value, not nothing
-    app.yaml:9:12: "a provider" wants a list of items with a name, or a mapping from names, not a single value
-    app.yaml:10:11: label "hostcore.os" is set by the host itself; choose a key that does not start with `hostcore.`
+    app.yaml:6:12: "queue": a whole number from 0 to 65536 is wanted here
+    app.yaml:7:12: "reuse": a whole number from 1 to 1000000 is wanted here
+    app.yaml:8:23: "memory": a size is a number and KiB, MiB, GiB, kB, MB or GB, as in 256MiB
+    app.yaml:8:33: "cpu": must be more than nothing
+    app.yaml:8:43: "wall" wants a single value, not a mapping
+    app.yaml:9:18: "a" wants a single value, not a mapping
+    app.yaml:9:28: "d" wants a single value, not nothing
+    app.yaml:10:12: "a provider" wants a list of items with a name, or a mapping from names, not a single value
+    app.yaml:11:11: label "hostcore.os" is set by the host itself; choose a key that does not start with `hostcore.`
     "#);
 }
 

@@ -31,6 +31,7 @@ actors:
     image: ../.lattice/actors/cart_s.wasm
     replicas: 3
     concurrency: 20
+    queue: 0
     reuse: 128
     limits: { memory: 64MiB, cpu: 500ms, wall: 1m }
     config: { greeting: hi, version: 1.10, on: yes }
@@ -62,7 +63,8 @@ fn a_manifest_becomes_a_plan() {
     assert_eq!(manifest.labels().0["zone"], "lab");
     let cart = &plan.actors[0];
     assert_eq!(cart.image.to_string(), "file:///srv/.lattice/actors/cart_s.wasm");
-    assert_eq!((cart.replicas, cart.concurrency, cart.reuse), (3, 20, 128));
+    assert_eq!((cart.replicas, cart.concurrency, cart.queue, cart.reuse), (3, 20, Some(0), 128));
+    assert_eq!(plan.actors[1].queue, None);
     assert_eq!(cart.limits.memory_bytes, Some(64 << 20));
     assert_eq!(cart.limits.cpu, Some(Duration::from_millis(500)));
     assert_eq!(cart.limits.wall, Some(Duration::from_secs(60)));

@@ -13,7 +13,7 @@ use super::{
     failure::Failure,
     header::{Header, Kind},
     pieces::{Piece, Pieces},
-    post::message_with,
+    post::{message_with, traced},
     sending::{FIN, FIRST_MAX},
     slot::Slot,
 };
@@ -61,7 +61,8 @@ impl<'a> Opening<'a> {
     /// The first piece of the request, and the message that brings it.
     pub(crate) async fn first(&self, pieces: &mut Pieces) -> Result<(Piece, OutboundMessage), Failure> {
         let header = self.header();
-        let max = FIRST_MAX.min(self.shared.post.room_beside(header.len() + FIN.len()));
+        let max =
+            FIRST_MAX.min(self.shared.post.room_beside_traced(header.len() + FIN.len(), self.call.trace));
         if max == 0 {
             return Err(Failure::NoRoom(self.shared.post.conn.max_payload()));
         }
@@ -84,7 +85,7 @@ impl<'a> Opening<'a> {
             header.push_str(FIN);
         }
         let (subject, reply) = (self.slot.about.asked.clone(), Some(self.reply.clone()));
-        message_with(subject, reply, header, first.body.clone())
+        traced(message_with(subject, reply, header, first.body.clone()), self.call.trace)
     }
 }
 

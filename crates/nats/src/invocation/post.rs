@@ -7,7 +7,9 @@ use async_nats::{
     message::OutboundMessage,
 };
 use bytes::Bytes;
-use lattice_core::{BackSubject, CallError, EntityId, Hop, InvocationId, LatticeName};
+use lattice_core::{
+    BackSubject, CallError, EntityId, Hop, InvocationId, LatticeName, TRACEPARENT, TraceParent,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,10 @@ use crate::Connection;
 
 /// The header of every message.
 pub(crate) const W: HeaderName = HeaderName::from_static("W");
+/// The header of a `call` whose trace is sampled.
+const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
+/// What that one takes: `traceparent: …␍␊`.
+const TRACE_FRAME: usize = TRACEPARENT.len() + TraceParent::LEN + 4;
 /// How long the socket may take nothing.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 /// Notes that wait to be sent. More than there can be calls, so that each has room for one.
@@ -68,6 +74,11 @@ impl Post {
     /// How large a body may be now beside a header of `header` bytes.
     pub(crate) fn room_beside(&self, header: usize) -> usize {
         self.conn.max_payload().saturating_sub(FRAME + header)
+    }
+
+    /// The same in a message that tells its trace.
+    pub(crate) fn room_beside_traced(&self, header: usize, trace: Option<TraceParent>) -> usize {
+        self.room_beside(header + trace.map_or(0, |_| TRACE_FRAME))
     }
 
     /// Publishes, or says why that cannot be.
@@ -171,4 +182,21 @@ pub(crate) fn message_with(
     let mut headers = HeaderMap::new();
     headers.insert(W, header);
     OutboundMessage { subject, reply, payload: body, headers: Some(headers) }
+}
+
+/// The same message, telling the trace that its call belongs to.
+pub(crate) fn traced(mut message: OutboundMessage, trace: Option<TraceParent>) -> OutboundMessage {
+    if let (Some(trace), Some(headers)) = (trace, &mut message.headers) {
+        headers.insert(TRACE, trace.to_string());
+    }
+    message
+}
+
+/// The trace that a message tells, where it is sampled. One told twice, or that does not read, is none.
+pub(crate) fn trace_of(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut all = headers.get_all(TRACE);
+    match (all.next(), all.next()) {
+        (Some(one), None) => TraceParent::sampled(one.as_str()),
+        _ => None,
+    }
 }

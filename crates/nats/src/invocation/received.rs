@@ -11,7 +11,7 @@ use super::{
     Inbound, Outbound,
     entry::Shared,
     header::{Header, Kind},
-    post::message,
+    post::{message, traced},
     slot::Slot,
 };
 use crate::Version;
@@ -89,7 +89,7 @@ impl Received {
 
     fn for_host(&self, to: &HostId) -> async_nats::message::OutboundMessage {
         let Origin { shared, reply, first, fin, credit, .. } = &self.origin;
-        let CallContext { id, source, target, link, depth, .. } = &self.call;
+        let CallContext { id, source, target, link, depth, trace, .. } = &self.call;
         let to = CallTo::Host(to.clone());
         let subject =
             call_subject(&shared.post.lattice, source, &to, target, &self.interface, &self.function);
@@ -106,6 +106,6 @@ impl Received {
             text: self.text,
             ..Header::new(Kind::Call, *id)
         };
-        message(Subject::from(subject), Some(reply.clone()), &header, first.clone())
+        traced(message(Subject::from(subject), Some(reply.clone()), &header, first.clone()), *trace)
     }
 }

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use lattice_contracts::CallContext;
 use lattice_core::{
     BackSubject, CallError, CallSubject, CallTo, EntityId, HostId, InvocationId, LinkName, MAX_DEPTH,
-    calls_of_host, calls_of_target,
+    TraceParent, calls_of_host, calls_of_target,
 };
 use tokio::time::Instant;
 use tokio_util::{
@@ -25,7 +25,7 @@ use super::{
     failure::Failure,
     header::{Header, Kind, Unreadable},
     pieces::Pieces,
-    post::W,
+    post::{W, trace_of},
     received::Origin,
     sending::send,
     slot::{About, Machine},
@@ -142,7 +142,8 @@ impl Server {
         match (header.kind, reply) {
             (Kind::Call, Some(reply)) => {
                 let (id, target) = (header.id, subject.target.clone());
-                let arrived = Arrived { subject, header, body: message.payload, reply: reply.clone() };
+                let trace = message.headers.as_ref().and_then(trace_of);
+                let arrived = Arrived { subject, header, trace, body: message.payload, reply: reply.clone() };
                 let taken = if stale { Err(Failure::Stale) } else { self.start(arrived) };
                 if let Err(failure) = taken {
                     self.refuse(reply, id, &target, failure);
@@ -218,6 +219,7 @@ impl Server {
 struct Arrived<'a> {
     subject: CallSubject,
     header: Header<'a>,
+    trace: Option<TraceParent>,
     body: Bytes,
     reply: Subject,
 }
@@ -225,7 +227,7 @@ struct Arrived<'a> {
 impl Arrived<'_> {
     /// A place in the table, and what the server gets; none if this call has come before.
     fn enter(self, shared: &Arc<Shared>) -> Result<Option<(Entry, Received)>, Failure> {
-        let Self { subject, header, body, reply } = self;
+        let Self { subject, header, trace, body, reply } = self;
         let CallSubject { source, target, to, interface, function, .. } = subject;
         if header.depth > MAX_DEPTH {
             return Err(Failure::TooDeep(MAX_DEPTH));
@@ -254,7 +256,7 @@ impl Arrived<'_> {
         };
         let slot = Arc::clone(entry.slot());
         let received = Received {
-            call: CallContext { id: header.id, source, target, link, deadline, depth: header.depth },
+            call: CallContext { id: header.id, source, target, link, deadline, depth: header.depth, trace },
             interface,
             function,
             link_version: header.version(),

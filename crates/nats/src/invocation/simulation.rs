@@ -1,5 +1,6 @@
 //! Both state machines against each other over a network that loses, repeats, delays and swaps messages, with readers
-//! that stall and sides that die: no call hangs, no byte comes twice or in another order, and what ends well is whole.
+//! that stall, sides that die, and clocks an hour apart: no call hangs, no byte comes twice or in another order, and what
+//! ends well is whole.
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const STEP: Duration = Duration::from_millis(100);
 const DEADLINE: u32 = 300;
 /// By then everything has to be over: the deadline, what each side grants beyond it, and what is on the way.
 const OVER: u32 = DEADLINE + 40;
+/// How far the clocks of the two sides may be apart.
+const HOUR: Duration = Duration::from_secs(3600);
 /// Pieces are small, so that there are many.
 const PIECE: usize = 20_000;
 
@@ -58,13 +61,23 @@ struct Plan {
     pace: u32,
     callee_dies: Option<u32>,
     caller_leaves: Option<u32>,
+    clocks: Clocks,
+}
+
+/// The callee's clock, beside the caller's.
+#[derive(Debug, Clone, Copy)]
+enum Clocks {
+    Equal,
+    HourAhead,
+    HourBehind,
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
     let size = || prop_oneof![Just(0usize), 1usize..1000, 1000usize..600_000];
     let when = || proptest::option::weighted(0.2, 0u32..60);
-    (size(), size(), fates(), 0u32..50, 1u32..40, when(), when()).prop_map(
-        |(request, reply, fates, works, pace, callee_dies, caller_leaves)| Plan {
+    let clocks = prop_oneof![Just(Clocks::Equal), Just(Clocks::HourAhead), Just(Clocks::HourBehind)];
+    (size(), size(), fates(), 0u32..50, 1u32..40, when(), when(), clocks).prop_map(
+        |(request, reply, fates, works, pace, callee_dies, caller_leaves, clocks)| Plan {
             request,
             reply,
             fates,
@@ -72,6 +85,7 @@ fn plans() -> impl Strategy<Value = Plan> {
             pace,
             callee_dies,
             caller_leaves,
+            clocks,
         },
     )
 }
@@ -135,7 +149,8 @@ fn note_of(note: Note) -> (String, Bytes) {
 
 impl World {
     fn new(plan: Plan) -> Self {
-        let origin = Instant::now();
+        // Late enough that an hour earlier is an instant too.
+        let origin = Instant::now() + HOUR;
         let caller = Caller::new(origin, origin + STEP * DEADLINE, WINDOW);
         let mut world = Self {
             plan,
@@ -161,8 +176,18 @@ impl World {
         world
     }
 
+    /// What the caller's clock shows.
     fn now(&self) -> Instant {
         self.origin + STEP * self.step
+    }
+
+    /// What the callee's clock shows.
+    fn callee_now(&self) -> Instant {
+        match self.plan.clocks {
+            Clocks::Equal => self.now(),
+            Clocks::HourAhead => self.now() + HOUR,
+            Clocks::HourBehind => self.now() - HOUR,
+        }
     }
 
     fn post(&mut self, to_callee: bool, (header, body): (String, Bytes), named: bool) {
@@ -187,7 +212,7 @@ impl World {
     }
 
     fn callee_step(&mut self) {
-        let (now, step) = (self.now(), self.step);
+        let (now, step) = (self.callee_now(), self.step);
         if self.plan.callee_dies.is_some_and(|at| step >= at) {
             self.callee = None;
             self.callee_over.get_or_insert(step);
@@ -332,6 +357,20 @@ proptest! {
         prop_assert_eq!(world.caller.exchange.end(), Some(&Ok(())));
     }
 
+    /// A callee that does not answer is told so by its own clock, however wrong: at the deadline, and not before.
+    #[test]
+    fn deadlines_hold_whatever_the_clocks_show(plan in plans()) {
+        let plan = Plan {
+            request: 0, fates: Vec::new(), works: OVER, callee_dies: None, caller_leaves: None, ..plan
+        };
+        let mut world = World::new(plan);
+        world.run();
+        check(&world);
+        // Its time left counts from the receipt, a step after the call; a tenth of a second is its grace.
+        prop_assert_eq!(world.callee_over, Some(DEADLINE + 2));
+        prop_assert_eq!(world.caller_over, Some(DEADLINE + 3));
+    }
+
     /// Whatever is lost or dies: the caller knows 3 s after the last that it heard.
     #[test]
     fn a_dead_callee_is_noticed_by_silence(plan in plans(), dies in 0u32..60) {
@@ -355,6 +394,7 @@ fn a_lost_credit_is_mended_and_a_lost_piece_is_not() {
         pace: 1,
         callee_dies: None,
         caller_leaves: None,
+        clocks: Clocks::Equal,
     };
     let mut lost_credit = World::new(plan(vec![Fate::Arrives, Fate::Lost]));
     lost_credit.run();

@@ -16,14 +16,30 @@ pub struct Function<'a> {
     pub function: &'a str,
 }
 
+/// Who takes a call.
+#[derive(Debug)]
+pub enum Taken {
+    /// The target in this process, which shall be called as what it is. Never said by a caller that knows none there, nor
+    /// when that one has refused.
+    Here,
+    /// Somebody else, whose reply this is.
+    Elsewhere(Inbound),
+}
+
 /// Makes calls over the lattice: finds who serves the target, asks them one after the other where they refuse without
 /// having run anything, and gives the reply of whoever took it.
 #[async_trait]
 pub trait Caller: Send + Sync {
-    /// Calls `function` of the target of `call`; returns with the first bytes of the reply.
+    /// True if the target in this process comes first, so that a call to it need not even be encoded.
+    fn prefers_here(&self) -> bool {
+        false
+    }
+
+    /// Calls `function` of the target of `call`; returns with the first bytes of the reply. `refused_here` is what the
+    /// target in this process said, which has not run the call: then others are asked.
     ///
     /// # Errors
-    /// [`CallError`] of the hop that failed.
+    /// [`CallError`] of the hop that failed; of the last one that refused, where all did.
     ///
     /// # Cancellation
     /// Dropping the future, or later the reply, cancels the call.
@@ -31,6 +47,7 @@ pub trait Caller: Send + Sync {
         &self,
         call: &CallContext,
         function: Function<'_>,
-        request: Offer,
-    ) -> Result<Inbound, CallError>;
+        request: &Offer,
+        refused_here: Option<CallError>,
+    ) -> Result<Taken, CallError>;
 }

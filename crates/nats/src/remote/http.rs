@@ -8,6 +8,7 @@
 mod error_code;
 mod head;
 pub mod incoming;
+mod lend;
 pub mod outgoing;
 mod read;
 mod write;

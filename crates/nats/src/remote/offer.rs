@@ -4,6 +4,7 @@
 //! through without being held.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -31,10 +32,12 @@ enum Kind {
 struct Shared {
     rest: Pieces,
     /// What has been read already, and how much of it is no longer kept.
-    kept: Vec<Bytes>,
+    kept: VecDeque<Bytes>,
     kept_bytes: usize,
     forgotten: usize,
     keeps: bool,
+    /// How far the last one has read.
+    read: usize,
     hop: Hop,
 }
 
@@ -46,12 +49,13 @@ impl Offer {
 
     /// A request that comes as it is pulled. `hop` is who says so where it cannot be offered again.
     pub(super) fn stream(rest: Pieces, hop: Hop) -> Self {
-        let shared = Shared { rest, kept: Vec::new(), kept_bytes: 0, forgotten: 0, keeps: true, hop };
+        let kept = VecDeque::new();
+        let shared = Shared { rest, kept, kept_bytes: 0, forgotten: 0, keeps: true, read: 0, hop };
         Self(Kind::Stream(Arc::new(Mutex::new(shared))))
     }
 
-    /// The request from its beginning, for this process itself.
-    pub(super) fn take_back(self) -> Pieces {
+    /// The request from its beginning, for this process itself; as [`Offer::outbound`].
+    pub(super) fn pieces(&self) -> Pieces {
         match self.outbound() {
             Outbound::Whole(bytes) => Box::pin(stream::iter([Ok(bytes)])),
             Outbound::Stream(pieces) => pieces,
@@ -63,7 +67,10 @@ impl Offer {
     pub fn outbound(&self) -> Outbound {
         match &self.0 {
             Kind::Whole(bytes) => Outbound::Whole(bytes.clone()),
-            Kind::Stream(shared) => Outbound::Stream(Box::pin(Offered { shared: shared.clone(), at: 0 })),
+            Kind::Stream(shared) => {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).read = 0;
+                Outbound::Stream(Box::pin(Offered { shared: shared.clone(), at: 0 }))
+            }
         }
     }
 }
@@ -72,25 +79,34 @@ impl Drop for Offer {
     fn drop(&mut self) {
         // Somebody took it, or nobody will: there is no other offer.
         if let Kind::Stream(shared) = &self.0 {
-            shared.lock().unwrap_or_else(PoisonError::into_inner).forget();
+            shared.lock().unwrap_or_else(PoisonError::into_inner).settle();
         }
     }
 }
 
 impl Shared {
-    fn forget(&mut self) {
+    /// Nobody else will read from the beginning: what the last one has read is kept no longer, nor what he reads from now on.
+    fn settle(&mut self) {
         self.keeps = false;
-        self.forgotten += self.kept.len();
-        (self.kept, self.kept_bytes) = (Vec::new(), 0);
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        while self.forgotten < self.read && self.kept.pop_front().is_some() {
+            self.forgotten += 1;
+        }
+        if self.kept.is_empty() {
+            self.forgotten = self.forgotten.max(self.read);
+        }
     }
 
     fn keep(&mut self, bytes: &Bytes) {
         self.kept_bytes += bytes.len();
         if self.keeps && self.kept_bytes <= KEPT_BYTES_MAX {
-            self.kept.push(bytes.clone());
+            self.kept.push_back(bytes.clone());
         } else {
-            self.forget();
-            self.forgotten += 1;
+            self.keeps = false;
+            self.kept.clear();
         }
     }
 }
@@ -123,6 +139,10 @@ impl Stream for Offered {
             }
         };
         this.at += 1;
+        shared.read = this.at;
+        if !shared.keeps {
+            shared.trim();
+        }
         Poll::Ready(next)
     }
 }
@@ -160,6 +180,23 @@ mod tests {
         drop(offer);
         let Outbound::Stream(stream) = taken else { panic!("no stream") };
         assert_eq!(stream.count().now_or_never(), Some(8));
+    }
+
+    #[test]
+    fn what_others_read_of_it_and_refused_is_there_for_this_process() {
+        let offer = numbers(4, 1);
+        assert_eq!(read(offer.outbound(), 3).unwrap(), [0, 1, 2]);
+        let back = Outbound::Stream(offer.pieces());
+        drop(offer);
+        assert_eq!(read(back, 9).unwrap(), [0, 1, 2, 3]);
+
+        // Settled in the middle of it.
+        let offer = numbers(4, 1);
+        assert_eq!(read(offer.outbound(), 3).unwrap(), [0, 1, 2]);
+        let mut back = offer.pieces();
+        assert_eq!(back.next().now_or_never().unwrap().unwrap().unwrap()[0], 0);
+        drop(offer);
+        assert_eq!(read(Outbound::Stream(back), 9).unwrap(), [1, 2, 3]);
     }
 
     #[test]

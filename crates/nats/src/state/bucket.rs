@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{
     HeaderMap, StatusCode,
-    header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE},
+    header::{
+        NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE, NATS_SUBJECT, NATS_TIME_STAMP,
+    },
     jetstream::{
         self,
         consumer::{DeliverPolicy, ReplayPolicy, push},
@@ -15,8 +17,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use lattice_core::{FactKey, LatticeName, with_causes};
 use serde::{Deserialize, de::DeserializeOwned};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Fact, StateError, merge::Slot};
+use super::{
+    Fact, StateError,
+    landmark::{Landmark, Place},
+    merge::Slot,
+};
 use crate::{Connection, RequestError, jetstream_api::ApiError};
 
 /// How long one request to JetStream may take.
@@ -58,6 +65,8 @@ pub(super) struct Entry<'a> {
     pub(super) revision: u64,
     /// Values that wait to be delivered after this one.
     pub(super) pending: u64,
+    /// When the server stored it, in nanoseconds since 1970.
+    pub(super) stored_ns: i64,
     /// True for a mark of JetStream's own: an expired value, or somebody's deletion by hand.
     pub(super) is_marker: bool,
     /// The value.
@@ -144,6 +153,30 @@ impl Bucket {
         }
     }
 
+    /// What stands where `landmark` was seen.
+    pub(super) async fn place_of(&self, landmark: &Landmark) -> Result<Place, StateError> {
+        let subject = format!("{}.DIRECT.GET.KV_{}", self.conn.js_api(), self.name);
+        let seq = Bytes::from(format!(r#"{{"seq":{}}}"#, landmark.revision));
+        let answer = self.conn.ask(&subject, HeaderMap::new(), seq, REQUEST_WITHIN).await;
+        let message = answer.map_err(|source| self.unreachable(source))?;
+        if message.status == Some(StatusCode::NOT_FOUND) {
+            let last_of_key = self.read(&landmark.key).await?.map(|(revision, _)| revision);
+            return Ok(Place::Empty { last_of_key });
+        }
+        let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name));
+        let key = header(NATS_SUBJECT).and_then(|text| text.as_str().strip_prefix(&self.subject_prefix()));
+        let stored = header(NATS_TIME_STAMP).map(|text| OffsetDateTime::parse(text.as_str(), &Rfc3339));
+        match (key, stored) {
+            (Some(key), Some(Ok(stored))) => {
+                let is_same = key == landmark.key && nanoseconds(stored) == landmark.stored_ns;
+                Ok(if is_same { Place::TheSame } else { Place::Another })
+            }
+            _ => {
+                Err(self.refused("a read", format!("the answer names no message: {:?}", message.description)))
+            }
+        }
+    }
+
     /// Writes `value` if `expected` is the key's last revision (0: there is none), and answers with the new revision. It
     /// expires after `kept`, where the bucket can do that: one that somebody else made may not.
     pub(super) async fn write(
@@ -225,7 +258,8 @@ impl Bucket {
             headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some()
         });
         let (revision, pending) = (info.stream_sequence, info.pending);
-        Ok(Entry { key, revision, pending, is_marker, value: &message.payload })
+        let stored_ns = nanoseconds(info.published);
+        Ok(Entry { key, revision, pending, stored_ns, is_marker, value: &message.payload })
     }
 
     /// A consumer of what there is from a place on, and then of every change; and how many values it has to deliver first.
@@ -273,4 +307,9 @@ impl Bucket {
     fn refused(&self, what: &str, why: String) -> StateError {
         StateError::Refused { bucket: self.name.clone(), what: what.to_owned(), why }
     }
+}
+
+/// Since 1970; enough until the year 2262.
+fn nanoseconds(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }

@@ -17,6 +17,8 @@ pub(super) enum Ended {
     Replaced,
     #[error("the bucket fell back from revision {from} to {to}")]
     FellBack { from: u64, to: u64 },
+    #[error("the bucket was set back and written since: what stood at revision {revision} is lost")]
+    SetBack { revision: u64 },
     #[error("it is behind: revision {delivered} of {last} after 2 s")]
     Behind { delivered: u64, last: u64 },
 }
@@ -83,7 +85,7 @@ mod tests {
     }
 
     fn mark(created: &str, revision: u64) -> StreamMark {
-        StreamMark { created: created.to_owned(), revision, written: 0 }
+        StreamMark { created: created.to_owned(), revision, ..StreamMark::default() }
     }
 
     fn delivered(delivered: u64) -> Known {

@@ -6,7 +6,7 @@ use lattice_core::{FactKey, HostFact, HostId, Link};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clock;
+use crate::WallClock;
 
 /// How long a tombstone stays: who was away for longer than this may bring a deleted fact back.
 pub(super) const TOMBSTONE_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -57,12 +57,12 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Fact {
-    /// A fact of now; without data a tombstone.
-    pub(crate) fn now(number: u64, writer: &HostId, data: Option<Value>) -> Self {
+    /// A fact of now, by `clock`; without data a tombstone.
+    pub(crate) fn now(number: u64, writer: &HostId, clock: WallClock, data: Option<Value>) -> Self {
         Self {
             version: number,
             writer: writer.to_string(),
-            at: clock::now_rfc3339(),
+            at: clock.now_rfc3339(),
             deleted: data.is_none(),
             data: data.unwrap_or(Value::Null),
             more: Map::new(),
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_fact_as_it_is_written() {
         let writer = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
-        let mut fact = Fact::now(3, &writer, Some(json!({"port": "80"})));
+        let mut fact = Fact::now(3, &writer, WallClock::default(), Some(json!({"port": "80"})));
         fact.at = "2026-01-01T00:00:00Z".into();
         insta::assert_json_snapshot!(fact, @r#"
         {
@@ -168,7 +168,7 @@ mod tests {
           }
         }
         "#);
-        let mut tombstone = Fact::now(4, &writer, None);
+        let mut tombstone = Fact::now(4, &writer, WallClock::default(), None);
         tombstone.at = String::new();
         let text = serde_json::to_string(&tombstone).unwrap();
         assert!(text.contains(r#""deleted":true,"data":null"#), "{text}");

@@ -9,16 +9,17 @@ use serde_json::Value;
 use super::{
     Fact, Facts,
     fact::TOMBSTONE_KEPT,
+    landmark::Landmarks,
     snapshot::{SnapshotKind, UnreadableSnapshot},
     snapshot_file::{Loaded, SnapshotError, SnapshotFile},
 };
-use crate::clock;
+use crate::WallClock;
 
 const KIND: SnapshotKind = SnapshotKind { name: "facts", version: 1 };
 
 /// A place in a stream: everything up to `revision` is known. Unknown fields are ignored; `created` and `revision` are
 /// required.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StreamMark {
     /// When the stream was made, in JetStream's own words: another time is another stream.
     pub(super) created: String,
@@ -28,6 +29,9 @@ pub(super) struct StreamMark {
     /// it is 0.
     #[serde(default)]
     pub(super) written: u64,
+    /// The newest messages up to `revision`. Missing, none are known, and by none the stream is known again.
+    #[serde(default)]
+    pub(super) landmarks: Landmarks,
 }
 
 impl StreamMark {
@@ -74,8 +78,8 @@ impl MemoryFile {
         self.file.path()
     }
 
-    /// Reads it; none if there is nothing that reads. Blocks.
-    pub(super) fn read(&self) -> Result<Option<Memory>, SnapshotError> {
+    /// Reads it; none if there is nothing that reads. `clock` tells which tombstones have expired. Blocks.
+    pub(super) fn read(&self, clock: WallClock) -> Result<Option<Memory>, SnapshotError> {
         let stored: Stored = match self.file.read()? {
             Loaded::Absent => return Ok(None),
             Loaded::Whole(stored) => stored,
@@ -90,7 +94,7 @@ impl MemoryFile {
             tracing::warn!("{aside}");
             return Ok(None);
         }
-        Ok(Some(Memory { stream: stored.stream, facts: read_facts(stored.facts) }))
+        Ok(Some(Memory { stream: stored.stream, facts: read_facts(stored.facts, clock) }))
     }
 
     /// Writes it. Blocks.
@@ -107,9 +111,9 @@ impl MemoryFile {
 
 /// Facts that do not read as such are left out: the checksum was right, so an older version of this program took them for
 /// good. Tombstones that have expired in the bucket are forgotten here too.
-fn read_facts(stored: BTreeMap<String, Value>) -> Facts {
+fn read_facts(stored: BTreeMap<String, Value>, clock: WallClock) -> Facts {
     let mut facts = Facts::default();
-    let expired = clock::rfc3339_before(TOMBSTONE_KEPT);
+    let expired = clock.rfc3339_before(TOMBSTONE_KEPT);
     for (key, value) in stored {
         let read = FactKey::parse(&key)
             .map_err(|error| error.to_string())
@@ -129,7 +133,7 @@ fn read_facts(stored: BTreeMap<String, Value>) -> Facts {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::landmark::Landmark, *};
 
     fn put(facts: &mut Facts, key: &str, value: Value) {
         let key = FactKey::parse(key).unwrap();
@@ -141,7 +145,7 @@ mod tests {
     fn facts_come_back_with_what_later_versions_put_there() {
         let folder = tempfile::tempdir().unwrap();
         let file = MemoryFile::new(folder.path(), &LatticeName::default());
-        assert!(file.read().unwrap().is_none());
+        assert!(file.read(WallClock::default()).unwrap().is_none());
         let mut facts = Facts::default();
         put(
             &mut facts,
@@ -150,9 +154,11 @@ mod tests {
         );
         put(&mut facts, "rumour.a.b", json!({"version": 1, "writer": "w", "data": [1, 2]}));
         put(&mut facts, "config.gone", json!({"version": 2, "writer": "w", "deleted": true}));
-        let stream = Some(StreamMark { created: "then".into(), revision: 7, written: 9 });
+        let mut landmarks = Landmarks::default();
+        landmarks.pass(Landmark { key: "config.a".into(), revision: 7, stored_ns: 1 });
+        let stream = Some(StreamMark { created: "then".into(), revision: 7, written: 9, landmarks });
         file.write(&facts, stream.clone()).unwrap();
-        let memory = file.read().unwrap().unwrap();
+        let memory = file.read(WallClock::default()).unwrap().unwrap();
         assert_eq!((memory.facts, memory.stream), (facts, stream));
         let text = std::fs::read_to_string(file.path()).unwrap();
         assert!(text.contains(r#""mood":"good""#), "{text}");
@@ -163,18 +169,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = MemoryFile::new(folder.path(), &LatticeName::default());
         file.file.write(&json!({"later": 1})).unwrap();
-        assert!(file.read().unwrap().unwrap().facts.is_empty());
+        assert!(file.read(WallClock::default()).unwrap().unwrap().facts.is_empty());
         let facts = json!({
             "config.a": {"version": 1, "writer": "w", "data": {}},
             "config.b": {"version": 2, "writer": "w", "at": "2020-01-01T00:00:00Z", "deleted": true},
-            "config.c": {"version": 2, "writer": "w", "at": clock::now_rfc3339(), "deleted": true},
+            "config.c": {"version": 2, "writer": "w", "at": WallClock::default().now_rfc3339(), "deleted": true},
             "config.d": {"version": 1, "writer": "w", "data": 7},
             "nonsense": {},
         });
         file.file
             .write(&json!({"stream": {"created": "x", "revision": 1, "more": 2}, "facts": facts}))
             .unwrap();
-        let memory = file.read().unwrap().unwrap();
+        let memory = file.read(WallClock::default()).unwrap().unwrap();
+        assert_eq!(memory.stream.as_ref().unwrap().landmarks, Landmarks::default());
         let keys: Vec<String> = memory.facts.all().map(|(key, _)| key.to_string()).collect();
         assert_eq!(keys, ["config.a", "config.c"]);
         assert_eq!(memory.stream.unwrap().revision, 1);
@@ -184,7 +191,12 @@ mod tests {
     fn another_lattice_s_facts_are_kept_aside() {
         let folder = tempfile::tempdir().unwrap();
         MemoryFile::new(folder.path(), &"other".parse().unwrap()).write(&Facts::default(), None).unwrap();
-        assert!(MemoryFile::new(folder.path(), &LatticeName::default()).read().unwrap().is_none());
+        assert!(
+            MemoryFile::new(folder.path(), &LatticeName::default())
+                .read(WallClock::default())
+                .unwrap()
+                .is_none()
+        );
         assert!(folder.path().join("facts.snapshot.corrupt").is_file());
     }
 }

@@ -20,6 +20,7 @@ use super::{
     bucket::{Bucket, WriteError},
     fact,
     keeper::{self, Keeper},
+    landmark::Landmarks,
     memory::{Memory, MemoryFile, StreamMark},
     watcher,
 };
@@ -70,6 +71,8 @@ pub(super) struct Progress {
     pub(super) delivered: u64,
     /// Whether the first read is through.
     pub(super) current: bool,
+    /// The newest messages that were delivered.
+    pub(super) landmarks: Landmarks,
     /// The last place at which everything of a stream was known, and the stream had all that is known here. It outlives
     /// the watch.
     pub(super) mark: Option<StreamMark>,
@@ -153,9 +156,10 @@ impl FactStore {
         folder: &Path,
     ) -> Result<Self, StateError> {
         let file = MemoryFile::new(folder, lattice);
+        let clock = conn.wall_clock();
         let memory = tokio::task::spawn_blocking({
             let file = file.clone();
-            move || file.read()
+            move || file.read(clock)
         });
         let memory = match memory.await {
             Ok(Ok(memory)) => memory.unwrap_or_default(),
@@ -347,7 +351,8 @@ impl FactStore {
             return Ok(Written { version, before: change.before.take() });
         }
         let number = best.map_or(0, |fact| fact.version).saturating_add(1);
-        let fact = Fact::now(number, &self.shared.writer, change.data.clone());
+        let clock = bucket.conn.wall_clock();
+        let fact = Fact::now(number, &self.shared.writer, clock, change.data.clone());
         let value = serde_json::to_vec(&fact).map_err(|error| {
             let why = error.to_string();
             WriteError::Failed(StateError::Unwritable { key: change.text.to_owned(), why })

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fact,
-    bucket::{Begin, StreamState},
+    bucket::{Begin, Entry, StreamState},
     check::{Ended, Known, Standing, compare, standing},
+    landmark::{Landmark, Landmarks, Says},
     memory::StreamMark,
     reunion,
     store::{Progress, Shared},
@@ -73,7 +74,14 @@ async fn watch(shared: &Shared, resume: bool) -> Ended {
 async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallible, Ended> {
     let stream = shared.bucket.ensure().await?;
     let mark = shared.progress.borrow().mark.clone();
-    let from = match standing(mark.as_ref(), shared.known().is_empty(), &stream) {
+    let mut standing = standing(mark.as_ref(), shared.known().is_empty(), &stream);
+    if let (Standing::Same, Some(mark)) = (standing, &mark)
+        && let Err(Ended::SetBack { revision }) = find_again(shared, &mark.landmarks).await
+    {
+        tracing::warn!(revision, "the lattice's bucket was set back and written since");
+        standing = Standing::Merge;
+    }
+    let from = match standing {
         Standing::New => Begin::All,
         Standing::Same => mark.filter(|_| resume).map_or(Begin::All, |mark| Begin::After(mark.revision)),
         Standing::Merge => {
@@ -111,13 +119,35 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
 /// Asks the stream how it stands to what was delivered of it; the revision that is due at the next check.
 async fn look(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, Ended> {
     match shared.bucket.state().await {
-        Ok(now) => compare(watched, now.as_ref(), known_of(shared, watched), due),
+        Ok(now) => {
+            let due = compare(watched, now.as_ref(), known_of(shared, watched), due)?;
+            let landmarks = shared.progress.borrow().landmarks.clone();
+            find_again(shared, &landmarks).await?;
+            Ok(due)
+        }
         Err(error) => {
             // Not knowing is no reason to give a watch up.
             tracing::debug!(%error, "the lattice's bucket does not answer");
             Ok(due)
         }
     }
+}
+
+/// Looks for the newest messages that were seen; mostly the first is there, and that is all.
+async fn find_again(shared: &Shared, landmarks: &Landmarks) -> Result<(), Ended> {
+    for landmark in landmarks.iter() {
+        match shared.bucket.place_of(landmark).await.map(|place| landmark.says(&place)) {
+            Ok(Says::Whole) => return Ok(()),
+            Ok(Says::SetBack) => return Err(Ended::SetBack { revision: landmark.revision }),
+            Ok(Says::Nothing) => {}
+            Err(error) => {
+                // As above.
+                tracing::debug!(%error, "the lattice's bucket does not answer");
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn known_of(shared: &Shared, watched: &StreamState) -> Known {
@@ -130,6 +160,7 @@ fn known_of(shared: &Shared, watched: &StreamState) -> Known {
 fn take(shared: &Shared, stream: &StreamState, message: &jetstream::Message) -> Result<(), Ended> {
     let entry = shared.bucket.entry(message).map_err(Ended::Failed)?;
     let key = entry.key;
+    pass(shared, &entry);
     match FactKey::parse(key).map_err(|error| error.to_string()) {
         Ok(parsed) if !parsed.is_lasting() => {}
         // An expired tombstone, or somebody else's deletion: absence deletes nothing.
@@ -144,6 +175,20 @@ fn take(shared: &Shared, stream: &StreamState, message: &jetstream::Message) -> 
     Ok(())
 }
 
+/// Remembers a message by which the stream is known again, unless it goes by itself: leases and tombstones expire.
+fn pass(shared: &Shared, entry: &Entry<'_>) {
+    let lasts = FactKey::parse(entry.key).is_ok_and(|key| {
+        key.is_lasting()
+            && !entry.is_marker
+            && Fact::read(&key, entry.value).is_ok_and(|fact| fact.kept().is_none())
+    });
+    let (revision, stored_ns) = (entry.revision, entry.stored_ns);
+    shared.progress.send_modify(|progress| match lasts {
+        true => progress.landmarks.pass(Landmark { key: entry.key.to_owned(), revision, stored_ns }),
+        false => progress.landmarks.forget(entry.key),
+    });
+}
+
 /// Notes how far the watch is. Once nothing is pending, it has all that there was when it was made, whatever revisions
 /// the stream has dropped since.
 fn reached(shared: &Shared, stream: &StreamState, revision: u64, nothing_pending: bool) {
@@ -155,7 +200,8 @@ fn reached(shared: &Shared, stream: &StreamState, revision: u64, nothing_pending
             let before = progress.mark.take().filter(|mark| mark.created == stream.created);
             let written = before.map_or(0, |mark| mark.written);
             let (created, revision) = (stream.created.clone(), progress.delivered);
-            progress.mark = Some(StreamMark { created, revision, written });
+            let landmarks = progress.landmarks.clone();
+            progress.mark = Some(StreamMark { created, revision, written, landmarks });
         }
     });
 }
@@ -168,6 +214,10 @@ fn begin(shared: &Shared, stream: &StreamState, from: Begin) {
     };
     shared.progress.send_modify(|progress| {
         let mark = progress.mark.take();
-        *progress = Progress { created: stream.created.clone(), delivered, current: false, mark };
+        let landmarks = match (&mark, from) {
+            (Some(mark), Begin::After(_)) => mark.landmarks.clone(),
+            _ => Landmarks::default(),
+        };
+        *progress = Progress { created: stream.created.clone(), delivered, current: false, landmarks, mark };
     });
 }

@@ -39,7 +39,10 @@ async fn bodies_over_the_limit_are_413_before_the_call_or_in_it() {
         let called = calls.load(Ordering::Relaxed);
         let over = http.send("POST", &url, &[], "0123456789a").await.unwrap();
         assert_eq!(over.status, 413);
-        assert_eq!(over.json()["reason"], "the request body is larger than 10 bytes");
+        assert_eq!(
+            over.json()["reason"],
+            "the request body is larger than max_body_bytes of the link, 10 bytes"
+        );
         assert_eq!(calls.load(Ordering::Relaxed), called, "the actor was called all the same");
     }
     let chunked = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";

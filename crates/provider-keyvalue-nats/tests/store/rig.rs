@@ -100,6 +100,7 @@ impl Rig {
             link: LinkName::default(),
             deadline: Instant::now() + within,
             depth: 1,
+            trace: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt;
 use lattice_contracts::{
-    http::{Body, BodyError, OutgoingError, OutgoingLimits},
+    http::{Body, BodyError, OutgoingError, OutgoingLimits, carry_trace},
     logging::Level,
 };
 use lattice_core::{CallError, ErrorCode};
@@ -37,7 +37,8 @@ impl WasiHttpHooks for Way {
             }
         };
         let limits = options.map(limits).unwrap_or_default();
-        let request = request.map(outgoing_body);
+        let mut request = request.map(outgoing_body);
+        carry_trace(request.headers_mut(), bound.call.trace);
         let watch = self.watch.clone();
         Box::new(async move {
             let deadline = bound.call.deadline;

@@ -29,7 +29,7 @@ impl Way {
 
     /// Turns to the next call.
     pub(crate) fn begin(&mut self, call: Arc<CallContext>) {
-        self.watch.output.begin(call.id);
+        self.watch.output.begin(&call);
         self.call = call;
         self.bodies = 0;
     }

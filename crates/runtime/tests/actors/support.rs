@@ -80,6 +80,7 @@ pub(crate) fn call(time: Duration) -> CallContext {
         link: LinkName::default(),
         deadline: Instant::now() + time,
         depth: 0,
+        trace: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lattice_control_interface::{HostInventory, ScaleComponentCommand};
-use lattice_core::{ActorId, ConfigName, HostId, ImageRef};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX};
 use serde::Serialize;
 
 use crate::{
@@ -40,6 +40,9 @@ struct ActorArgs {
     /// Invocations that it serves at once [default: no limit of its own]
     #[arg(short = 'c', long, visible_aliases = ["max-instances", "max-concurrent"], value_name = "COUNT", default_value_t = u32::MAX, hide_default_value = true)]
     concurrency: u32,
+    /// Invocations that may wait while it serves as many as it may [default: as it is]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=i64::from(QUEUE_MAX)))]
+    queue: Option<u32>,
     /// Text to keep with it, KEY=VALUE; may be repeated
     #[arg(short, long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Pair>,
@@ -80,6 +83,7 @@ fn keep(command: &mut ScaleComponentCommand, host: HostInventory) {
     };
     command.component_limits = running.limits;
     command.reuse = running.reuse.filter(|reuse| *reuse > 1);
+    command.max_queued = command.max_queued.or(running.max_queued);
     if command.config.is_empty() {
         command.config = running.config.unwrap_or_default();
     }
@@ -94,6 +98,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let annotations: BTreeMap<String, String> = args.annotations.iter().cloned().map(Into::into).collect();
     command.annotations = (!annotations.is_empty()).then_some(annotations);
     command.config = args.config.clone();
+    command.max_queued = args.queue;
     keep(&mut command, session.client.get_host_inventory(&host).await.map_err(failed)?);
     command.allow_update = args.allow_update;
     let progress = out.progress(format!("scaling {} on host {host}", args.id));
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_not_spoken_of_stays() {
         let host = || -> HostInventory {
-            let actor = serde_json::json!({ "id": "hello", "config": ["a"], "reuse": 8, "limits": { "max_memory_limit": "1" } });
+            let actor = serde_json::json!({ "id": "hello", "config": ["a"], "reuse": 8, "max_queued": 5, "limits": { "max_memory_limit": "1" } });
             let json =
                 serde_json::json!({ "host_id": format!("N{}", "A".repeat(55)), "components": [actor] });
             serde_json::from_value(json).unwrap()
@@ -142,6 +147,10 @@ mod tests {
         let mut running = command("hello");
         keep(&mut running, host());
         assert_eq!((running.config.len(), running.reuse, running.count), (1, Some(8), 3));
+        assert_eq!(running.max_queued, Some(5));
+        let mut queued = ScaleComponentCommand { max_queued: Some(0), ..command("hello") };
+        keep(&mut queued, host());
+        assert_eq!(queued.max_queued, Some(0));
         assert_eq!(running.component_limits.unwrap()["max_memory_limit"], "1");
         let mut other = command("other");
         keep(&mut other, host());

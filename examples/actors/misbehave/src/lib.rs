@@ -1,8 +1,8 @@
 //! Does on request what an actor should not do, so that tests can show that a host and its other actors stay unharmed.
 //!
 //! The path chooses: `/loop`, `/memory`, `/trap`, `/recurse`, `/print`, `/sleep?ms=`, `/leak?n=`, `/count` (reads the
-//! request body), `/mirror` (sends it back), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`, `/panic-after-head`,
-//! `/instance` (how many requests this instance has answered so); `/` behaves.
+//! request body), `/mirror` (sends it back), `/trickle?n=&ms=`, `/big?bytes=`, `/early?n=&ms=`,
+//! `/panic-after-head?bytes=`, `/instance` (how many requests this instance has answered so); `/` behaves.
 
 mod exhaust;
 mod stream;
@@ -40,7 +40,7 @@ impl Guest for Misbehave {
             "/mirror" => return stream::mirror(&request, response_out),
             "/big" => return stream::big(response_out, number("bytes", 16 * 1024 * 1024)),
             "/early" => return stream::early(response_out, number("n", 100), number("ms", 100)),
-            "/panic-after-head" => return stream::panic_after_head(response_out),
+            "/panic-after-head" => return stream::panic_after_head(response_out, number("bytes", 0)),
             _ => return respond(response_out, 404, TEXT, b"no such misbehaviour\n"),
         };
         respond(response_out, 200, TEXT, answer.as_bytes());

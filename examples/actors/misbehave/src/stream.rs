@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actor_http::{respond, start};
+use actor_http::{BodyWriter, respond, start};
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 use wasip2::io::streams::StreamError;
 
@@ -62,17 +62,24 @@ pub(crate) fn trickle(response_out: ResponseOutparam, n: u64, ms: u64) {
 
 /// Sends `bytes` bytes as fast as the client takes them.
 pub(crate) fn big(response_out: ResponseOutparam, bytes: u64) {
-    let block = [b'x'; 64 * 1024];
     let mut body = start(response_out, 200, HEADERS);
+    if write_bytes(&mut body, bytes) {
+        body.finish();
+    }
+}
+
+/// False when the client is gone.
+fn write_bytes(body: &mut BodyWriter, bytes: u64) -> bool {
+    let block = [b'x'; 64 * 1024];
     let mut left = bytes;
     while left > 0 {
         let piece = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
         if !body.write(&block[..piece]) {
-            return;
+            return false;
         }
         left -= piece as u64;
     }
-    body.finish();
+    true
 }
 
 /// Sends the head and a first line at once, then goes on working and writing although nobody may be waiting.
@@ -87,9 +94,11 @@ pub(crate) fn early(response_out: ResponseOutparam, n: u64, ms: u64) {
     body.finish();
 }
 
-/// Sends the head and a first line, then traps.
-pub(crate) fn panic_after_head(response_out: ResponseOutparam) {
+/// Sends the head, a first line and so many bytes more, then traps. With more bytes than the way to the client holds, the
+/// client has the head by then.
+pub(crate) fn panic_after_head(response_out: ResponseOutparam, bytes: u64) {
     let mut body = start(response_out, 200, HEADERS);
     body.write(b"this line arrives\n");
+    write_bytes(&mut body, bytes);
     panic!("asked to trap after the head");
 }

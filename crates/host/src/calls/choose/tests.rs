@@ -156,6 +156,48 @@ proptest! {
         }
     }
 
+    /// A provider has no permits: in this process it is free, or refused the call already. Wherever it is, it is asked once
+    /// at most in each of the two rounds, before and after the one here refused, and none is left that was not asked.
+    #[test]
+    fn a_provider_is_found_wherever_it_is(world in world()) {
+        let me = id('M');
+        let (mut here, mut here_asked) = (if world.here == Here::No { Here::No } else { Here::Free }, 0);
+        let (mut asked, mut anyone_asked) = (Vec::<Asked>::new(), false);
+        for (step, answer) in world.answers.iter().enumerate() {
+            let situation = Situation {
+                distance: world.distance, me: &me, site: None, here, hosts: &world.hosts, asked: &asked, anyone_asked,
+            };
+            match choose(&situation, world.random[step]) {
+                Choice::Local => {
+                    here_asked += 1;
+                    prop_assert!(here == Here::Free && here_asked == 1);
+                    if answer.is_none() || world.distance == Distance::Local { return Ok(()); }
+                    (here, anyone_asked) = (Here::No, false);
+                    asked.clear();
+                }
+                Choice::Host { host, patient } => {
+                    prop_assert!(host != me && world.distance != Distance::Local);
+                    prop_assert!(patient || asked.iter().all(|one| one.host != host));
+                    match answer {
+                        None => return Ok(()),
+                        Some(refusal) => asked.push(Asked { host, refusal: *refusal, patient }),
+                    }
+                }
+                Choice::Anyone => match answer { None => return Ok(()), Some(_) => anyone_asked = true },
+                Choice::Nobody(_) => {
+                    prop_assert!(here_asked == 1 || world.here == Here::No, "the one here was not asked");
+                    let left = world.hosts.iter()
+                        .filter(|one| one.alive && one.host != me && asked.iter().all(|a| a.host != one.host))
+                        .count();
+                    let full = asked.len() >= HOSTS_ASKED_MAX || anyone_asked;
+                    prop_assert!(left == 0 || full || world.distance == Distance::Local);
+                    return Ok(());
+                }
+            }
+        }
+        prop_assert!(false, "it never ends");
+    }
+
     /// Of two hosts the busier one never gets more than its share.
     #[test]
     fn the_less_busy_of_two_wins(a in 0_u16..1000, b in 0_u16..1000, random in any::<u64>()) {

@@ -52,7 +52,7 @@ pub(super) fn offered(
 /// # Errors
 /// [`ErrorCode::Unreachable`] where too much of it has been read already.
 pub async fn take_back(offer: Offer, hop: Hop) -> Result<Request, CallError> {
-    read_request(offer.take_back(), hop).await
+    read_request(offer.pieces(), hop).await
 }
 
 /// Reads the response to a request: returns with its head, the body follows as it is pulled. `hop` is the actor that

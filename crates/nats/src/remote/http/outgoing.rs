@@ -1,6 +1,6 @@
 //! Requests of actors to an HTTP client on another host: `wasi:http/outgoing-handler.handle`, from both ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lattice_contracts::{
@@ -8,7 +8,7 @@ use lattice_contracts::{
     http::{Outgoing, OutgoingError, OutgoingLimits, Request, Response},
 };
 use lattice_core::{
-    CallError, Hop,
+    CallError, ErrorCode, Hop,
     encoding::{DecodeError, Decoder, EncodeError, Encoder},
 };
 
@@ -19,12 +19,13 @@ use super::{
         take_request,
     },
     incoming::offered,
+    lend::lend,
     read::Reading,
     write::{gather, told, too_large},
 };
 use crate::{
     Inbound, Outbound,
-    remote::{Caller, Function, Offer, envelope, pieces},
+    remote::{Caller, Function, Offer, Pieces, Taken, envelope, pieces},
 };
 
 /// The interface, as it stands in subjects.
@@ -32,8 +33,69 @@ pub const INTERFACE: &str = "wasi:http/outgoing-handler";
 /// Its one function.
 pub const FUNCTION: &str = "handle";
 
-/// An HTTP client on another host.
-pub struct RemoteOutgoing<C>(pub C);
+/// An HTTP client on other hosts, and perhaps in this process as well.
+pub struct RemoteOutgoing<C> {
+    caller: C,
+    here: Option<Arc<dyn Outgoing>>,
+}
+
+impl<C: Caller> RemoteOutgoing<C> {
+    /// One that is called by `caller`.
+    pub fn new(caller: C) -> Self {
+        Self { caller, here: None }
+    }
+
+    /// The same, where the client is in this process too: it is called when the caller says so, or prefers it.
+    #[must_use]
+    pub fn beside(self, here: Option<Arc<dyn Outgoing>>) -> Self {
+        Self { here, ..self }
+    }
+
+    /// Asks whoever the caller finds, and the client in this process when the caller finds that one.
+    async fn offered(
+        &self,
+        call: &CallContext,
+        offer: Offer,
+        authority: &str,
+        mut refused: Option<CallError>,
+    ) -> Result<Response, OutgoingError> {
+        let hop = || Hop::Provider(call.target.clone().into());
+        let function = Function { interface: INTERFACE, function: FUNCTION };
+        loop {
+            match self.caller.call(call, function, &offer, refused.take()).await? {
+                Taken::Elsewhere(reply) => {
+                    drop(offer);
+                    return response(reply, authority, hop()).await;
+                }
+                // At most once: a caller that hears of a refusal asks others.
+                Taken::Here => {
+                    let (request, limits) = read_request(offer.pieces(), hop()).await?;
+                    match self.request_here(call, request, limits).await {
+                        Ok(answer) => return answer,
+                        Err(error) => refused = Some(error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the client in this process send it; the error is its refusal, after which others may be asked.
+    async fn request_here(
+        &self,
+        call: &CallContext,
+        request: Request,
+        limits: OutgoingLimits,
+    ) -> Result<Result<Response, OutgoingError>, CallError> {
+        let Some(here) = &self.here else {
+            let hop = Hop::Provider(call.target.clone().into());
+            return Err(CallError::new(hop, ErrorCode::Unreachable, "it is not in this process").not_run());
+        };
+        match here.request(call.clone(), request, limits).await {
+            Err(OutgoingError::Call(error)) if error.may_be_tried_elsewhere() => Err(error),
+            answer => Ok(answer),
+        }
+    }
+}
 
 #[async_trait]
 impl<C: Caller> Outgoing for RemoteOutgoing<C> {
@@ -43,12 +105,23 @@ impl<C: Caller> Outgoing for RemoteOutgoing<C> {
         request: Request,
         limits: OutgoingLimits,
     ) -> Result<Response, OutgoingError> {
-        let hop = || Hop::Provider(call.target.clone().into());
         let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let function = Function { interface: INTERFACE, function: FUNCTION };
-        let offer = offer(request, limits, hop()).await?;
-        let reply = self.0.call(&call, function, offer).await?;
-        response(reply, &authority, hop()).await
+        let (mut request, mut refused) = (request, None);
+        if self.here.is_some() && self.caller.prefers_here() {
+            let (parts, body) = request.into_parts();
+            let (lent, lender) = lend(body);
+            let first = Request::from_parts(parts.clone(), lent);
+            match self.request_here(&call, first, limits).await {
+                Ok(answer) => return answer,
+                Err(error) => {
+                    // Whoever reads from a request before he refuses it leaves nothing for others.
+                    let Some(body) = lender.take_back() else { return Err(error.into()) };
+                    (request, refused) = (Request::from_parts(parts, body), Some(error));
+                }
+            }
+        }
+        let offer = offer(request, limits, Hop::Provider(call.target.clone().into())).await?;
+        self.offered(&call, offer, &authority, refused).await
     }
 }
 
@@ -85,7 +158,11 @@ pub async fn response(reply: Inbound, authority: &str, hop: Hop) -> Result<Respo
 /// # Errors
 /// [`lattice_core::ErrorCode::Protocol`] where it is none; `hop` is who says so.
 pub async fn request(sent: Inbound, hop: Hop) -> Result<(Request, OutgoingLimits), CallError> {
-    let mut reading = Reading::new(pieces(sent), hop);
+    read_request(pieces(sent), hop).await
+}
+
+pub(super) async fn read_request(pieces: Pieces, hop: Hop) -> Result<(Request, OutgoingLimits), CallError> {
+    let mut reading = Reading::new(pieces, hop);
     reading.open_request().await?;
     let root = reading.root().await?;
     let read = (|| {

@@ -174,3 +174,119 @@ fn a_body_that_breaks_off_is_told_and_never_taken_for_whole() {
         assert_eq!(error.code, ErrorCode::Protocol);
     });
 }
+
+mod here_and_elsewhere {
+    use async_trait::async_trait;
+    use lattice_contracts::{
+        CallContext,
+        http::{Outgoing, OutgoingError, OutgoingLimits},
+    };
+    use lattice_core::{InvocationId, LinkName};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        Inbound,
+        remote::{
+            Caller, Function, Offer, Taken,
+            http::outgoing::{self, RemoteOutgoing},
+        },
+    };
+
+    fn call() -> CallContext {
+        CallContext {
+            id: InvocationId::from_bits(1),
+            source: "a".parse().unwrap(),
+            target: "out".parse().unwrap(),
+            link: LinkName::default(),
+            deadline: Instant::now() + Duration::from_secs(5),
+            depth: 0,
+            trace: None,
+        }
+    }
+
+    /// A client in this process that reads so many frames of a request, and then refuses it.
+    struct Refuses {
+        reads: usize,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Outgoing for Refuses {
+        async fn request(
+            &self,
+            _: CallContext,
+            request: Request,
+            _: OutgoingLimits,
+        ) -> Result<Response, OutgoingError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let mut body = request.into_body();
+            for _ in 0..self.reads {
+                body.frame().await;
+            }
+            Err(CallError::new(hop(), ErrorCode::Unreachable, "stopping").not_run().into())
+        }
+    }
+
+    /// Prefers the client here, or is told to say so first; others answer with the length of the request they read.
+    struct Scripted {
+        prefers: bool,
+    }
+
+    #[async_trait]
+    impl Caller for Scripted {
+        fn prefers_here(&self) -> bool {
+            self.prefers
+        }
+
+        async fn call(
+            &self,
+            _: &CallContext,
+            _: Function<'_>,
+            offer: &Offer,
+            refused_here: Option<CallError>,
+        ) -> Result<Taken, CallError> {
+            if refused_here.is_none() {
+                return Ok(Taken::Here);
+            }
+            let (request, _) = outgoing::read_request(received(offer.outbound(), vec![1000]), hop()).await?;
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let reply = outgoing::reply(Ok(Response::new(full(body.len().to_string()))), hop()).await?;
+            let Outbound::Whole(reply) = reply else { panic!("it is small") };
+            Ok(Taken::Elsewhere(Inbound::complete(reply, hop())))
+        }
+    }
+
+    async fn asked(prefers: bool, reads: usize, body: Body) -> (usize, Result<String, OutgoingError>) {
+        let here = Arc::new(Refuses { reads, asked: AtomicUsize::new(0) });
+        let client = RemoteOutgoing::new(Scripted { prefers }).beside(Some(here.clone()));
+        let request = http::Request::post("http://there/").header("x-a", "1").body(body).unwrap();
+        let answer = async {
+            let response = client.request(call(), request, OutgoingLimits::default()).await?;
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            Ok(String::from_utf8(body.to_vec()).unwrap())
+        };
+        let answer = answer.await;
+        (here.asked.load(Ordering::Relaxed), answer)
+    }
+
+    #[test]
+    fn a_client_here_that_refuses_is_replaced_with_the_whole_request() {
+        run(async {
+            for size in [0, 10, 300_000] {
+                let body = || body_of(vec![vec![7; size / 2].into(), vec![7; size - size / 2].into()], None);
+                for prefers in [true, false] {
+                    let (times, answer) = asked(prefers, 0, body()).await;
+                    assert_eq!((times, answer.unwrap()), (1, size.to_string()), "{prefers}");
+                }
+            }
+            // Chosen and not preferred it was offered the request, which is kept as far as it has read.
+            let (_, answer) = asked(false, 1, body_of(vec![vec![7; 300_000].into()], None)).await;
+            assert_eq!(answer.unwrap(), "300000");
+            // Preferred, it was given the request itself: what it read is gone.
+            let (times, answer) = asked(true, 1, full("abc")).await;
+            assert!(matches!(answer, Err(OutgoingError::Call(error)) if error.reason == "stopping"));
+            assert_eq!(times, 1);
+        });
+    }
+}

@@ -42,7 +42,8 @@ pub async fn serve(
     Ok(values::reply(&results))
 }
 
-async fn carry_out(
+/// Lets `provider` carry an operation out.
+pub(super) async fn carry_out(
     provider: &dyn Keyvalue,
     call: &CallContext,
     operation: &Operation<'_>,

@@ -101,3 +101,143 @@ proptest! {
         }
     }
 }
+
+mod here_and_elsewhere {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use lattice_contracts::{CallContext, keyvalue::Keyvalue};
+    use lattice_core::{CallError, ErrorCode, Hop, InvocationId, LinkName};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        Inbound,
+        remote::{Caller, Function, Offer, Taken, envelope, keyvalue::RemoteKeyvalue},
+    };
+
+    fn hop() -> Hop {
+        Hop::Provider("kv".parse().unwrap())
+    }
+
+    fn call() -> CallContext {
+        CallContext {
+            id: InvocationId::from_bits(1),
+            source: "a".parse().unwrap(),
+            target: "kv".parse().unwrap(),
+            link: LinkName::default(),
+            deadline: Instant::now() + std::time::Duration::from_secs(5),
+            depth: 0,
+            trace: None,
+        }
+    }
+
+    /// A store in this process that only counts how often it is asked, and refuses with `error`.
+    struct Here {
+        error: Option<CallError>,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Keyvalue for Here {
+        async fn open(&self, _: &CallContext, _: &str) -> Result<(), KeyvalueError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            self.error.clone().map_or(Ok(()), |error| Err(error.into()))
+        }
+        async fn get(&self, _: &CallContext, _: &str, _: &str) -> Result<Option<Bytes>, KeyvalueError> {
+            unreachable!()
+        }
+        async fn get_versioned(&self, _: &CallContext, _: &str, _: &str) -> Result<Versioned, KeyvalueError> {
+            unreachable!()
+        }
+        async fn set(&self, _: &CallContext, _: &str, _: &str, _: Bytes) -> Result<(), KeyvalueError> {
+            unreachable!()
+        }
+        async fn swap(
+            &self,
+            _: &CallContext,
+            _: &str,
+            _: &str,
+            _: u64,
+            _: Bytes,
+        ) -> Result<bool, KeyvalueError> {
+            unreachable!()
+        }
+        async fn delete(&self, _: &CallContext, _: &str, _: &str) -> Result<(), KeyvalueError> {
+            unreachable!()
+        }
+        async fn exists(&self, _: &CallContext, _: &str, _: &str) -> Result<bool, KeyvalueError> {
+            unreachable!()
+        }
+        async fn list_keys(
+            &self,
+            _: &CallContext,
+            _: &str,
+            _: Option<u64>,
+        ) -> Result<KeyPage, KeyvalueError> {
+            unreachable!()
+        }
+        async fn increment(&self, _: &CallContext, _: &str, _: &str, _: i64) -> Result<i64, KeyvalueError> {
+            unreachable!()
+        }
+    }
+
+    /// Says `here` at first where it is told to, and else that somebody answered.
+    struct Scripted {
+        prefers: bool,
+        here_first: bool,
+        elsewhere: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Caller for &Scripted {
+        fn prefers_here(&self) -> bool {
+            self.prefers
+        }
+
+        async fn call(
+            &self,
+            _: &CallContext,
+            function: Function<'_>,
+            _: &Offer,
+            refused_here: Option<CallError>,
+        ) -> Result<Taken, CallError> {
+            assert_eq!(function.function, "open");
+            if self.here_first && refused_here.is_none() {
+                return Ok(Taken::Here);
+            }
+            self.elsewhere.fetch_add(1, Ordering::Relaxed);
+            Ok(Taken::Elsewhere(Inbound::complete(envelope::reply(b"\0"), hop())))
+        }
+    }
+
+    /// How often the store here was asked, how often others were, and whether it went well.
+    fn opened(prefers: bool, here_first: bool, error: Option<CallError>) -> (usize, usize, bool) {
+        let here = Arc::new(Here { error, asked: AtomicUsize::new(0) });
+        let caller: &'static Scripted =
+            Box::leak(Box::new(Scripted { prefers, here_first, elsewhere: AtomicUsize::new(0) }));
+        let store = RemoteKeyvalue::new(caller, "wasi:keyvalue/store").beside(Some(here.clone()));
+        let opened = futures::executor::block_on(store.open(&call(), "b"));
+        let elsewhere = caller.elsewhere.load(Ordering::Relaxed);
+        (here.asked.load(Ordering::Relaxed), elsewhere, opened.is_ok())
+    }
+
+    #[test]
+    fn a_store_here_that_refuses_is_replaced_by_others_and_one_that_may_have_acted_is_not() {
+        let error = |code| CallError::new(hop(), code, "no");
+        assert_eq!(opened(true, false, None), (1, 0, true), "it comes first");
+        assert_eq!(opened(false, true, None), (1, 0, true), "it is chosen");
+        assert_eq!(opened(false, false, None), (0, 1, true), "others are chosen");
+        for code in [ErrorCode::Overloaded, ErrorCode::Unreachable] {
+            let refusal = error(code).not_run();
+            assert_eq!(opened(true, false, Some(refusal.clone())), (1, 1, true), "{code}");
+            assert_eq!(opened(false, true, Some(refusal)), (1, 1, true), "{code}");
+            assert_eq!(opened(true, false, Some(error(code))), (1, 0, false), "{code}, and it may have run");
+        }
+        let denied = error(ErrorCode::Denied).not_run();
+        assert_eq!(opened(false, true, Some(denied)), (1, 0, false), "others would say the same");
+    }
+}

@@ -9,6 +9,7 @@ mod loss;
 mod permissions;
 mod simple;
 mod strangers;
+mod trace;
 
 use std::{
     pin::Pin,
@@ -47,6 +48,7 @@ pub(crate) fn call_within(time: Duration) -> CallContext {
         link: LinkName::default(),
         deadline: Instant::now() + time,
         depth: 0,
+        trace: None,
     }
 }
 

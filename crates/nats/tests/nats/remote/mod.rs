@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use lattice_contracts::CallContext;
 use lattice_core::{CallError, CallTo};
 use lattice_nats::{
-    Called, Calls, Inbound,
-    remote::{Caller, Function, Offer},
+    Called, Calls,
+    remote::{Caller, Function, Offer, Taken},
 };
 
 /// Calls whoever takes it.
@@ -20,9 +20,11 @@ impl Caller for Anyone {
         &self,
         call: &CallContext,
         function: Function<'_>,
-        request: Offer,
-    ) -> Result<Inbound, CallError> {
-        self.0.call(call, CallTo::Anyone, called(function), request.outbound()).await
+        request: &Offer,
+        _refused_here: Option<CallError>,
+    ) -> Result<Taken, CallError> {
+        let reply = self.0.call(call, CallTo::Anyone, called(function), request.outbound()).await?;
+        Ok(Taken::Elsewhere(reply))
     }
 }
 

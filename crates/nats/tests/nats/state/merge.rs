@@ -223,3 +223,90 @@ async fn a_bucket_that_is_set_back_gets_what_it_lost() {
     let stranger = open(&reader, 'B').await;
     assert_eq!(live(&stranger.snapshot()).keys().collect::<Vec<_>>(), ["config.late"]);
 }
+
+/// How the host that knows what is lost meets the bucket again.
+#[derive(Clone, Copy)]
+enum Meets {
+    /// It was running all the time.
+    Running,
+    /// It was stopped before, and remembers.
+    Restarted,
+}
+
+/// The bucket is restored from an older copy, and others write so much before the host is back that nothing about its size or
+/// age tells.
+async fn a_bucket_that_is_set_back_and_written_past(meets: Meets) {
+    const STRANGERS: &str = "authorization { user: stranger, password: secret }";
+    let mut server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let conn = join(&server).await;
+    let store = open_in(&conn, 'A', folder.path()).await;
+    for early in ["early", "deleted", "changed"] {
+        store.put_config(&name(early), &values("1")).await.unwrap();
+    }
+    server.stop().await.unwrap();
+    let backup = server.copy_store().unwrap();
+    server.restart().await.unwrap();
+    tokio::time::timeout(LONG, conn.connected().wait_for(|is| *is)).await.unwrap().unwrap();
+    let put = || async { store.put_config(&name("late"), &values("1")).await.ok() };
+    lattice_testkit::until("facts can be written again", LONG, put).await.unwrap();
+    store.delete_config(&name("deleted")).await.unwrap();
+    store.put_config(&name("changed"), &values("2")).await.unwrap();
+    until_current(&store).await;
+    let known = live(&store.snapshot());
+    let running = match meets {
+        Meets::Running => Some(store),
+        Meets::Restarted => {
+            store.close().await;
+            None
+        }
+    };
+
+    // Nobody but a stranger gets in until the stream is longer than it was.
+    server.stop().await.unwrap();
+    server.put_store_back(&backup).unwrap();
+    server.configure(STRANGERS);
+    server.restart().await.unwrap();
+    let url = server.url().replace("nats://", "nats://stranger:secret@");
+    let stranger = Connection::connect(lattice_nats::ConnectOptions::to(&url), LONG).await.unwrap();
+    let other = open(&stranger, 'B').await;
+    for i in 0..10 {
+        other.put_config(&name(format!("other{i}")), &values("1")).await.unwrap();
+    }
+    assert_eq!(other.snapshot().config(&name("late")), None, "the copy is older");
+    assert_eq!(other.snapshot().config(&name("deleted")), Some(values("1")));
+    other.close().await;
+    stranger.close().await;
+    server.stop().await.unwrap();
+    server.configure("");
+    server.restart().await.unwrap();
+
+    let began = Instant::now();
+    let store = match running {
+        Some(store) => store,
+        None => open_in(&join(&server).await, 'A', folder.path()).await,
+    };
+    let reader = join(&server).await;
+    let there = || async { bucket(&reader).await.get("config.late").await.ok().flatten() };
+    lattice_testkit::until("what was lost is there again", LONG, there).await.unwrap();
+    eprintln!("there again after {:?}", began.elapsed());
+    let everything: BTreeMap<String, Value> = known
+        .into_iter()
+        .chain((0..10).map(|i| (format!("config.other{i}"), serde_json::json!({"v": "1"}))))
+        .collect();
+    until(&store, |facts| live(facts) == everything).await;
+    let newcomer = open(&reader, 'C').await;
+    until(&newcomer, |facts| live(facts) == everything).await;
+    store.close().await;
+    newcomer.close().await;
+}
+
+#[tokio::test]
+async fn a_bucket_set_back_and_written_past_is_noticed_by_a_host_that_was_running() {
+    a_bucket_that_is_set_back_and_written_past(Meets::Running).await;
+}
+
+#[tokio::test]
+async fn a_bucket_set_back_and_written_past_is_noticed_by_a_host_that_was_stopped() {
+    a_bucket_that_is_set_back_and_written_past(Meets::Restarted).await;
+}

@@ -76,6 +76,7 @@ async fn read(keys: usize, value_bytes: usize, budget: u64) -> (Result<usize, Fa
         link: LinkName::default(),
         deadline: Instant::now() + Duration::from_secs(10),
         depth: 0,
+        trace: None,
     };
     let bound = Bound { call, implementation: store.clone() as Arc<dyn Keyvalue> };
     let budget = Arc::new(Budget::new(budget, House::new(0)));

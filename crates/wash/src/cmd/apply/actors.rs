@@ -89,13 +89,15 @@ fn places<'i>(
     chosen.into_iter().map(with_running).collect()
 }
 
-/// Whether what runs is what is wanted. Hosts of v1 tell neither configurations nor reuse; those are taken to fit.
+/// Whether what runs is what is wanted. Hosts of v1 tell neither configurations, nor reuse, nor queues; those are taken to
+/// fit.
 fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand) -> bool {
     running.image_ref == command.component_ref
         && running.max_instances == command.count
         && running.limits == command.component_limits
         && running.config.as_ref().is_none_or(|config| *config == command.config)
         && running.reuse.is_none_or(|reuse| reuse == command.reuse.unwrap_or(1))
+        && (running.reuse.is_none() || running.max_queued == command.max_queued)
         && running.state.as_deref() != Some("failed")
 }
 
@@ -106,6 +108,7 @@ fn command(actor: &Actor) -> ScaleComponentCommand {
     command.config = actor.config.clone();
     command.allow_update = true;
     command.reuse = (actor.reuse > 1).then_some(actor.reuse);
+    command.max_queued = actor.queue;
     command
 }
 

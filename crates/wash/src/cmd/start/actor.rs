@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lattice_control_interface::{HostInventory, ScaleComponentCommand};
-use lattice_core::{ActorId, ConfigName, HostId, ImageRef};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX};
 use serde::Serialize;
 
 use super::patience::Waited;
@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Invocations that it serves at once
     #[arg(long, visible_aliases = ["max-instances", "max-concurrent"], value_name = "COUNT", default_value_t = CONCURRENCY, value_parser = clap::value_parser!(u32).range(1..))]
     concurrency: u32,
+    /// Invocations that may wait while it serves as many as it may [default: four for each of these, at least 64]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=i64::from(QUEUE_MAX)))]
+    queue: Option<u32>,
     /// Invocations that one instance serves before it is dropped [default: 1, a fresh instance each]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     reuse: Option<u32>,
@@ -163,6 +166,7 @@ impl Args {
         command.config = self.config.clone();
         command.allow_update = self.allow_update;
         command.reuse = self.reuse;
+        command.max_queued = self.queue;
         command
     }
 }
