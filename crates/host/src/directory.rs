@@ -134,7 +134,6 @@ fn describe(host: &HostId, told: &HostFact) -> LostHost {
 
 fn build(me: &HostId, facts: &BTreeMap<HostId, HostFact>, seen: Arc<Sightings>) -> Snapshot {
     let mut by_target: BTreeMap<EntityId, Vec<Candidate>> = BTreeMap::new();
-    let mut ends: BTreeMap<EntityId, Vec<FarEnd>> = BTreeMap::new();
     for (host, fact) in facts.iter().filter(|(host, _)| *host != me) {
         let sighting = seen.get(host);
         let candidate = Candidate {
@@ -150,17 +149,30 @@ fn build(me: &HostId, facts: &BTreeMap<HostId, HostFact>, seen: Arc<Sightings>) 
             let Ok(target) = EntityId::new(id) else { continue };
             by_target.entry(target).or_default().push(candidate.clone());
         }
-        if candidate.alive {
-            for (id, end) in ends_of(host, fact) {
-                ends.entry(id).or_default().push(end);
-            }
-        }
     }
+    let ends = ends(me, facts, &seen);
     let by_target = by_target.into_iter().map(|(target, hosts)| (target, hosts.into())).collect();
     Snapshot { by_target, nobody: Arc::default(), ends, seen }
 }
 
-/// What a host has or shall have, well or not.
+/// What other hosts that live have or shall have, well or not.
+pub(crate) fn ends(
+    me: &HostId,
+    facts: &BTreeMap<HostId, HostFact>,
+    seen: &Sightings,
+) -> BTreeMap<EntityId, Vec<FarEnd>> {
+    let is_alive =
+        |host: &HostId| seen.get(host).is_some_and(|sighting| sighting.standing == Standing::Alive);
+    let mut ends: BTreeMap<EntityId, Vec<FarEnd>> = BTreeMap::new();
+    for (host, fact) in facts.iter().filter(|(host, _)| *host != me && is_alive(host)) {
+        for (id, end) in ends_of(host, fact) {
+            ends.entry(id).or_default().push(end);
+        }
+    }
+    ends
+}
+
+/// What a host has or shall have.
 fn ends_of<'a>(host: &'a HostId, fact: &'a HostFact) -> impl Iterator<Item = (EntityId, FarEnd)> + 'a {
     let name = &fact.name;
     let actors = fact.actors.iter().map(move |one| (one.id.as_str(), FarEnd::actor(host, name, one)));

@@ -107,7 +107,7 @@ impl Host {
 
         let stop = StopRequest::new();
         // Before commands are taken: what an operator asks for now comes after what one asked for then.
-        let restorer = workloads.restorer(&record, &tasks, config.images.allow_file_load);
+        let restorer = workloads.restorer(&record, config.images.allow_file_load);
         restorer.run(lattice.remembered(), manifest.as_ref().map(Manifest::plan));
         let (crew, builtins) = (workloads.crew, workloads.builtins);
         let ctl = Ctl {
@@ -227,13 +227,12 @@ struct Workloads {
 }
 
 impl Workloads {
-    fn restorer(&self, record: &Record, tasks: &Tasks, allow_files: bool) -> Restorer {
+    fn restorer(&self, record: &Record, allow_files: bool) -> Restorer {
         Restorer {
             record: record.clone(),
             crew: self.crew.clone(),
             builtins: self.builtins.clone(),
             allow_files,
-            tasks: tasks.clone(),
         }
     }
 }
