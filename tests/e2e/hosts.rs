@@ -2,17 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use lattice_core::{HostFact, HostId, HostedActor, HostedProvider, LatticeName};
 use lattice_nats::FactStore;
-use lattice_testkit::{Host, Process, until};
+use lattice_testkit::{Process, until};
 use lattice_tests::{RawEvents, Stage};
 use serde_json::json;
-use tokio::task::JoinSet;
 
 const WITHIN: Duration = Duration::from_secs(30);
-/// After so long without an answer nobody answers.
-const SILENCE: Duration = Duration::from_millis(500);
 
 fn is(host: &HostId) -> impl Fn(&serde_json::Value) -> bool {
     move |data| data["host_id"] == host.as_str()
@@ -234,63 +230,6 @@ async fn a_host_keeps_its_own_fact_and_takes_it_back() {
     process.wait(WITHIN).await.unwrap();
     let gone = || async { facts.snapshot().hosts().all(|(host, _)| *host != id).then_some(()) };
     until("the fact is taken back", WITHIN, gone).await.unwrap();
-}
-
-/// Answers `host.ping` as a host of wasmCloud 1.x does, until it is dropped.
-async fn v1_host(stage: &Stage, id: &HostId) -> JoinSet<()> {
-    let client = stage.connection.client().clone();
-    let mut pings = client.subscribe("wasmbus.ctl.v1.default.host.ping").await.unwrap();
-    client.flush().await.unwrap();
-    stage.connection.round_trip(WITHIN).await.unwrap();
-    let host = json!({
-        "id": id.as_str(), "friendly_name": "old-timer-1901", "labels": { "hostcore.os": "linux" },
-        "lattice": "default", "uptime_seconds": 7, "uptime_human": "7 seconds", "version": "1.9.0",
-    });
-    let answer = json!({ "success": true, "message": "", "response": host }).to_string();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        while let Some(ping) = pings.next().await {
-            if let Some(reply) = ping.reply {
-                let _ = client.publish(reply, answer.clone().into()).await;
-            }
-        }
-    });
-    tasks
-}
-
-#[tokio::test]
-async fn a_lattice_of_v1_hosts_is_not_joined_but_by_hand_and_beside_them() {
-    let stage = Stage::set().await;
-    let old = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
-    let v1 = v1_host(&stage, &old).await;
-    let url = stage.nats.url();
-    let said = stage.run("wasmcloud", &["--nats-url", &url]).await;
-    assert_eq!(said.code, 1, "{}", said.text);
-    let names = format!("lattice default has hosts of wasmCloud 1.x: old-timer-1901 ({old})");
-    assert!(said.text.contains(&names) && said.text.contains("--beside-v1"), "{}", said.text);
-    // It left no trace.
-    let subject = "$JS.API.STREAM.INFO.KV_LATTICE_default";
-    let bucket = stage.connection.request(subject, "".into(), WITHIN).await.unwrap();
-    assert!(String::from_utf8_lossy(&bucket).contains("stream not found"), "{bucket:?}");
-
-    let (_host, id) = stage.host(&["--beside-v1"]).await;
-    let ours = stage.hosts().await.into_iter().find(|host| host.id == id).unwrap();
-    assert!(ours.notices.iter().any(|line| line.contains("old-timer-1901")), "{ours:?}");
-    assert_eq!(stage.client.get_host_inventory(&id).await.unwrap().host_id, id);
-    let auction = r#"{"component_ref":"x","component_id":"x","constraints":{}}"#;
-    for (operation, body) in [
-        ("link.get", ""),
-        ("link.put", "{}"),
-        ("config.get.x", ""),
-        ("claims.get", ""),
-        ("component.auction", auction),
-    ] {
-        let answers = stage.ask_all(operation, body, SILENCE).await;
-        assert!(answers.is_empty(), "{operation}: {answers:?}");
-    }
-    // Where they are gone, anybody may join.
-    drop(v1);
-    let (_host, _id): (Host, HostId) = stage.host(&[]).await;
 }
 
 #[tokio::test]

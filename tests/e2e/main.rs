@@ -28,5 +28,6 @@ mod reuse;
 mod sandbox;
 mod states;
 mod trust;
+mod v1_hosts;
 mod walk;
 mod wash;

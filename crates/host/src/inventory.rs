@@ -14,10 +14,10 @@ use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, state_with_links},
     directory::Directory,
+    health::Health,
     lattice::Lattice,
     links::{Seen, Survey},
     providers::Providers,
-    reach::Reach,
 };
 
 /// Reads all tables; cheap to clone.
@@ -28,7 +28,7 @@ pub(crate) struct Inventory {
     pub(crate) providers: Providers,
     pub(crate) lattice: Lattice,
     pub(crate) directory: Directory,
-    pub(crate) reach: Reach,
+    pub(crate) health: Health,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -45,7 +45,7 @@ impl Inventory {
     /// The short description that answers `host.ping`.
     pub(crate) fn host(&self) -> Host {
         let about = &self.about;
-        let (uptime, state) = (about.uptime_seconds(), self.reach.state());
+        let (uptime, state) = (about.uptime_seconds(), self.health.state());
         Host {
             id: about.id.clone(),
             friendly_name: about.friendly_name.clone(),
@@ -67,7 +67,7 @@ impl Inventory {
 
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
-        self.about.notices.iter().cloned().chain(self.reach.notice()).collect()
+        self.about.notices.iter().cloned().chain(self.health.notices()).collect()
     }
 
     /// Everything.

@@ -25,6 +25,8 @@ use crate::{
     ctl::{ControlTask, Ctl},
     directory::Directory,
     events::Events,
+    generations::Watch,
+    health::Health,
     heartbeat,
     identity::Identity,
     inventory::Inventory,
@@ -35,7 +37,7 @@ use crate::{
     own_fact::{self, Life},
     presence::{Presence, PresenceParts},
     providers::{Builtins, Providers},
-    reach::Reach,
+    reach,
     shutdown::{self, Parts, StopRequest},
     signal::Changed,
     states,
@@ -90,17 +92,17 @@ impl Host {
 
         let life = Life::begin(lattice.view().hosts.get(&host).map(|told| told.epoch));
         let directory = Directory::new(host.clone(), lattice.clone());
-        let reach = Reach::default();
-        let ground = Ground { about, events, lattice, directory, reach, tasks, connection, changed };
+        let health = Health::new(host.clone(), events.clone());
+        let ground = Ground { about, events, lattice, directory, health, tasks, connection, changed };
         let (workloads, inventory) = ground.workloads(&config, runtime)?;
-        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = ground;
+        let Ground { about, events, lattice, directory, health, tasks, connection, changed } = ground;
         let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
         tasks.spawn_core("routes", workloads.router.clone().keep(tasks.stop_token()));
         tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
         tasks.spawn_core("heartbeat", beat);
         let epoch = life.epoch;
         tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life, tasks.stop_token()));
-        let follow = reach.keep(connection.clone(), about.clone(), events.clone(), tasks.stop_token());
+        let follow = reach::follow(connection.clone(), about.clone(), health.clone(), tasks.stop_token());
         tasks.spawn_core("reach", follow);
         let overridden = lattice.clone().tell_overridden(events.clone(), tasks.stop_token());
         tasks.spawn_core("overridden", overridden);
@@ -141,6 +143,16 @@ impl Host {
             door: Door::default(),
         };
         let lines = Lines::open(calls, server, &changed, &tasks).await.context("calls cannot be taken")?;
+        if !config.beside_v1 {
+            let watch = Watch {
+                about: about.clone(),
+                connection: connection.clone(),
+                lattice: lattice.clone(),
+                health,
+                tasks: tasks.clone(),
+            };
+            tasks.spawn_core("generations", watch.keep(tasks.stop_token()));
+        }
         // Last, since others give it work from then on.
         let presence = Presence::start(&PresenceParts {
             about: &about,
@@ -211,7 +223,7 @@ struct Ground {
     events: Events,
     lattice: Lattice,
     directory: Directory,
-    reach: Reach,
+    health: Health,
     tasks: Tasks,
     connection: Connection,
     changed: Changed,
@@ -240,7 +252,7 @@ impl Workloads {
 impl Ground {
     /// Makes the tables and those who fill them.
     fn workloads(&self, config: &HostConfig, runtime: Runtime) -> anyhow::Result<(Workloads, Inventory)> {
-        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = self;
+        let Ground { about, events, lattice, directory, health, tasks, connection, changed } = self;
         let ids = Arc::new(InvocationIds::new(random_bits()));
         let providers = Providers::new(changed.clone());
         let actors = Actors::new(changed.clone());
@@ -260,7 +272,7 @@ impl Ground {
             providers: providers.clone(),
             lattice: lattice.clone(),
             directory: directory.clone(),
-            reach: reach.clone(),
+            health: health.clone(),
             engine: runtime.describe(),
         };
         let starter = Starter {

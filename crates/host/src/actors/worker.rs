@@ -203,6 +203,10 @@ impl Shared {
         if effects.contains(&Effect::GiveUp) {
             job.asking.clear();
         }
+        // Who asked first has waited for the same, and hears of it by event.
+        if job.asking.len() >= QUEUE {
+            job.asking.remove(0);
+        }
         job.asking.push(command.done);
         effects
     }
