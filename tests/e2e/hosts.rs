@@ -233,6 +233,47 @@ async fn a_host_keeps_its_own_fact_and_takes_it_back() {
 }
 
 #[tokio::test]
+async fn a_lost_host_is_forgotten_when_asked_and_known_again_when_it_comes_back() {
+    let stage = Stage::set().await;
+    let (_one, one) = stage.host(&[]).await;
+    let ((mut two_process, two), (mut three_process, three)) =
+        (stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two, &three], 2).await;
+    let mut events = stage.listen().await;
+    let lives = stage.wash(&["host", "forget", two.as_str()]).await;
+    let remedy = format!("stop it: wash stop host {two}");
+    assert!(lives.code == 1 && lives.text.contains("lives") && lives.text.contains(&remedy), "{}", lives.text);
+
+    // One dies, one is frozen; both are lost.
+    two_process.process.kill();
+    three_process.process.pause();
+    lost(&mut events, &two, Instant::now(), "kill -9").await;
+    stage.until_peers(&[&one], 0).await;
+    let hosts = stage.hosts().await;
+    let name = hosts[0].lost.iter().find(|host| host.id == two).unwrap().friendly_name.clone();
+    assert_eq!(hosts[0].lost.len(), 2, "{hosts:?}");
+    let said = stage.wash(&["get", "hosts"]).await;
+    assert!(said.text.contains("wash host forget HOST"), "{}", said.text);
+    let said = stage.wash(&["host", "forget", &name]).await;
+    assert!(said.code == 0 && said.text.contains(&format!("host {two} ({name}) is forgotten")), "{}", said.text);
+    let said = stage.wash(&["ctl", "host", "forget", three.as_str(), "-o", "json"]).await;
+    assert_eq!((said.code, said.json()["host_id"].as_str()), (0, Some(three.as_str())), "{}", said.text);
+    let nobody = || async { stage.hosts().await[0].lost.is_empty().then_some(()) };
+    until("nobody is lost any more", WITHIN, nobody).await.unwrap();
+    let again = stage.wash(&["host", "forget", two.as_str()]).await;
+    assert!(again.code == 1 && again.text.contains("is known in this lattice"), "{}", again.text);
+
+    // Both come back: the frozen one finds its fact gone, the other one starts anew.
+    three_process.process.resume();
+    two_process.again(&[]).await.unwrap();
+    stage.until_peers(&[&one, &two, &three], 2).await;
+    let reader = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+    let facts = FactStore::open(&stage.connection, &LatticeName::default(), reader).await.unwrap();
+    let all = || async { (facts.snapshot().hosts().count() == 3).then_some(()) };
+    until("each has its fact", WITHIN, all).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_start_goes_to_the_host_with_the_least_to_do() {
     let stage = Stage::set().await;
     let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);

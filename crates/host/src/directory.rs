@@ -67,6 +67,11 @@ impl Directory {
         away(id, link, snapshot.ends.get(id).map_or(&[], Vec::as_slice))
     }
 
+    /// How another host stands; none where presence does not know it.
+    pub(crate) fn standing(&self, host: &HostId) -> Option<Standing> {
+        self.read().seen.get(host).map(|sighting| sighting.standing)
+    }
+
     /// How many other hosts are heard.
     pub(crate) fn peers(&self) -> u32 {
         let seen = self.read().seen.clone();

@@ -188,6 +188,12 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    /// Takes away what another host told of itself. If that one comes back it tells it anew.
+    pub(crate) async fn forget_host(&self, host: &HostId) -> Result<(), StateError> {
+        let written = self.store.delete_host(host).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Takes back what this host told of itself: it stops in order. Who does not hear of it finds out in another way.
     pub(crate) async fn delete_host(&self) {
         match tokio::time::timeout(GOODBYE_WITHIN, self.store.delete_host(&self.me)).await {
