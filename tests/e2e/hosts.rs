@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lattice_core::{HostFact, HostId, HostedActor, HostedProvider, LatticeName};
 use lattice_nats::FactStore;
 use lattice_testkit::{Process, until};
-use lattice_tests::{RawEvents, Stage};
+use lattice_tests::{Cable, RawEvents, Stage};
 use serde_json::json;
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -167,6 +167,38 @@ async fn without_nats_hosts_serve_and_say_that_they_have_no_lattice() {
     stage.done("config.put.mark", "{}").await;
     events.wait("config_set", |data| data["config_name"] == "mark").await;
     assert_eq!(events.named("host_lost").count(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_lost_the_lattice_tells_so_by_event_when_it_is_back() {
+    let stage = Stage::set().await;
+    let cable = Cable::to(stage.nats.port()).await;
+    let (mut cut_off, id) = stage.host_over(&cable, &[]).await;
+    let (_other, other) = stage.host(&[]).await;
+    stage.until_peers(&[&id, &other], 1).await;
+    let mut events = stage.listen().await;
+    cable.cut();
+    cut_off.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
+    // For others it is lost; for itself it goes on, and keeps for later what it has to tell.
+    lost(&mut events, &id, Instant::now(), "a cut cable").await;
+    assert_eq!(events.named("host_state").count(), 0);
+
+    cable.mend();
+    let state = |wanted: &'static str| {
+        let id = id.clone();
+        move |data: &serde_json::Value| data["host_id"] == id.as_str() && data["state"] == wanted
+    };
+    let told = events.wait("host_state", state("degraded")).await;
+    assert!(told["reason"].as_str().is_some_and(|why| why.starts_with("no lattice: NATS at ")), "{told}");
+    let told = events.wait("host_state", state("ready")).await;
+    assert!(told.get("reason").is_none(), "{told}");
+    let times: Vec<&str> =
+        events.named("host_state").filter_map(|event| event.body["time"].as_str()).collect();
+    assert!(times.len() == 2 && times[0][..19] < times[1][..19], "the first has the time of then: {times:?}");
+    stage.until_peers(&[&id, &other], 1).await;
+    let hosts = stage.hosts().await;
+    let back = hosts.iter().find(|host| host.id == id).unwrap();
+    assert!(back.notices.iter().any(|line| line.starts_with("had no lattice for")), "{back:?}");
 }
 
 #[tokio::test]
