@@ -47,8 +47,7 @@ async fn what_a_provider_on_another_host_cannot_do_is_told_on_both() {
     let reason = format!("address {address} in use");
     let here = |state: &State| matches!(state, State::Failed(why) if why.starts_with(&reason));
     let told = format!("http on host {front_id} (");
-    let there =
-        |state: &State| matches!(state, State::Failed(why) if why.starts_with(&told) && why.contains(&reason));
+    let there = |state: &State| matches!(state, State::Failed(why) if why.starts_with(&told) && why.contains(&reason));
     stage.until_link(&front_id, "http", "hello", here).await;
     stage.until_link(&back_id, "http", "hello", there).await;
     let said = stage.wash(&["get", "links"]).await;

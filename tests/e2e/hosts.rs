@@ -268,13 +268,16 @@ async fn a_host_keeps_its_own_fact_and_takes_it_back() {
 async fn a_lost_host_is_forgotten_when_asked_and_known_again_when_it_comes_back() {
     let stage = Stage::set().await;
     let (_one, one) = stage.host(&[]).await;
-    let ((mut two_process, two), (mut three_process, three)) =
-        (stage.host(&[]).await, stage.host(&[]).await);
+    let ((mut two_process, two), (mut three_process, three)) = (stage.host(&[]).await, stage.host(&[]).await);
     stage.until_peers(&[&one, &two, &three], 2).await;
     let mut events = stage.listen().await;
     let lives = stage.wash(&["host", "forget", two.as_str()]).await;
     let remedy = format!("stop it: wash stop host {two}");
-    assert!(lives.code == 1 && lives.text.contains("lives") && lives.text.contains(&remedy), "{}", lives.text);
+    assert!(
+        lives.code == 1 && lives.text.contains("lives") && lives.text.contains(&remedy),
+        "{}",
+        lives.text
+    );
 
     // One dies, one is frozen; both are lost.
     two_process.process.kill();
@@ -287,7 +290,11 @@ async fn a_lost_host_is_forgotten_when_asked_and_known_again_when_it_comes_back(
     let said = stage.wash(&["get", "hosts"]).await;
     assert!(said.text.contains("wash host forget HOST"), "{}", said.text);
     let said = stage.wash(&["host", "forget", &name]).await;
-    assert!(said.code == 0 && said.text.contains(&format!("host {two} ({name}) is forgotten")), "{}", said.text);
+    assert!(
+        said.code == 0 && said.text.contains(&format!("host {two} ({name}) is forgotten")),
+        "{}",
+        said.text
+    );
     let said = stage.wash(&["ctl", "host", "forget", three.as_str(), "-o", "json"]).await;
     assert_eq!((said.code, said.json()["host_id"].as_str()), (0, Some(three.as_str())), "{}", said.text);
     let nobody = || async { stage.hosts().await[0].lost.is_empty().then_some(()) };

@@ -118,7 +118,9 @@ fn is_degraded(host: &HostId, old: &HostId) -> impl Fn(&Value) -> bool {
     move |data| {
         data["host_id"] == host.as_str()
             && data["state"] == "degraded"
-            && data["reason"].as_str().is_some_and(|why| why.starts_with(&named) && why.contains("--beside-v1"))
+            && data["reason"]
+                .as_str()
+                .is_some_and(|why| why.starts_with(&named) && why.contains("--beside-v1"))
     }
 }
 
@@ -134,7 +136,11 @@ async fn one_that_comes_later_is_told_everywhere_until_it_stops() {
     let old = v1_id();
     v1_event(&stage, &old, "host_heartbeat", v1_inventory(&old)).await;
     events.wait("host_state", is_degraded(&id, &old)).await;
-    process.process.wait_for_line("degraded: lattice default has hosts of wasmCloud 1.x", WITHIN).await.unwrap();
+    process
+        .process
+        .wait_for_line("degraded: lattice default has hosts of wasmCloud 1.x", WITHIN)
+        .await
+        .unwrap();
     let ours = stage.hosts().await.into_iter().find(|host| host.id == id).unwrap();
     assert_eq!(ours.state.as_deref(), Some("degraded"), "{ours:?}");
     let said = stage.wash(&["get", "hosts"]).await;
@@ -157,7 +163,8 @@ async fn one_that_has_just_started_is_asked_and_one_that_dies_is_not_there_any_m
 
     let (old, started) = (v1_id(), Instant::now());
     let v1 = v1_host(&stage, &old).await;
-    let data = json!({ "friendly_name": "old-timer-1901", "labels": {}, "uptime_seconds": 0, "version": "1.9.2" });
+    let data =
+        json!({ "friendly_name": "old-timer-1901", "labels": {}, "uptime_seconds": 0, "version": "1.9.2" });
     v1_event(&stage, &old, "host_started", data).await;
     events.wait("host_state", is_degraded(&one, &old)).await;
     eprintln!("noticed {:?} after it started", started.elapsed());
@@ -169,7 +176,9 @@ async fn one_that_has_just_started_is_asked_and_one_that_dies_is_not_there_any_m
 
     drop(v1);
     let died = Instant::now();
-    let well = || async { stage.hosts().await.iter().all(|host| host.state.as_deref() == Some("ready")).then_some(()) };
+    let well = || async {
+        stage.hosts().await.iter().all(|host| host.state.as_deref() == Some("ready")).then_some(())
+    };
     until("both are well again", WITHIN, well).await.unwrap();
     eprintln!("gone {:?} after it died", died.elapsed());
     for host in [&one, &two] {

@@ -107,7 +107,9 @@ mod tests {
         let mut known = Known::default();
         let some = |text: &str| Some(text.to_owned());
         assert!(!known.set(Cause::NoLattice, None) && known.state() == State::Ready);
-        assert!(known.set(Cause::V1Hosts, some("old hosts")) && !known.set(Cause::V1Hosts, some("old hosts")));
+        assert!(
+            known.set(Cause::V1Hosts, some("old hosts")) && !known.set(Cause::V1Hosts, some("old hosts"))
+        );
         assert!(known.set(Cause::NoLattice, some("no lattice")));
         assert_eq!(known.state().to_string(), "degraded: no lattice; old hosts");
         assert!(known.set(Cause::V1Hosts, some("older hosts")) && known.set(Cause::V1Hosts, None));

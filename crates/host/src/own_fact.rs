@@ -5,7 +5,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lattice_core::{Direction, HostFact, HostedActor, HostedLink, HostedProvider, HostedState, LinkKey, State};
+use lattice_core::{
+    Direction, HostFact, HostedActor, HostedLink, HostedProvider, HostedState, LinkKey, State,
+};
 use lattice_nats::now_rfc3339;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

@@ -6,9 +6,7 @@ use lattice_core::{CtlVerb, EventName, HostId};
 use lattice_nats::EventStream;
 
 use super::{Client, Collect, EMPTY};
-use crate::{
-    ClaimsMap, ControlError, ForgetHostCommand, Host, HostInventory, HostLabel, StopHostCommand,
-};
+use crate::{ClaimsMap, ControlError, ForgetHostCommand, Host, HostInventory, HostLabel, StopHostCommand};
 
 impl Client {
     /// All hosts of the lattice that answer in time; none is an empty list, not an error.

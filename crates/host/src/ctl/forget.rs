@@ -29,7 +29,11 @@ impl Ctl {
 }
 
 /// The name of a host that may be forgotten; else why it may not.
-fn may_forget<'a>(host: &HostId, name: Option<&'a str>, standing: Option<Standing>) -> Result<&'a str, String> {
+fn may_forget<'a>(
+    host: &HostId,
+    name: Option<&'a str>,
+    standing: Option<Standing>,
+) -> Result<&'a str, String> {
     let Some(name) = name else {
         return Err(format!("no host {host} is known in this lattice; `wash get hosts` shows which are"));
     };

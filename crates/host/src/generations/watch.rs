@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lattice_control_interface::{
-    Client, ControlError, HostInventory,
-    events::EventData as _,
-};
+use lattice_control_interface::{Client, ControlError, HostInventory, events::EventData as _};
 use lattice_core::{Event as LatticeEvent, EventName, HostId};
 use lattice_nats::{Connection, EventStream};
 use tokio::{
@@ -201,7 +198,10 @@ mod tests {
         let names: Vec<String> = (0..7).map(|number| format!("old-{number} (N…)")).collect();
         assert_eq!(reason(&about, &[]), None);
         let told = reason(&about, &names[..1]).unwrap();
-        assert!(told.starts_with("lattice default has hosts of wasmCloud 1.x: old-0 (N…); they keep"), "{told}");
+        assert!(
+            told.starts_with("lattice default has hosts of wasmCloud 1.x: old-0 (N…); they keep"),
+            "{told}"
+        );
         assert!(told.ends_with("--beside-v1"), "{told}");
         assert!(reason(&about, &names).unwrap().contains("old-4 (N…) and 2 more; they"));
     }

@@ -43,17 +43,35 @@ const LINKS: [(&str, &str, &str); 6] = [
 #[derive(Debug, Clone)]
 enum Change {
     /// A link is put, or changed; the config may have to be there, as a host that takes the command sees to.
-    Link { which: usize, config: Option<usize>, local: bool },
+    Link {
+        which: usize,
+        config: Option<usize>,
+        local: bool,
+    },
     NoLink(usize),
-    Config { which: usize, value: u8 },
+    Config {
+        which: usize,
+        value: u8,
+    },
     NoConfig(usize),
     /// Another host tells what runs there, and how.
-    Host { which: u8, actor: usize, well: bool, kv: u8 },
+    Host {
+        which: u8,
+        actor: usize,
+        well: bool,
+        kv: u8,
+    },
     NoHost(u8),
     /// Another host is heard, or lost.
-    Standing { which: u8, alive: bool },
+    Standing {
+        which: u8,
+        alive: bool,
+    },
     /// An actor on this host starts or stops.
-    Actor { which: usize, runs: bool },
+    Actor {
+        which: usize,
+        runs: bool,
+    },
 }
 
 /// What goes wrong on the way of a change to this host.
@@ -154,9 +172,7 @@ impl Truth {
                 let link = link(*which, named, *local);
                 (FactKey::Link(link.key().unwrap()), serde_json::to_value(&link).unwrap())
             }
-            Change::NoLink(which) => {
-                (FactKey::Link(link(*which, None, false).key().unwrap()), Value::Null)
-            }
+            Change::NoLink(which) => (FactKey::Link(link(*which, None, false).key().unwrap()), Value::Null),
             Change::Config { which, value } => (config(*which), json!({ "v": value.to_string() })),
             Change::NoConfig(which) => (config(*which), Value::Null),
             Change::Host { which, actor, well, kv } => {
@@ -170,7 +186,11 @@ impl Truth {
             }
             Change::Actor { which, runs } => {
                 let id: ActorId = ACTORS[*which].parse().unwrap();
-                if *runs { self.actors.insert(id) } else { self.actors.remove(&id) };
+                if *runs {
+                    self.actors.insert(id)
+                } else {
+                    self.actors.remove(&id)
+                };
                 return None;
             }
         };

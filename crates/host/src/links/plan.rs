@@ -54,13 +54,7 @@ pub(crate) fn wanted(provider: &ProviderId, serves: &[Serves], facts: &View) -> 
     all
 }
 
-fn judge(
-    provider: &ProviderId,
-    serves: &[Serves],
-    link: &Link,
-    is_source: bool,
-    facts: &View,
-) -> Verdict {
+fn judge(provider: &ProviderId, serves: &[Serves], link: &Link, is_source: bool, facts: &View) -> Verdict {
     let direction = if is_source { Direction::ToActor } else { Direction::ToProvider };
     let contract = format!("{}:{}", link.wit_namespace, link.wit_package);
     let served: Vec<&str> = serves

@@ -33,7 +33,8 @@ impl Restorer {
     /// many of the lattice are remembered. When this returns every start is under way, so that no later command is overtaken
     /// by one.
     pub(crate) fn run(self, facts: usize, manifest: Option<&Plan>) {
-        let Again { providers, actors, left_out } = again(&self.record.started(), |id| is_in(manifest, id), self.allow_files);
+        let Again { providers, actors, left_out } =
+            again(&self.record.started(), |id| is_in(manifest, id), self.allow_files);
         for reason in &left_out {
             warn!("{reason}");
         }
