@@ -24,6 +24,7 @@ pub(super) struct Wish {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub(super) enum Event {
     /// Somebody asks for something. Comes between steps.
     Asked(Wish),
@@ -89,6 +90,7 @@ impl Step {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub(super) enum Effect {
     /// Whoever asked before gets no answer any more: the wish was given up for another one.
     GiveUp,
