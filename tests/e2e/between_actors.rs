@@ -6,7 +6,7 @@ use lattice_core::{Distance, Link, State};
 use lattice_testkit::{free_port, until};
 use lattice_tests::Stage;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 fn greeter_to_translator() -> Link {
     Link {

@@ -22,7 +22,7 @@ async fn a_link_waits_for_its_ends_and_becomes_ready_by_itself() {
     let came = Instant::now();
     stage.until_link(&front_id, "http", "hello", |state| *state == State::Ready).await;
     stage.until_link(&back_id, "http", "hello", |state| *state == State::Ready).await;
-    assert!(came.elapsed() < Duration::from_secs(2), "{:?}", came.elapsed());
+    assert!(came.elapsed() < Duration::from_secs(10), "{:?}", came.elapsed());
     let url = format!("http://{address}/");
     assert_eq!(stage.http.get(&url).await.unwrap().text(), "Hello from the lattice!\n");
     let said = stage.wash(&["get", "links"]).await;
@@ -125,7 +125,7 @@ async fn links_and_configuration_change_under_load() {
     };
     let (slowest, (), (), ()) = futures::join!(change, load(), load(), load());
     eprintln!("slowest change {slowest:?}, {} calls beside", calls.load(Ordering::Relaxed));
-    assert!(slowest < Duration::from_secs(2), "a second, and what a busy machine adds: {slowest:?}");
+    assert!(slowest < Duration::from_secs(10), "a second, and what a busy machine adds: {slowest:?}");
     assert!(calls.load(Ordering::Relaxed) > 20);
 }
 

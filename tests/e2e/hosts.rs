@@ -8,7 +8,7 @@ use lattice_testkit::{Process, until};
 use lattice_tests::{Cable, RawEvents, Stage};
 use serde_json::json;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 fn is(host: &HostId) -> impl Fn(&serde_json::Value) -> bool {
     move |data| data["host_id"] == host.as_str()

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 const BODY_BYTES: usize = 100_000_000;
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_second_signal_cuts_the_end_short() {
     host.process.terminate();
     let status = host.process.wait(WITHIN).await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", host.process.output());
-    assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
+    assert!(second.elapsed() < Duration::from_secs(10), "{:?}", second.elapsed());
     assert!(host.process.output().contains("stopped at once"), "{}", host.process.output());
     // Nothing of it holds the client.
     let mut rest = Vec::new();

@@ -81,7 +81,7 @@ async fn loops_end_with_their_processor_time_and_neighbours_answer_meanwhile() {
         for _ in 0..10 {
             let began = Instant::now();
             assert_eq!(scene.get("/hello").await.status, 200);
-            assert!(began.elapsed() < Duration::from_secs(2), "a neighbour waited {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(10), "a neighbour waited {:?}", began.elapsed());
         }
     };
     let began = Instant::now();
@@ -99,7 +99,7 @@ async fn waiting_ends_with_the_actor_s_time() {
     let began = Instant::now();
     let (reason, id) = scene.fails("/sleep?ms=20000", 504, "deadline").await;
     assert_eq!(reason, format!("invocation {id} took more than 1s and was stopped"));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(10));
     // In the middle of a body there is no status left to tell it by: the connection breaks.
     let url = format!("{}/trickle?n=1000&ms=20", scene.url);
     for http in [lattice_testkit::Http::new(), lattice_testkit::Http::http2()] {
@@ -213,7 +213,7 @@ async fn bodies_stream_and_broken_ones_look_broken() {
     assert_eq!(early.status(), 200);
     let first = early.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(first, "answered early\n");
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(10));
     drop(early);
     scene.stage.until_idle(&scene.id, "misbehave").await;
     assert!(began.elapsed() < Duration::from_secs(15), "the guest went on for nobody");

@@ -8,7 +8,7 @@ use lattice_core::State;
 use lattice_testkit::{Host, until};
 use lattice_tests::Stage;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// Configurations `c0` to `c19` and links `l0 -> kv` to `l19 -> kv`, of which the first ten are deleted and the next five
 /// changed while a host is away.

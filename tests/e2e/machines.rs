@@ -9,7 +9,7 @@ use lattice_core::HostId;
 use lattice_testkit::{Launch, NatsOptions, Process, binary};
 use lattice_tests::Stage;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// A machine in the model: a network namespace with a cable to this one. Gone when dropped.
 struct Machine {

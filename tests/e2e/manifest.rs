@@ -8,7 +8,7 @@ use lattice_testkit::{Process, Registry, free_port};
 use lattice_tests::{Said, Stage};
 use tokio::{net::TcpListener, task::JoinSet};
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// A host that should not start.
 async fn refused(stage: &Stage, args: &[&str]) -> Said {

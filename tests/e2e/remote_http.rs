@@ -97,7 +97,7 @@ async fn a_reader_that_stalls_stalls_its_own_call_and_frees_all_when_it_goes() {
     for _ in 0..20 {
         let began = Instant::now();
         assert_eq!(scene.stage.http.get(&scene.url).await.unwrap().text(), "ok\n");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
     drop(stalled);
     scene.until_idle().await;
@@ -115,7 +115,7 @@ async fn a_client_that_goes_ends_the_work_on_the_other_host() {
     }
     let gone = Instant::now();
     scene.until_idle().await;
-    assert!(gone.elapsed() < Duration::from_secs(3), "{:?}", gone.elapsed());
+    assert!(gone.elapsed() < Duration::from_secs(10), "{:?}", gone.elapsed());
     assert_eq!(scene.stage.http.get(&scene.url).await.unwrap().status, 200);
 }
 

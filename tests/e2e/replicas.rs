@@ -91,7 +91,7 @@ async fn a_dead_host_gets_no_calls() {
     while died.elapsed() < KNOWN_DEAD_WITHIN {
         let began = Instant::now();
         lost += usize::from(scene.stage.who_answers(&scene.address).await.is_err());
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
     eprintln!("{lost} calls were lost with the host");
     assert_eq!(scene.count(40).await.into_keys().collect::<Vec<_>>(), ["c"]);
@@ -105,7 +105,7 @@ async fn a_frozen_host_gets_no_calls_and_some_when_it_is_back() {
     while frozen.elapsed() < KNOWN_DEAD_WITHIN {
         let began = Instant::now();
         let _maybe_lost = scene.stage.who_answers(&scene.address).await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
     assert_eq!(scene.count(40).await.into_keys().collect::<Vec<_>>(), ["c"]);
     scene.b.process.resume();
@@ -141,7 +141,7 @@ async fn a_full_host_gets_no_calls_while_another_is_free() {
         for _ in 0..20 {
             let began = Instant::now();
             assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
-            assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         }
         // Both full: one more waits at one of them, and is served when that one has finished.
         let (takes_it, waits) = (format!("{url}/sleep?ms=1000"), format!("{url}/sleep?ms=10"));

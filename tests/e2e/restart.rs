@@ -8,7 +8,7 @@ use lattice_testkit::{Host, Tools, free_port, until};
 use lattice_tests::{Line, Stage, lines};
 use serde_json::json;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 const RESTORED: &str = "restored what this host had; start it with --fresh to begin empty";
 
 /// Everything in an inventory runs.

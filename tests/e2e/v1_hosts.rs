@@ -9,7 +9,7 @@ use lattice_tests::Stage;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(60);
 /// After so long without an answer nobody answers.
 const SILENCE: Duration = Duration::from_millis(500);
 

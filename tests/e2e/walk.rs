@@ -83,9 +83,9 @@ async fn a_second_host_takes_over_and_nothing_is_linked_again() {
     // The first host stops: the second one's server binds and answers.
     walker.wash(&["stop", "host", &first]).await;
     let stopped = Instant::now();
-    let answer = until("the second host answers", Duration::from_secs(10), curl).await.unwrap();
+    let answer = until("the second host answers", Duration::from_secs(60), curl).await.unwrap();
     eprintln!("answered {:?} after the first host had stopped", stopped.elapsed());
-    assert!(stopped.elapsed() < Duration::from_secs(3), "a second, and what a busy machine adds");
+    assert!(stopped.elapsed() < Duration::from_secs(10), "a second, and what a busy machine adds");
     assert_eq!((answer.status, &answer.json()["method"]), (200, &"PUT".into()));
     let links = walker.wash(&["get", "links"]).await;
     assert!(links.matches("http -> echo").count() == 1 && links.contains("ready"), "{links}");

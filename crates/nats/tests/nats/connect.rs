@@ -16,7 +16,7 @@ async fn nobody_listens() {
     let url = format!("nats://127.0.0.1:{}", free_port().unwrap());
     let begun = Instant::now();
     let error = error_of(ConnectOptions::to(&url), LONG).await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "known at once");
+    assert!(begun.elapsed() < Duration::from_secs(10), "known at once");
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.is_retryable());
     let text = error.to_string();

@@ -33,7 +33,7 @@ async fn one_answer_or_none() {
     let begun = Instant::now();
     let error = tool.request("nobody", Bytes::new(), LONG).await.unwrap_err();
     assert!(matches!(error, RequestError::NoResponders { .. }), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5), "known at once");
+    assert!(begun.elapsed() < Duration::from_secs(10), "known at once");
 
     let _mute = answering(&host, "mute", "", 0).await;
     let error = tool.request("mute", Bytes::new(), Duration::from_millis(50)).await.unwrap_err();
@@ -114,7 +114,7 @@ async fn what_the_server_refuses_is_denied_at_once() {
     let begun = Instant::now();
     let error = guest.request("closed", Bytes::new(), LONG).await.unwrap_err();
     assert!(matches!(&error, RequestError::Denied { subject } if subject == "closed"), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5), "not a timeout");
+    assert!(begun.elapsed() < Duration::from_secs(10), "not a timeout");
     let violation = violations.recv().await.unwrap();
     assert_eq!((violation.refused, violation.subject.as_str()), (Refused::Publish, "closed"));
 

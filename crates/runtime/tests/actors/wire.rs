@@ -107,7 +107,7 @@ fn what_typed_code_writes_comes_back_byte_for_byte() {
         prop_assert_eq!(&back, &params);
         prop_assert_eq!(unpack::<Everything>(&mut back).unwrap(), all);
     });
-    assert_eq!(settled(&actor).await.in_flight, 0);
+    assert_eq!(threads.block_on(settled(&actor)).in_flight, 0);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn the_deadline_ends_a_call_on_both_sides() {
     let error =
         ask_as(&calls, &call_within(Duration::from_millis(300)), CallTo::Anyone, "x").await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Deadline, "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(error.hop, Hop::Host(host('A')), "the callee says so itself");
     let over = async || (callee.calls.counts().served == 0).then_some(());
     lattice_testkit::until("the callee is done", crate::LONG, over).await.unwrap();

@@ -16,7 +16,7 @@ use super::{ask, call, caller, caller_on, child, echo, greet, parts, serving};
 use crate::{LONG, host, join, server};
 
 /// Silence, with what a busy machine may add.
-const SOON: Duration = Duration::from_secs(6);
+const SOON: Duration = Duration::from_secs(15);
 
 fn function(name: &str) -> Called {
     Called { function: name.to_owned(), ..greet() }
@@ -159,7 +159,7 @@ async fn what_is_called_while_away_fails_at_once_and_nothing_arrives_late() {
             assert_eq!((error.code, error.not_run), (ErrorCode::Unreachable, true), "{error}");
             not_run.insert(asked.id.bits());
         }
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         server.restart().await.unwrap();
         let back = async || ask(&calls, CallTo::Host(host('A')), "x").await.ok();
         until("calls arrive again", LONG, back).await.unwrap();

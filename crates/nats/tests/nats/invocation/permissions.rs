@@ -82,7 +82,7 @@ async fn a_source_cannot_be_chosen_and_the_refusal_is_known_at_once() {
             mallory.call(&call(), to.clone(), greet(), Outbound::Whole("x".into())).await.unwrap_err();
         assert_eq!((error.code, error.not_run), (ErrorCode::Denied, true), "{error}");
         assert!(error.reason.contains(".web."), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         let own = CallContext { source: id("mallory"), ..call() };
         assert_eq!(ask_as(&mallory, &own, to, "hello").await.unwrap(), "hello");
     }

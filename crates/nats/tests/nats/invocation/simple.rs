@@ -109,7 +109,7 @@ async fn nobody_there_is_known_at_once_and_somebody_who_should_be_is_waited_for(
         let error = ask(&calls, to, "x").await.unwrap_err();
         assert_eq!((error.code, error.not_run), (ErrorCode::Unreachable, true), "{error}");
         assert!(error.reason.contains("nobody serves greeter"), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(2), "not a timeout");
+        assert!(begun.elapsed() < Duration::from_secs(10), "not a timeout");
     }
     let known = Called { known: true, ..greet() };
     let begun = Instant::now();
