@@ -1,6 +1,7 @@
 //! Links whose ends run on different hosts: pending until both are there, changed under load, bad ones harmless.
 
 use std::{
+    net::TcpListener,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -31,6 +32,42 @@ async fn a_link_waits_for_its_ends_and_becomes_ready_by_itself() {
     stage.until_link(&front_id, "http", "hello", nowhere).await;
     stage.start_actor(&front_id, "hello", &stage.signer.example("hello"), 10).await.unwrap();
     stage.until_link(&front_id, "http", "hello", |state| *state == State::Ready).await;
+}
+
+#[tokio::test]
+async fn what_a_provider_on_another_host_cannot_do_is_told_on_both() {
+    let stage = Stage::set().await;
+    let (_front, front_id, free) = stage.front(&[]).await;
+    let (_back, back_id) = stage.host(&[]).await;
+    let squatter = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = squatter.local_addr().unwrap().to_string();
+    stage.start_actor(&back_id, "hello", &stage.signer.example("hello"), 10).await.unwrap();
+    stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
+
+    let reason = format!("address {address} in use");
+    let here = |state: &State| matches!(state, State::Failed(why) if why.starts_with(&reason));
+    let told = format!("http on host {front_id} (");
+    let there = |state: &State| matches!(state, State::Failed(why) if why.starts_with(&told) && why.contains(&reason));
+    stage.until_link(&front_id, "http", "hello", here).await;
+    stage.until_link(&back_id, "http", "hello", there).await;
+    let said = stage.wash(&["get", "links"]).await;
+    assert!(said.code == 0 && said.text.contains(&format!("failed: {reason}")), "{}", said.text);
+    let said = stage.wash(&["get", "inventory", back_id.as_str()]).await;
+    assert!(said.text.contains(&format!("failed: {told}")) && said.text.contains(&reason), "{}", said.text);
+
+    // Another link of the same provider is well, and says so on both.
+    stage.start_actor(&back_id, "echo", &stage.signer.example("echo"), 10).await.unwrap();
+    stage.link("http", "echo", "wasi:http", &[("address", &free)]).await;
+    for host in [&front_id, &back_id] {
+        stage.until_link(host, "http", "echo", |state| *state == State::Ready).await;
+    }
+    stage.until_link(&back_id, "http", "hello", there).await;
+
+    drop(squatter);
+    for host in [&front_id, &back_id] {
+        stage.until_link(host, "http", "hello", |state| *state == State::Ready).await;
+    }
+    assert_eq!(stage.http.get(&format!("http://{address}/")).await.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -2,17 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use lattice_core::{HostFact, HostId, HostedActor, HostedProvider, LatticeName};
 use lattice_nats::FactStore;
-use lattice_testkit::{Host, Process, until};
-use lattice_tests::{RawEvents, Stage};
+use lattice_testkit::{Process, until};
+use lattice_tests::{Cable, RawEvents, Stage};
 use serde_json::json;
-use tokio::task::JoinSet;
 
 const WITHIN: Duration = Duration::from_secs(60);
-/// After so long without an answer nobody answers.
-const SILENCE: Duration = Duration::from_millis(500);
 
 fn is(host: &HostId) -> impl Fn(&serde_json::Value) -> bool {
     move |data| data["host_id"] == host.as_str()
@@ -174,6 +170,38 @@ async fn without_nats_hosts_serve_and_say_that_they_have_no_lattice() {
 }
 
 #[tokio::test]
+async fn a_host_that_lost_the_lattice_tells_so_by_event_when_it_is_back() {
+    let stage = Stage::set().await;
+    let cable = Cable::to(stage.nats.port()).await;
+    let (mut cut_off, id) = stage.host_over(&cable, &[]).await;
+    let (_other, other) = stage.host(&[]).await;
+    stage.until_peers(&[&id, &other], 1).await;
+    let mut events = stage.listen().await;
+    cable.cut();
+    cut_off.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
+    // For others it is lost; for itself it goes on, and keeps for later what it has to tell.
+    lost(&mut events, &id, Instant::now(), "a cut cable").await;
+    assert_eq!(events.named("host_state").count(), 0);
+
+    cable.mend();
+    let state = |wanted: &'static str| {
+        let id = id.clone();
+        move |data: &serde_json::Value| data["host_id"] == id.as_str() && data["state"] == wanted
+    };
+    let told = events.wait("host_state", state("degraded")).await;
+    assert!(told["reason"].as_str().is_some_and(|why| why.starts_with("no lattice: NATS at ")), "{told}");
+    let told = events.wait("host_state", state("ready")).await;
+    assert!(told.get("reason").is_none(), "{told}");
+    let times: Vec<&str> =
+        events.named("host_state").filter_map(|event| event.body["time"].as_str()).collect();
+    assert!(times.len() == 2 && times[0][..19] < times[1][..19], "the first has the time of then: {times:?}");
+    stage.until_peers(&[&id, &other], 1).await;
+    let hosts = stage.hosts().await;
+    let back = hosts.iter().find(|host| host.id == id).unwrap();
+    assert!(back.notices.iter().any(|line| line.starts_with("had no lattice for")), "{back:?}");
+}
+
+#[tokio::test]
 async fn a_frozen_nats_makes_nobody_lost() {
     let mut stage = Stage::set().await;
     let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
@@ -236,61 +264,52 @@ async fn a_host_keeps_its_own_fact_and_takes_it_back() {
     until("the fact is taken back", WITHIN, gone).await.unwrap();
 }
 
-/// Answers `host.ping` as a host of wasmCloud 1.x does, until it is dropped.
-async fn v1_host(stage: &Stage, id: &HostId) -> JoinSet<()> {
-    let client = stage.connection.client().clone();
-    let mut pings = client.subscribe("wasmbus.ctl.v1.default.host.ping").await.unwrap();
-    client.flush().await.unwrap();
-    stage.connection.round_trip(WITHIN).await.unwrap();
-    let host = json!({
-        "id": id.as_str(), "friendly_name": "old-timer-1901", "labels": { "hostcore.os": "linux" },
-        "lattice": "default", "uptime_seconds": 7, "uptime_human": "7 seconds", "version": "1.9.0",
-    });
-    let answer = json!({ "success": true, "message": "", "response": host }).to_string();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        while let Some(ping) = pings.next().await {
-            if let Some(reply) = ping.reply {
-                let _ = client.publish(reply, answer.clone().into()).await;
-            }
-        }
-    });
-    tasks
-}
-
 #[tokio::test]
-async fn a_lattice_of_v1_hosts_is_not_joined_but_by_hand_and_beside_them() {
+async fn a_lost_host_is_forgotten_when_asked_and_known_again_when_it_comes_back() {
     let stage = Stage::set().await;
-    let old = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
-    let v1 = v1_host(&stage, &old).await;
-    let url = stage.nats.url();
-    let said = stage.run("wasmcloud", &["--nats-url", &url]).await;
-    assert_eq!(said.code, 1, "{}", said.text);
-    let names = format!("lattice default has hosts of wasmCloud 1.x: old-timer-1901 ({old})");
-    assert!(said.text.contains(&names) && said.text.contains("--beside-v1"), "{}", said.text);
-    // It left no trace.
-    let subject = "$JS.API.STREAM.INFO.KV_LATTICE_default";
-    let bucket = stage.connection.request(subject, "".into(), WITHIN).await.unwrap();
-    assert!(String::from_utf8_lossy(&bucket).contains("stream not found"), "{bucket:?}");
+    let (_one, one) = stage.host(&[]).await;
+    let ((mut two_process, two), (mut three_process, three)) = (stage.host(&[]).await, stage.host(&[]).await);
+    stage.until_peers(&[&one, &two, &three], 2).await;
+    let mut events = stage.listen().await;
+    let lives = stage.wash(&["host", "forget", two.as_str()]).await;
+    let remedy = format!("stop it: wash stop host {two}");
+    assert!(
+        lives.code == 1 && lives.text.contains("lives") && lives.text.contains(&remedy),
+        "{}",
+        lives.text
+    );
 
-    let (_host, id) = stage.host(&["--beside-v1"]).await;
-    let ours = stage.hosts().await.into_iter().find(|host| host.id == id).unwrap();
-    assert!(ours.notices.iter().any(|line| line.contains("old-timer-1901")), "{ours:?}");
-    assert_eq!(stage.client.get_host_inventory(&id).await.unwrap().host_id, id);
-    let auction = r#"{"component_ref":"x","component_id":"x","constraints":{}}"#;
-    for (operation, body) in [
-        ("link.get", ""),
-        ("link.put", "{}"),
-        ("config.get.x", ""),
-        ("claims.get", ""),
-        ("component.auction", auction),
-    ] {
-        let answers = stage.ask_all(operation, body, SILENCE).await;
-        assert!(answers.is_empty(), "{operation}: {answers:?}");
-    }
-    // Where they are gone, anybody may join.
-    drop(v1);
-    let (_host, _id): (Host, HostId) = stage.host(&[]).await;
+    // One dies, one is frozen; both are lost.
+    two_process.process.kill();
+    three_process.process.pause();
+    lost(&mut events, &two, Instant::now(), "kill -9").await;
+    stage.until_peers(&[&one], 0).await;
+    let hosts = stage.hosts().await;
+    let name = hosts[0].lost.iter().find(|host| host.id == two).unwrap().friendly_name.clone();
+    assert_eq!(hosts[0].lost.len(), 2, "{hosts:?}");
+    let said = stage.wash(&["get", "hosts"]).await;
+    assert!(said.text.contains("wash host forget HOST"), "{}", said.text);
+    let said = stage.wash(&["host", "forget", &name]).await;
+    assert!(
+        said.code == 0 && said.text.contains(&format!("host {two} ({name}) is forgotten")),
+        "{}",
+        said.text
+    );
+    let said = stage.wash(&["ctl", "host", "forget", three.as_str(), "-o", "json"]).await;
+    assert_eq!((said.code, said.json()["host_id"].as_str()), (0, Some(three.as_str())), "{}", said.text);
+    let nobody = || async { stage.hosts().await[0].lost.is_empty().then_some(()) };
+    until("nobody is lost any more", WITHIN, nobody).await.unwrap();
+    let again = stage.wash(&["host", "forget", two.as_str()]).await;
+    assert!(again.code == 1 && again.text.contains("is known in this lattice"), "{}", again.text);
+
+    // Both come back: the frozen one finds its fact gone, the other one starts anew.
+    three_process.process.resume();
+    two_process.again(&[]).await.unwrap();
+    stage.until_peers(&[&one, &two, &three], 2).await;
+    let reader = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+    let facts = FactStore::open(&stage.connection, &LatticeName::default(), reader).await.unwrap();
+    let all = || async { (facts.snapshot().hosts().count() == 3).then_some(()) };
+    until("each has its fact", WITHIN, all).await.unwrap();
 }
 
 #[tokio::test]

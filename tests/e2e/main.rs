@@ -30,5 +30,6 @@ mod sandbox;
 mod states;
 mod traces;
 mod trust;
+mod v1_hosts;
 mod walk;
 mod wash;

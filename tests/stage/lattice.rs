@@ -10,7 +10,7 @@ use lattice_nats::{ConnectOptions, Connection};
 use lattice_testkit::{Host, Http, NatsOptions, NatsServer, free_port, until};
 use tempfile::TempDir;
 
-use crate::Signer;
+use crate::{Cable, Signer};
 
 /// How long anything that should happen may take, on a busy machine with a debug build.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -90,12 +90,24 @@ impl Stage {
     /// # Panics
     /// If the host does not become ready.
     pub async fn host(&self, flags: &[&str]) -> (Host, HostId) {
+        self.host_at(&self.nats.url(), self.host_args(flags)).await
+    }
+
+    /// As [`Stage::host`], for a host that reaches the server by that cable alone.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn host_over(&self, cable: &Cable, flags: &[&str]) -> (Host, HostId) {
+        self.host_at(&cable.url(), self.host_args(flags)).await
+    }
+
+    fn host_args(&self, flags: &[&str]) -> Vec<OsString> {
         let cache = self.folder.path().join("cache");
         let mut args: Vec<OsString> =
             vec!["--trust".into(), self.signer.account().into(), "--cache-dir".into()];
         args.push(cache.into());
         args.extend(flags.iter().map(Into::into));
-        self.host_with(args).await
+        args
     }
 
     /// Starts a host with exactly these flags besides server and data folder.
@@ -103,7 +115,11 @@ impl Stage {
     /// # Panics
     /// If the host does not become ready.
     pub async fn host_with(&self, args: Vec<OsString>) -> (Host, HostId) {
-        let host = Host::start(&self.nats.url(), args, &[ALLOW_FILES]).await.expect("the host becomes ready");
+        self.host_at(&self.nats.url(), args).await
+    }
+
+    async fn host_at(&self, url: &str, args: Vec<OsString>) -> (Host, HostId) {
+        let host = Host::start(url, args, &[ALLOW_FILES]).await.expect("the host becomes ready");
         let line = host.process.output();
         let id = line.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
         let id = HostId::new(id.unwrap_or_default()).expect("the ready line names the host");

@@ -12,9 +12,9 @@ pub use client::{Client, Collect, Scaled, Started};
 pub use error::ControlError;
 pub use types::{
     Annotations, CallComponentCommand, CallComponentReply, CallFailed, ClaimsMap, ComponentAuctionAck,
-    ComponentAuctionRequest, ComponentDescription, ConfigMap, CtlResponse, DeleteLinkCommand, Host,
-    HostInventory, HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S,
-    LIMIT_MEMORY_BYTES, LinkStatus, LostHost, ProviderAuctionAck, ProviderAuctionRequest,
-    ProviderDescription, ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
-    UpdateComponentCommand,
+    ComponentAuctionRequest, ComponentDescription, ConfigMap, CtlResponse, DeleteLinkCommand,
+    ForgetHostCommand, Host, HostInventory, HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS,
+    LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus, LostHost, ProviderAuctionAck,
+    ProviderAuctionRequest, ProviderDescription, ScaleComponentCommand, StartProviderCommand,
+    StopHostCommand, StopProviderCommand, UpdateComponentCommand,
 };

@@ -21,7 +21,7 @@ pub use component::{
     LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
 };
 pub use envelope::CtlResponse;
-pub use host::{Host, HostInventory, HostLabel, LostHost, StopHostCommand};
+pub use host::{ForgetHostCommand, Host, HostInventory, HostLabel, LostHost, StopHostCommand};
 pub use link::{DeleteLinkCommand, LinkStatus};
 pub use provider::{
     ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, StartProviderCommand,

@@ -36,7 +36,7 @@ names! {
     HostLost = "host_lost",
     /// Ours: a host that was lost is heard again.
     HostBack = "host_back",
-    /// Ours: a host's own state changed: it lost the lattice, or found it again.
+    /// Ours: a host's own state changed: it lost the lattice, or met hosts of 1.x, or that is over.
     HostState = "host_state",
     /// Labels of a host changed.
     LabelsChanged = "labels_changed",

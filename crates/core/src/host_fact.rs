@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, EntityId, Labels, ProviderId, State};
+use crate::{ActorId, EntityId, FactKey, Labels, LinkKey, ProviderId, State};
 
 /// Who a host is and what runs on it. Each host writes its own, and nobody else's but as a tombstone.
 ///
@@ -70,6 +70,41 @@ pub struct HostedProvider {
     /// Interfaces by which actors call it, as `wasi:keyvalue/store`; left out where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interfaces: Option<Vec<String>>,
+    /// Those of its links that are not ready there; the others fare as the provider does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<HostedLink>,
+    /// True if more links are not ready than stand in `links`: of a link that does not stand there, nothing is known but
+    /// how the provider is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_links: bool,
+}
+
+/// A link of a provider on a host, where it is not simply ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostedLink {
+    /// The key of the link's fact, as `link.http.hello.wasi.http.default`; a text that is none speaks of no link.
+    #[serde(default)]
+    pub link: String,
+    /// How it is.
+    #[serde(flatten)]
+    pub state: HostedState,
+}
+
+impl HostedLink {
+    /// Puts a link and its state together.
+    #[must_use]
+    pub fn new(link: &LinkKey, state: &State) -> Self {
+        Self { link: FactKey::Link(link.clone()).to_string(), state: state.into() }
+    }
+
+    /// The link, where the text names one.
+    #[must_use]
+    pub fn key(&self) -> Option<LinkKey> {
+        match FactKey::parse(&self.link) {
+            Ok(FactKey::Link(key)) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// A state as a fact holds it. A word of a later version is kept and stands for no [`State`] that we know, so that one of
@@ -132,6 +167,13 @@ mod tests {
 
     #[test]
     fn a_fact_as_it_is_written() {
+        let link = LinkKey {
+            source: "http".parse().unwrap(),
+            target: "hello".parse().unwrap(),
+            contract: crate::Contract::http(),
+            name: crate::LinkName::default(),
+        };
+        let in_use = State::Failed("address in use".into());
         let fact = HostFact {
             name: "calm-otter-0042".into(),
             labels: Labels([("zone".to_owned(), "lab".to_owned())].into()),
@@ -149,8 +191,10 @@ mod tests {
             providers: vec![HostedProvider {
                 id: "http".parse().unwrap(),
                 image: "builtin://http-server".into(),
-                state: (&State::Failed("address in use".into())).into(),
+                state: (&in_use).into(),
                 interfaces: None,
+                links: vec![HostedLink::new(&link, &in_use)],
+                more_links: false,
             }],
         };
         insta::assert_json_snapshot!(fact, @r#"
@@ -179,11 +223,19 @@ mod tests {
               "id": "http",
               "image": "builtin://http-server",
               "state": "failed",
-              "reason": "address in use"
+              "reason": "address in use",
+              "links": [
+                {
+                  "link": "link.http.hello.wasi.http.default",
+                  "state": "failed",
+                  "reason": "address in use"
+                }
+              ]
             }
           ]
         }
         "#);
+        assert_eq!(fact.providers[0].links[0].key(), Some(link));
         let text = serde_json::to_string(&fact).unwrap();
         assert_eq!(serde_json::from_str::<HostFact>(&text).unwrap(), fact);
         let target = |id: &str| fact.answers_for(&id.parse().unwrap());
@@ -199,5 +251,9 @@ mod tests {
         assert_eq!(later.actors[0].state.word, "dreaming");
         assert!(!later.actors[0].answers() && !later.actors[1].answers());
         assert!(later.actors[0].state.state().is_none() && later.actors[1].exports.is_none());
+        let text = r#"{"providers":[{"id":"p","state":"ready","links":[{"link":"rumour.x","mood":1},{}]}]}"#;
+        let later: HostFact = serde_json::from_str(text).unwrap();
+        assert!(later.providers[0].answers() && !later.providers[0].more_links);
+        assert!(later.providers[0].links.iter().all(|link| link.key().is_none()));
     }
 }

@@ -29,7 +29,7 @@ pub use distance::{Distance, DistanceError};
 pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
-pub use host_fact::{HostFact, HostedActor, HostedProvider, HostedState};
+pub use host_fact::{HostFact, HostedActor, HostedLink, HostedProvider, HostedState};
 pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};

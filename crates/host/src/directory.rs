@@ -6,13 +6,14 @@ use std::{
 };
 
 use lattice_control_interface::LostHost;
-use lattice_core::{EntityId, HostFact, HostId};
+use lattice_core::{EntityId, HostFact, HostId, LinkKey};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     about::SITE,
     lattice::Lattice,
+    links::{End, FarEnd, away},
     presence::{Sightings, Standing},
 };
 
@@ -34,6 +35,8 @@ struct Snapshot {
     /// Other hosts by what they run; those that run nothing are in none.
     by_target: BTreeMap<EntityId, Arc<[Candidate]>>,
     nobody: Arc<[Candidate]>,
+    /// What runs or shall run on other hosts that are alive, well or not.
+    ends: BTreeMap<EntityId, Vec<FarEnd>>,
     seen: Arc<Sightings>,
 }
 
@@ -56,6 +59,17 @@ impl Directory {
     pub(crate) fn hosts_of(&self, target: &EntityId) -> Arc<[Candidate]> {
         let snapshot = self.read();
         snapshot.by_target.get(target).unwrap_or(&snapshot.nobody).clone()
+    }
+
+    /// Where the end `id` of `link` is, which does not run here, and how it is.
+    pub(crate) fn away(&self, id: &EntityId, link: &LinkKey) -> End {
+        let snapshot = self.read();
+        away(id, link, snapshot.ends.get(id).map_or(&[], Vec::as_slice))
+    }
+
+    /// How another host stands; none where presence does not know it.
+    pub(crate) fn standing(&self, host: &HostId) -> Option<Standing> {
+        self.read().seen.get(host).map(|sighting| sighting.standing)
     }
 
     /// How many other hosts are heard.
@@ -92,10 +106,10 @@ impl Directory {
     }
 
     /// Takes facts and presence as they are. Listeners of this host's changes are told when another host answers for
-    /// something, or no longer does; not of loads, which change all the time.
+    /// something, or no longer does, or tells another state of it; not of loads, which change all the time.
     fn rebuild(&self, seen: Arc<Sightings>) {
         let (old, new) = (self.read(), Arc::new(build(&self.me, &self.lattice.view().hosts, seen)));
-        let is_news = !new.places().eq(old.places());
+        let is_news = new.ends != old.ends || !new.places().eq(old.places());
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = new;
         if is_news {
             self.lattice.changed().tell();
@@ -141,8 +155,35 @@ fn build(me: &HostId, facts: &BTreeMap<HostId, HostFact>, seen: Arc<Sightings>) 
             by_target.entry(target).or_default().push(candidate.clone());
         }
     }
+    let ends = ends(me, facts, &seen);
     let by_target = by_target.into_iter().map(|(target, hosts)| (target, hosts.into())).collect();
-    Snapshot { by_target, nobody: Arc::default(), seen }
+    Snapshot { by_target, nobody: Arc::default(), ends, seen }
+}
+
+/// What other hosts that live have or shall have, well or not.
+pub(crate) fn ends(
+    me: &HostId,
+    facts: &BTreeMap<HostId, HostFact>,
+    seen: &Sightings,
+) -> BTreeMap<EntityId, Vec<FarEnd>> {
+    let is_alive =
+        |host: &HostId| seen.get(host).is_some_and(|sighting| sighting.standing == Standing::Alive);
+    let mut ends: BTreeMap<EntityId, Vec<FarEnd>> = BTreeMap::new();
+    for (host, fact) in facts.iter().filter(|(host, _)| *host != me && is_alive(host)) {
+        for (id, end) in ends_of(host, fact) {
+            ends.entry(id).or_default().push(end);
+        }
+    }
+    ends
+}
+
+/// What a host has or shall have.
+fn ends_of<'a>(host: &'a HostId, fact: &'a HostFact) -> impl Iterator<Item = (EntityId, FarEnd)> + 'a {
+    let name = &fact.name;
+    let actors = fact.actors.iter().map(move |one| (one.id.as_str(), FarEnd::actor(host, name, one)));
+    let providers =
+        fact.providers.iter().map(move |one| (one.id.as_str(), FarEnd::provider(host, name, one)));
+    actors.chain(providers).filter_map(|(id, end)| Some((EntityId::new(id).ok()?, end?)))
 }
 
 #[cfg(test)]
@@ -189,5 +230,25 @@ mod tests {
         assert_eq!(hosts, [(host("C"), true, 7), (host("D"), false, 0), (host("E"), false, 0)]);
         assert_eq!(of[0].site.as_deref(), Some("plant"));
         assert_eq!(built.by_target.len(), 1);
+    }
+
+    #[test]
+    fn why_an_end_is_not_well_is_told_of_hosts_that_live() {
+        let facts = BTreeMap::from([
+            (host("B"), fact(&State::Failed("no such image".into()))),
+            (host("C"), fact(&State::Failed("of a lost host".into()))),
+        ]);
+        let sighting = |standing| Sighting { standing, load: 0 };
+        let seen = [(host("B"), sighting(Standing::Alive)), (host("C"), sighting(Standing::Lost))];
+        let built = build(&host("A"), &facts, Arc::new(seen.into()));
+        let link = LinkKey {
+            source: "http".parse().unwrap(),
+            target: "hello".parse().unwrap(),
+            contract: lattice_core::Contract::http(),
+            name: "default".parse().unwrap(),
+        };
+        let End::Away(state) = away(&link.target, &link, &built.ends["hello"]) else { panic!("not away") };
+        assert!(state.to_string().contains("no such image"), "{state}");
+        assert!(built.by_target.is_empty(), "it gets no calls");
     }
 }

@@ -1,15 +1,12 @@
 //! What runs here and how it fares: the answer to `host.get`, and the heartbeat's data.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_control_interface::{
     ComponentDescription, Host, HostInventory, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     LinkStatus, ProviderDescription,
 };
-use lattice_core::{ActorId, EntityId, LinkKey, ProviderId, State};
+use lattice_core::{ActorId, LinkKey, ProviderId, State};
 use lattice_runtime::RuntimeReport;
 use serde_json::{Map, Value, json};
 
@@ -17,10 +14,10 @@ use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, state_with_links},
     directory::Directory,
+    health::Health,
     lattice::Lattice,
-    links::{End, Ends, Seen, status},
+    links::{Seen, Survey},
     providers::Providers,
-    reach::Reach,
 };
 
 /// Reads all tables; cheap to clone.
@@ -31,7 +28,7 @@ pub(crate) struct Inventory {
     pub(crate) providers: Providers,
     pub(crate) lattice: Lattice,
     pub(crate) directory: Directory,
-    pub(crate) reach: Reach,
+    pub(crate) health: Health,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -48,7 +45,7 @@ impl Inventory {
     /// The short description that answers `host.ping`.
     pub(crate) fn host(&self) -> Host {
         let about = &self.about;
-        let (uptime, state) = (about.uptime_seconds(), self.reach.state());
+        let (uptime, state) = (about.uptime_seconds(), self.health.state());
         Host {
             id: about.id.clone(),
             friendly_name: about.friendly_name.clone(),
@@ -70,7 +67,7 @@ impl Inventory {
 
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
-        self.about.notices.iter().cloned().chain(self.reach.notice()).collect()
+        self.about.notices.iter().cloned().chain(self.health.notices()).collect()
     }
 
     /// Everything.
@@ -116,43 +113,23 @@ impl Inventory {
 
     /// The states alone.
     pub(crate) fn states(&self) -> States {
-        let actors = self.actors.list();
-        let providers = self.providers.list();
-        let mut states = States::default();
-        let mut reported: BTreeMap<&LinkKey, &State> = BTreeMap::new();
-        for view in &providers {
-            states.providers.insert(view.spec.id.clone(), view.state.clone());
-            reported.extend(view.links.iter());
+        let (actors, providers) = (self.actors.list(), self.providers.list());
+        let running = actors.iter().filter(|view| view.running.is_some());
+        let survey = Survey {
+            seen: Seen { host: &self.about.id, name: &self.about.friendly_name },
+            actors: running.map(|view| view.spec.id.as_str()).collect(),
+            providers: providers.iter().map(|view| (view.spec.id.as_str(), &view.links)).collect(),
+        };
+        let links = survey.of(&self.lattice.view().links, |id, link| self.directory.away(id, link));
+        let shown = |view: &ActorView| match &view.running {
+            Some(running) => state_with_links(&view.spec.id, view.state.clone(), &running.needs, &links),
+            None => view.state.clone(),
+        };
+        States {
+            actors: actors.iter().map(|view| (view.spec.id.clone(), shown(view))).collect(),
+            providers: providers.iter().map(|view| (view.spec.id.clone(), view.state.clone())).collect(),
+            links,
         }
-        let running = actors.iter().filter(|view| view.running.is_some()).map(|view| view.spec.id.as_str());
-        let offered: HashSet<&str> = providers.iter().map(|view| view.spec.id.as_str()).collect();
-        let here: HashSet<&str> = offered.iter().copied().chain(running).collect();
-        let seen = Seen { host: &self.about.id, name: &self.about.friendly_name };
-        for (key, link) in &self.lattice.view().links {
-            let end = |id: &EntityId| End {
-                here: here.contains(id.as_str()),
-                elsewhere: self.directory.hosts_of(id).iter().any(|one| one.alive),
-            };
-            let ends = Ends {
-                source: end(&link.source),
-                target: end(&link.target),
-                provider_here: [&link.source, &link.target].iter().any(|end| offered.contains(end.as_str())),
-                reported: reported.get(key).copied(),
-            };
-            if let Some(state) = status(link, &ends, seen) {
-                states.links.insert(key.clone(), state);
-            }
-        }
-        for view in &actors {
-            let state = match &view.running {
-                Some(running) => {
-                    state_with_links(&view.spec.id, view.state.clone(), &running.needs, &states.links)
-                }
-                None => view.state.clone(),
-            };
-            states.actors.insert(view.spec.id.clone(), state);
-        }
-        states
     }
 }
 

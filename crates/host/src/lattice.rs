@@ -2,7 +2,7 @@
 //! when the bucket and this host's disk have them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -31,6 +31,8 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct View {
     pub(crate) links: BTreeMap<LinkKey, Link>,
     pub(crate) configs: Configs,
+    /// Configurations of which it is known that they were deleted.
+    pub(crate) deleted_configs: BTreeSet<ConfigName>,
     /// By subject key.
     pub(crate) claims: BTreeMap<String, ClaimsMap>,
     /// What hosts told of themselves, this one too.
@@ -186,6 +188,12 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    /// Takes away what another host told of itself. If that one comes back it tells it anew.
+    pub(crate) async fn forget_host(&self, host: &HostId) -> Result<(), StateError> {
+        let written = self.store.delete_host(host).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Takes back what this host told of itself: it stops in order. Who does not hear of it finds out in another way.
     pub(crate) async fn delete_host(&self) {
         match tokio::time::timeout(GOODBYE_WITHIN, self.store.delete_host(&self.me)).await {
@@ -206,7 +214,8 @@ impl Lattice {
     }
 }
 
-fn typed(facts: &Facts) -> View {
+/// Facts as what they are.
+pub(crate) fn typed(facts: &Facts) -> View {
     let claims = facts.claims().map(|(subject, map)| {
         let texts = map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         (subject.to_owned(), texts.collect())
@@ -214,8 +223,16 @@ fn typed(facts: &Facts) -> View {
     View {
         links: facts.links().map(|(key, link)| (key.clone(), link)).collect(),
         configs: facts.configs().map(|(name, values)| (name.clone(), values)).collect(),
+        deleted_configs: facts.all().filter_map(deleted_config).collect(),
         claims: claims.collect(),
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
+    }
+}
+
+fn deleted_config((key, fact): (&FactKey, &Fact)) -> Option<ConfigName> {
+    match key {
+        FactKey::Config(name) if fact.deleted => Some(name.clone()),
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod directory;
 mod events;
 mod generations;
 mod guest_log;
+mod health;
 mod heartbeat;
 mod identity;
 mod inventory;

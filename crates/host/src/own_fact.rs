@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use lattice_core::{Direction, HostFact, HostedActor, HostedProvider, HostedState};
+use lattice_core::{
+    Direction, HostFact, HostedActor, HostedLink, HostedProvider, HostedState, LinkKey, State,
+};
 use lattice_nats::WallClock;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +23,11 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(75);
 /// A write that failed is tried again after so long, or with the next change.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// So many links of a provider that are not ready are told; of more of them it is told that there are.
+const LINKS_TOLD_MAX: usize = 64;
+/// So much of a reason is told, in characters: a fact has to fit a message.
+const REASON_CHARS_MAX: usize = 400;
 
 /// Which life of this host it is.
 #[derive(Debug, Clone)]
@@ -109,12 +116,27 @@ fn provider(view: &ProviderView, states: &States) -> HostedProvider {
     let name = |serves: &lattice_contracts::Serves| {
         format!("{}:{}/{}", serves.namespace, serves.package, serves.interface)
     };
+    // What it says itself: how a link fares for this host may hang on what others tell, and would be told in circles.
+    let unwell: Vec<_> = view.links.iter().filter(|(_, state)| **state != State::Ready).collect();
     HostedProvider {
         id: view.spec.id.clone(),
         image: view.spec.shown_image().to_owned(),
         state: HostedState::from(states.providers.get(&view.spec.id).unwrap_or(&view.state)),
         interfaces: view.serves.map(|serves| serves.iter().filter(called).map(name).collect()),
+        links: unwell.iter().take(LINKS_TOLD_MAX).map(|(key, state)| link(key, state)).collect(),
+        more_links: unwell.len() > LINKS_TOLD_MAX,
     }
+}
+
+fn link(key: &LinkKey, state: &State) -> HostedLink {
+    let mut told = HostedLink::new(key, state);
+    if let Some(reason) = told.state.reason.as_mut()
+        && let Some((cut, _)) = reason.char_indices().nth(REASON_CHARS_MAX)
+    {
+        reason.truncate(cut);
+        reason.push('…');
+    }
+    told
 }
 
 #[cfg(test)]
@@ -128,5 +150,38 @@ mod tests {
         assert_eq!(set_back.epoch, first.epoch + 1);
         assert!(set_back.started < first.started);
         assert!(Life::begin(WallClock::default(), Some(1)).epoch >= first.epoch);
+    }
+
+    #[test]
+    fn of_many_links_that_are_not_ready_some_are_told_and_of_a_long_reason_its_beginning() {
+        let key = |number: usize| LinkKey {
+            source: "http".parse().unwrap(),
+            target: format!("a{number}").parse().unwrap(),
+            contract: lattice_core::Contract::http(),
+            name: "default".parse().unwrap(),
+        };
+        let view = |count: usize| {
+            let failed = |number: usize| (key(number), State::Failed("ä".repeat(1000)));
+            let ready = (key(1000), State::Ready);
+            ProviderView {
+                spec: crate::providers::ProviderSpec {
+                    id: "http".parse().unwrap(),
+                    image: "builtin://http-server".parse().unwrap(),
+                    image_text: "builtin://http-server".into(),
+                    config: Vec::new(),
+                    annotations: std::collections::BTreeMap::new(),
+                },
+                state: State::Ready,
+                links: (0..count).map(failed).chain([ready]).collect(),
+                serves: None,
+            }
+        };
+        let few = provider(&view(2), &States::default());
+        assert_eq!((few.links.len(), few.more_links), (2, false));
+        assert_eq!(few.links[0].key(), Some(key(0)));
+        assert_eq!(few.links[0].state.reason.as_ref().unwrap().chars().count(), REASON_CHARS_MAX + 1);
+        let many = provider(&view(500), &States::default());
+        assert_eq!((many.links.len(), many.more_links), (LINKS_TOLD_MAX, true));
+        assert!(serde_json::to_string(&many).unwrap().len() < 100_000);
     }
 }

@@ -23,7 +23,7 @@ impl Pause {
     }
 
     /// The next one, which makes the one after it longer.
-    fn take(&mut self) -> Duration {
+    pub(crate) fn take(&mut self) -> Duration {
         let longer = (self.0 * 2).min(MAX);
         std::mem::replace(&mut self.0, longer)
     }

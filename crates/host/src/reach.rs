@@ -1,100 +1,85 @@
 //! Whether this host reaches its lattice. Without NATS it serves what it runs, and says so: in its log at once, and to the
 //! lattice when that is back.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use lattice_control_interface::events::HostStateChanged;
-use lattice_core::State;
 use lattice_nats::{Connection, WallClock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     about::{About, human_seconds},
-    events::Events,
+    health::{Cause, Health},
 };
 
 /// Shorter absences are no news for an operator.
 const WORTH_A_NOTICE: Duration = Duration::from_secs(1);
 
-/// What is known of the way to the lattice; cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reach(Arc<RwLock<Known>>);
-
+/// Since when the lattice is away, where it is.
 #[derive(Debug, Default)]
-struct Known {
-    /// Since when the lattice is away, and why that is so.
-    away: Option<(Instant, String)>,
-    /// The last time it was.
-    notice: Option<String>,
+struct Reach(Option<Instant>);
+
+/// How the way to the lattice changed.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// It did not.
+    Same,
+    Lost,
+    /// After so long.
+    Back(Duration),
+}
+
+/// Follows the connection until stopped.
+pub(crate) async fn follow(
+    connection: Connection,
+    about: Arc<About>,
+    health: Health,
+    stop: CancellationToken,
+) {
+    let (mut connected, mut reach) = (connection.connected(), Reach::default());
+    let server = &about.server;
+    loop {
+        match reach.turn(*connected.borrow_and_update(), Instant::now()) {
+            Turn::Same => {}
+            Turn::Lost => health.set(Cause::NoLattice, Some(lost(server))),
+            Turn::Back(away) => {
+                info!(?away, server, "the lattice is back");
+                if away >= WORTH_A_NOTICE {
+                    health.note(Cause::NoLattice, was_away(away, server, connection.wall_clock()));
+                }
+                health.set(Cause::NoLattice, None);
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            heard = connected.changed() => if heard.is_err() { return },
+        }
+    }
+}
+
+fn lost(server: &str) -> String {
+    format!("no lattice: NATS at {server} cannot be reached; what runs here goes on serving")
+}
+
+fn was_away(away: Duration, server: &str, clock: WallClock) -> String {
+    let (seconds, now) = (human_seconds(away.as_secs()), clock.now_rfc3339());
+    format!("had no lattice for {seconds}, until {now}: NATS at {server} could not be reached")
 }
 
 impl Reach {
-    /// The host's own state.
-    pub(crate) fn state(&self) -> State {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.away.as_ref().map_or(State::Ready, |(_, why)| State::Degraded(why.clone()))
-    }
-
-    /// The last time the lattice was away, where there was one worth telling.
-    pub(crate) fn notice(&self) -> Option<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).notice.clone()
-    }
-
-    /// Follows the connection until stopped.
-    pub(crate) async fn keep(
-        self,
-        connection: Connection,
-        about: Arc<About>,
-        events: Events,
-        stop: CancellationToken,
-    ) {
-        let mut connected = connection.connected();
-        loop {
-            let (is_connected, clock) = (*connected.borrow_and_update(), connection.wall_clock());
-            if self.turn(is_connected, &about.server, Instant::now(), clock) {
-                let (host_id, state) = (about.id.clone(), self.state());
-                // Without a connection the event waits until there is one; its time tells when it was.
-                events.publish(&HostStateChanged { host_id, state });
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                heard = connected.changed() => if heard.is_err() { return },
-            }
-        }
-    }
-
-    /// Takes in whether there is a connection; true if that is news.
-    fn turn(&self, connected: bool, server: &str, now: Instant, clock: WallClock) -> bool {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match (connected, known.away.take()) {
-            (true, Some((since, _))) => {
-                let away = now.saturating_duration_since(since);
-                if away >= WORTH_A_NOTICE {
-                    let seconds = human_seconds(away.as_secs());
-                    known.notice = Some(format!(
-                        "had no lattice for {seconds}, until {}: NATS at {server} could not be reached",
-                        clock.now_rfc3339()
-                    ));
-                }
-                info!(?away, server, "the lattice is back");
-                true
+    /// Takes in whether there is a connection.
+    fn turn(&mut self, connected: bool, now: Instant) -> Turn {
+        match (connected, self.0) {
+            (true, Some(since)) => {
+                self.0 = None;
+                Turn::Back(now.saturating_duration_since(since))
             }
             (false, None) => {
-                let why =
-                    format!("no lattice: NATS at {server} cannot be reached; what runs here goes on serving");
-                warn!("degraded: {why}");
-                known.away = Some((now, why));
-                true
+                self.0 = Some(now);
+                Turn::Lost
             }
-            (_, away) => {
-                known.away = away;
-                false
-            }
+            _ => Turn::Same,
         }
     }
 }
@@ -105,14 +90,14 @@ mod tests {
 
     #[test]
     fn away_and_back() {
-        let start = Instant::now();
-        let reach = Reach::default();
-        let turn = |connected, now| reach.turn(connected, "s:1", now, WallClock::default());
-        assert!(!turn(true, start) && reach.state() == State::Ready);
-        assert!(turn(false, start) && !turn(false, start));
-        assert!(reach.state().to_string().starts_with("degraded: no lattice: NATS at s:1"));
+        let (start, mut reach) = (Instant::now(), Reach::default());
+        assert_eq!(reach.turn(true, start), Turn::Same);
+        assert_eq!((reach.turn(false, start), reach.turn(false, start)), (Turn::Lost, Turn::Same));
         let back = start + Duration::from_secs(61);
-        assert!(turn(true, back) && reach.state() == State::Ready);
-        assert!(reach.notice().unwrap().starts_with("had no lattice for 1 minute, 1 second, until 2"));
+        assert_eq!(reach.turn(true, back), Turn::Back(Duration::from_secs(61)));
+        assert_eq!(reach.turn(true, back), Turn::Same);
+        assert!(lost("s:1").starts_with("no lattice: NATS at s:1"));
+        let told = was_away(Duration::from_secs(61), "s:1", WallClock::default());
+        assert!(told.starts_with("had no lattice for 1 minute, 1 second, until 2"), "{told}");
     }
 }

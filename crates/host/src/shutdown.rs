@@ -33,7 +33,7 @@ pub(crate) struct Parts {
     pub(crate) tasks: Tasks,
     pub(crate) connection: Connection,
     /// Dropped last: while it lives, no other host takes this one's key.
-    pub(crate) _identity: Identity,
+    pub(crate) _identity: Arc<Identity>,
 }
 
 /// Asks the host to stop; cheap to clone.

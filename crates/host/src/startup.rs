@@ -1,45 +1,24 @@
 //! Putting a host together, part by part, in the order in which each needs the one before.
 
+mod doors;
+mod ground;
 mod parts;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use anyhow::Context as _;
-use lattice_contracts::InvocationIds;
 use lattice_control_interface::events::HostStarted;
-use lattice_core::EntityId;
 use lattice_manifest::Manifest;
-use lattice_nats::{Calls, Connection, EventPublisher, Secret};
-use lattice_runtime::Runtime;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
 use tracing::{info, warn};
 
+use self::ground::Base;
 use crate::{
-    about::About,
-    actors::{Actors, Callees, Crew, DefaultLimits, Starter},
-    calls::{Door, Lines, Remote, RemoteParts, Server},
     config::HostConfig,
-    ctl::{ControlTask, Ctl},
-    directory::Directory,
-    events::Events,
-    heartbeat,
-    identity::Identity,
-    inventory::Inventory,
-    lattice::Lattice,
-    links::Router,
     manifest::{Applier, read},
-    memory::{Record, Restorer},
-    own_fact::{self, Life},
-    presence::{Presence, PresenceParts},
-    providers::{Builtins, Providers},
-    reach::Reach,
     shutdown::{self, Parts, StopRequest},
-    signal::Changed,
-    states,
-    supervisor::Tasks,
 };
 
 /// Signals this close together are one wish to stop: a terminal and a supervisor often send one each.
@@ -69,108 +48,21 @@ impl Host {
     pub async fn start(config: HostConfig) -> anyhow::Result<Self> {
         // Before anything is touched: a manifest that cannot be run starts nothing.
         let manifest = config.manifest.as_deref().map(read).transpose()?;
-        let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
-        let host = identity.id.clone();
-        let (tasks, changed) = (Tasks::new(), Changed::new());
-        let options = parts::nats_options(&config.nats, &host);
-        let memory = parts::memory(&config, &identity, &options)?;
-        let record = Record::open(&memory, &tasks)?;
-        let connection = parts::connect(options, !record.started().is_empty()).await?;
-        let is_in_reach = connection.is_connected();
-        // Before anything is written: where it may not join, it leaves no trace.
-        let met = if is_in_reach { parts::may_join(&connection, &config).await? } else { None };
-        let lattice = Lattice::open(&connection, &config.lattice, &host, &memory, &changed, &tasks)
-            .await
-            .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
-        let runtime = parts::engine(&config)?;
-        let mut about = parts::about(&config, &host, &connection, manifest.as_ref());
-        about.notices.extend(met);
-        let about = Arc::new(about);
-        let events = Events(Arc::new(EventPublisher::new(&connection, &config.lattice, &host)));
-
-        let before = lattice.view().hosts.get(&host).map(|told| told.epoch);
-        let life = Life::begin(connection.wall_clock(), before);
-        let directory = Directory::new(host.clone(), lattice.clone());
-        let reach = Reach::default();
-        let ground = Ground { about, events, lattice, directory, reach, tasks, connection, changed };
-        let (workloads, inventory) = ground.workloads(&config, runtime)?;
-        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = ground;
-        let beat = heartbeat::beat(inventory.clone(), events.clone(), config.heartbeat, tasks.stop_token());
-        tasks.spawn_core("routes", workloads.router.clone().keep(tasks.stop_token()));
-        tasks.spawn_core("states", states::tell(inventory.clone(), events.clone(), tasks.stop_token()));
-        tasks.spawn_core("heartbeat", beat);
-        let epoch = life.epoch;
-        tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life, tasks.stop_token()));
-        let follow = reach.keep(connection.clone(), about.clone(), events.clone(), tasks.stop_token());
-        tasks.spawn_core("reach", follow);
-        let overridden = lattice.clone().tell_overridden(events.clone(), tasks.stop_token());
-        tasks.spawn_core("overridden", overridden);
-
+        let base = Base::lay(&config).await?;
+        let (identity, record) = (base.identity.clone(), base.record.clone());
+        let ground = base.join(&config, manifest.as_ref()).await?;
+        let (workloads, inventory) = ground.workloads(&config, parts::engine(&config)?)?;
         let stop = StopRequest::new();
+        ground.keep_up(&config, &workloads, &inventory);
         // Before commands are taken: what an operator asks for now comes after what one asked for then.
-        let restorer = workloads.restorer(&record, &tasks, config.images.allow_file_load);
-        restorer.run(lattice.remembered(), manifest.as_ref().map(Manifest::plan));
-        let (crew, builtins) = (workloads.crew, workloads.builtins);
-        let ctl = Ctl {
-            about: about.clone(),
-            inventory,
-            actors: workloads.actors.clone(),
-            crew: crew.clone(),
-            builtins: builtins.clone(),
-            lattice: lattice.clone(),
-            record,
-            events: events.clone(),
-            stop: stop.clone(),
-            allow_files: config.images.allow_file_load,
-        };
-        // What runs here is served from now on, whether or not the lattice is in reach yet.
-        if !is_in_reach {
-            parts::join_late(&connection, &config).await?;
-        }
-        let control = ControlTask::start(ctl, &connection, config.beside_v1).await?;
-        let calls = Calls::open(&connection, &config.lattice, &EntityId::new(host.as_str())?)
-            .await
-            .context("answers to calls of other hosts cannot be received")?;
-        workloads.remote.connect(calls.clone());
-        let server = Server {
-            about: about.clone(),
-            actors: workloads.actors.clone(),
-            providers: builtins.table.clone(),
-            lattice: lattice.clone(),
-            directory: directory.clone(),
-            remote: workloads.remote,
-            door: Door::default(),
-        };
-        let lines = Lines::open(calls, server, &changed, &tasks).await.context("calls cannot be taken")?;
-        // Last, since others give it work from then on.
-        let presence = Presence::start(&PresenceParts {
-            about: &about,
-            actors: &workloads.actors,
-            connection: &connection,
-            events: &events,
-            lattice: &lattice,
-            tasks: &tasks,
-            epoch,
-        })
-        .await?;
-        tasks.spawn_core("directory", directory.keep(presence.sightings(), tasks.stop_token()));
-        let parts = Parts {
-            about,
-            control,
-            presence,
-            lines,
-            crew: crew.clone(),
-            builtins: builtins.clone(),
-            lattice: lattice.clone(),
-            events: events.clone(),
-            tasks: tasks.clone(),
-            connection,
-            _identity: identity,
-        };
+        workloads
+            .restorer(&record, config.images.allow_file_load)
+            .run(ground.lattice.remembered(), manifest.as_ref().map(Manifest::plan));
+        let doors = ground.open(&config, &workloads, inventory, record, &stop).await?;
+        let parts = ground.parts(workloads, doors, identity);
         parts.say_hello();
         if let Some(manifest) = manifest {
-            let applier = Applier { lattice, crew, builtins, stop: tasks.closing_token() };
-            tasks.spawn("manifest", async move { applier.run(&manifest).await });
+            parts.apply(manifest);
         }
         Ok(Self { parts, stop, drain: config.drain })
     }
@@ -206,97 +98,6 @@ impl Host {
     }
 }
 
-/// What everything on a host stands on.
-struct Ground {
-    about: Arc<About>,
-    events: Events,
-    lattice: Lattice,
-    directory: Directory,
-    reach: Reach,
-    tasks: Tasks,
-    connection: Connection,
-    changed: Changed,
-}
-
-/// What runs actors and providers; nothing runs yet.
-struct Workloads {
-    actors: Actors,
-    remote: Remote,
-    router: Router,
-    crew: Crew,
-    builtins: Builtins,
-}
-
-impl Workloads {
-    fn restorer(&self, record: &Record, tasks: &Tasks, allow_files: bool) -> Restorer {
-        Restorer {
-            record: record.clone(),
-            crew: self.crew.clone(),
-            builtins: self.builtins.clone(),
-            allow_files,
-            tasks: tasks.clone(),
-        }
-    }
-}
-
-impl Ground {
-    /// Makes the tables and those who fill them.
-    fn workloads(&self, config: &HostConfig, runtime: Runtime) -> anyhow::Result<(Workloads, Inventory)> {
-        let Ground { about, events, lattice, directory, reach, tasks, connection, changed } = self;
-        let ids = Arc::new(InvocationIds::new(random_bits()));
-        let providers = Providers::new(changed.clone());
-        let actors = Actors::new(changed.clone());
-        let remote = Remote::new(RemoteParts {
-            connection: connection.clone(),
-            about: about.clone(),
-            actors: actors.clone(),
-            directory: directory.clone(),
-            lattice: lattice.clone(),
-            seed: random_bits(),
-        });
-        let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
-        let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
-        let inventory = Inventory {
-            about: about.clone(),
-            actors: actors.clone(),
-            providers: providers.clone(),
-            lattice: lattice.clone(),
-            directory: directory.clone(),
-            reach: reach.clone(),
-            engine: runtime.describe(),
-        };
-        let starter = Starter {
-            host: about.id.clone(),
-            runtime,
-            fetcher: parts::fetcher(config)?,
-            trust: Arc::new(config.trust.clone()),
-            allow_unsigned: config.allow_unsigned,
-            limits: DefaultLimits {
-                memory_bytes: config.limits.max_linear_memory_bytes,
-                wall: Duration::from_millis(config.limits.max_execution_time_ms),
-                cpu: Duration::from_millis(config.limits.max_cpu_time_ms),
-            },
-            router: router.clone(),
-            remote: remote.clone(),
-            lattice: lattice.clone(),
-            ids: ids.clone(),
-        };
-        let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
-        let builtins = Builtins {
-            table: providers,
-            about: about.clone(),
-            tasks: tasks.clone(),
-            ids,
-            events: events.clone(),
-            lattice: lattice.clone(),
-            callees,
-            connection: connection.clone(),
-            drain: config.drain,
-        };
-        Ok((Workloads { actors, remote, router, crew, builtins }, inventory))
-    }
-}
-
 impl Parts {
     fn say_hello(&self) {
         let about = &self.about;
@@ -310,6 +111,17 @@ impl Parts {
             uptime_seconds: 0,
             version: about.version().to_owned(),
         });
+    }
+
+    /// Begins to make a manifest true.
+    fn apply(&self, manifest: Manifest) {
+        let applier = Applier {
+            lattice: self.lattice.clone(),
+            crew: self.crew.clone(),
+            builtins: self.builtins.clone(),
+            stop: self.tasks.closing_token(),
+        };
+        self.tasks.spawn("manifest", async move { applier.run(&manifest).await });
     }
 }
 
@@ -341,10 +153,4 @@ async fn heard_again(
             return;
         }
     }
-}
-
-/// Bits that tell this process from all others.
-fn random_bits() -> u64 {
-    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    high ^ low.rotate_left(32)
 }

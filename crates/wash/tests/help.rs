@@ -27,6 +27,8 @@ const COMMANDS: &[&str] = &[
     "stop actor",
     "stop provider",
     "stop host",
+    "host",
+    "host forget",
     "scale",
     "scale actor",
     "call",
@@ -58,6 +60,7 @@ fn the_names_of_2021_and_of_v1_are_the_same_commands() {
     for (one, other) in [
         ("get hosts", "ctl get hosts"),
         ("get inventory", "ctl get inventory"),
+        ("host forget", "ctl host forget"),
         ("start actor", "ctl start component"),
         ("stop actor", "stop component"),
         ("scale actor", "ctl scale component"),

@@ -6,7 +6,7 @@ use lattice_core::{CtlVerb, EventName, HostId};
 use lattice_nats::EventStream;
 
 use super::{Client, Collect, EMPTY};
-use crate::{ClaimsMap, ControlError, Host, HostInventory, HostLabel, StopHostCommand};
+use crate::{ClaimsMap, ControlError, ForgetHostCommand, Host, HostInventory, HostLabel, StopHostCommand};
 
 impl Client {
     /// All hosts of the lattice that answer in time; none is an empty list, not an error.
@@ -57,6 +57,15 @@ impl Client {
             host: host.clone(),
             after: deadline,
         })
+    }
+
+    /// Ours: takes away what the lattice knows of `host`, which is lost; what the host that did so says.
+    ///
+    /// # Errors
+    /// [`ControlError::Refused`] if it lives, or nobody knows it; [`ControlError::NoHosts`] without a host of our kind.
+    pub async fn forget_host(&self, host: &HostId) -> Result<String, ControlError> {
+        let body = ForgetHostCommand { host_id: host.clone() };
+        self.order(CtlVerb::HostForget, None, Some(&body)).await
     }
 
     /// Sets a label of `host`.

@@ -125,6 +125,13 @@ pub struct StopHostCommand {
     pub timeout: Option<u64>,
 }
 
+/// Body of our `host.forget`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetHostCommand {
+    /// Who is to be forgotten.
+    pub host_id: HostId,
+}
+
 /// Body of `label.put.{host}` and, without the value, `label.del.{host}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostLabel {

@@ -24,6 +24,8 @@ pub enum CtlVerb {
     HostGet(HostId),
     /// That host stops.
     HostStop(HostId),
+    /// Ours: one host takes away what the lattice knows of a host that is lost.
+    HostForget,
     /// Every host that could run the actor answers.
     ComponentAuction,
     /// Start, stop or resize an actor there.
@@ -85,13 +87,19 @@ pub fn event_subject(lattice: &LatticeName, name: Option<EventName>) -> String {
     }
 }
 
-/// The subscriptions of a host that leaves the lattice's state to others: `host.ping`, so that it is found, and what is
-/// addressed to it by its id. No auctions: whoever wins one is expected to know the links.
+/// The subscriptions of a host that leaves the lattice's state to others: `host.ping`, so that it is found, what is
+/// addressed to it by its id, and `host.forget`, which concerns hosts of our kind alone. No auctions: whoever wins one is
+/// expected to know the links.
 #[must_use]
 pub fn ctl_own_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(String, Option<String>)> {
     let p = ctl_prefix(lattice);
     let own = ["host", "component", "provider", "label"].map(|noun| format!("{p}.{noun}.*.{host}"));
-    [format!("{p}.host.ping")].into_iter().chain(own).map(|subject| (subject, None)).collect()
+    let own = [format!("{p}.host.ping")].into_iter().chain(own).map(|subject| (subject, None));
+    own.chain([forget_subscription(&p)]).collect()
+}
+
+fn forget_subscription(prefix: &str) -> (String, Option<String>) {
+    (format!("{prefix}.host.forget"), Some(format!("{prefix}.host")))
 }
 
 /// The subscriptions of a host: subject, and the queue group where exactly one host shall answer.
@@ -111,6 +119,7 @@ pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(Strin
     .into_iter()
     .map(|subject| (subject, None))
     .collect();
+    all.push(forget_subscription(&p));
     all.push((format!("{p}.link.*"), Some(format!("{p}.link"))));
     all.push((format!("{p}.claims.get"), Some(format!("{p}.claims"))));
     all.push((format!("{p}.config.>"), Some(format!("{p}.config"))));
@@ -133,6 +142,7 @@ impl CtlSubject {
         let (verb, id) = rest.split_once('.').map_or((rest, None), |(verb, id)| (verb, Some(id)));
         let verb = match (noun, verb, id) {
             ("host", "ping", None) => CtlVerb::HostPing,
+            ("host", "forget", None) => CtlVerb::HostForget,
             ("component", "auction", None) => CtlVerb::ComponentAuction,
             ("provider", "auction", None) => CtlVerb::ProviderAuction,
             ("link", "put", None) => CtlVerb::LinkPut,
@@ -185,6 +195,7 @@ impl fmt::Display for CtlSubject {
             CtlVerb::HostPing => f.write_str("host.ping"),
             CtlVerb::HostGet(id) => write!(f, "host.get.{id}"),
             CtlVerb::HostStop(id) => write!(f, "host.stop.{id}"),
+            CtlVerb::HostForget => f.write_str("host.forget"),
             CtlVerb::ComponentAuction => f.write_str("component.auction"),
             CtlVerb::ComponentScale(id) => write!(f, "component.scale.{id}"),
             CtlVerb::ComponentUpdate(id) => write!(f, "component.update.{id}"),
@@ -222,6 +233,7 @@ mod tests {
             CtlVerb::HostPing,
             CtlVerb::HostGet(host()),
             CtlVerb::HostStop(host()),
+            CtlVerb::HostForget,
             CtlVerb::ComponentAuction,
             CtlVerb::ComponentScale(host()),
             CtlVerb::ComponentUpdate(host()),
@@ -261,6 +273,7 @@ mod tests {
         wasmbus.ctl.v1.default.host.ping
         wasmbus.ctl.v1.default.host.get.{host}
         wasmbus.ctl.v1.default.host.stop.{host}
+        wasmbus.ctl.v1.default.host.forget
         wasmbus.ctl.v1.default.component.auction
         wasmbus.ctl.v1.default.component.scale.{host}
         wasmbus.ctl.v1.default.component.update.{host}

@@ -2,14 +2,16 @@
 
 mod callee;
 mod dispatch;
-mod insist;
+mod machine;
+#[cfg(test)]
+mod model;
 mod needs;
 mod start;
 mod table;
+mod tell;
 mod worker;
 
 pub(crate) use callee::Callees;
-pub(crate) use insist::{StartedOutcome, keep_starting};
 pub(crate) use needs::{Needs, state_with_links};
 pub(crate) use start::{DefaultLimits, StartError, Starter};
 pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Signature};

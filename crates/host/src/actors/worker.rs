@@ -1,5 +1,5 @@
-//! The crew: one worker for each actor id, which carries out commands in their order. So nothing about one actor ever
-//! happens twice at once, and a slow start holds up no other actor.
+//! The crew: one worker for each actor id, which takes commands in their order and does what its machine says (see
+//! `machine`). So nothing about one actor ever happens twice at once, and a slow start holds up no other actor.
 
 use std::{
     collections::HashMap,
@@ -10,17 +10,21 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use lattice_claims::{ActorMetadata, Claims};
-use lattice_control_interface::events::{ComponentScaleFailed, ComponentScaled, EventClaims};
 use lattice_core::{ActorId, State};
 use lattice_runtime::Interface;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::{ActorSpec, ActorView, Actors, StartError, Starter, start::queue_of, table::Running};
+use super::{
+    ActorSpec, Actors, StartError, Starter,
+    machine::{Effect, Event, Hope, Machine, Step, Wish},
+    start::queue_of,
+    table::Running,
+    tell::Teller,
+};
 use crate::{events::Events, supervisor::Tasks};
 
 /// Commands that may wait for one actor.
@@ -35,28 +39,49 @@ pub(crate) enum ScaleRefused {
     Stopping,
 }
 
+/// How a command went.
+type Outcome = Result<(), Arc<StartError>>;
+
+/// Where the outcome of a command comes. None comes where it was given up for a later one, or the host stops.
+pub(crate) type StartedOutcome = oneshot::Receiver<Outcome>;
+
 /// A command, and where its outcome goes.
 struct Command {
-    spec: ActorSpec,
-    replace: bool,
-    done: oneshot::Sender<Result<(), Arc<StartError>>>,
+    wish: Wish,
+    done: oneshot::Sender<Outcome>,
 }
 
-/// What waits for a link: the start, and the imports that it needs links for.
-struct HeldUp {
-    spec: ActorSpec,
-    imports: Vec<Interface>,
+/// What a worker waits for by itself, beside commands.
+enum Awaited {
+    Nothing,
+    /// Links for these imports.
+    Links(Vec<Interface>),
+    Moment(Instant),
 }
 
-impl HeldUp {
-    fn by(error: &StartError, spec: &ActorSpec) -> Option<Self> {
-        error.missing_links().map(|imports| Self { spec: spec.clone(), imports: imports.to_vec() })
+/// One actor in the hands of its worker.
+struct Job {
+    id: ActorId,
+    machine: Machine,
+    awaited: Awaited,
+    /// Who wants to know how the last step went, and how it went.
+    asking: Vec<oneshot::Sender<Outcome>>,
+    outcome: Option<Outcome>,
+}
+
+impl Job {
+    fn new(id: ActorId) -> Self {
+        let (machine, awaited) = (Machine::new(), Awaited::Nothing);
+        Self { id, machine, awaited, asking: Vec::new(), outcome: None }
     }
 
-    /// The start once more; nobody waits for its outcome.
-    fn again(self) -> Command {
-        let (done, _) = oneshot::channel();
-        Command { spec: self.spec, replace: true, done }
+    fn settle(&mut self) {
+        // Without an outcome the step broke off, and who asks hears that nothing comes.
+        let outcome = self.outcome.take();
+        for done in self.asking.drain(..) {
+            // Nobody may be waiting; the event has told everyone else.
+            drop(outcome.clone().map(|outcome| done.send(outcome)));
+        }
     }
 }
 
@@ -69,7 +94,7 @@ pub(crate) struct Crew {
 struct Shared {
     table: Actors,
     starter: Starter,
-    events: Events,
+    teller: Teller,
     tasks: Tasks,
     drain: Duration,
     workers: Mutex<HashMap<ActorId, mpsc::Sender<Command>>>,
@@ -83,30 +108,36 @@ impl Crew {
         tasks: Tasks,
         drain: Duration,
     ) -> Self {
-        let workers = Mutex::default();
-        Self { shared: Arc::new(Shared { table, starter, events, tasks, drain, workers }) }
+        let (workers, teller) = (Mutex::default(), Teller { host: starter.host.clone(), events });
+        Self { shared: Arc::new(Shared { table, starter, teller, tasks, drain, workers }) }
     }
 
     /// Queues a command: run `spec`, or with concurrency 0 stop it. `replace` allows another image. The receiver gets
     /// the outcome; who does not wait for it hears of it by event.
-    pub(crate) fn scale(
-        &self,
-        spec: ActorSpec,
-        replace: bool,
-    ) -> Result<oneshot::Receiver<Result<(), Arc<StartError>>>, ScaleRefused> {
+    pub(crate) fn scale(&self, spec: ActorSpec, replace: bool) -> Result<StartedOutcome, ScaleRefused> {
+        self.queue(Wish { spec, replace, insist: false })
+    }
+
+    /// As [`Crew::scale`], in place of whatever runs, and with growing pauses again and again as long as that may help: what is
+    /// away may come back, what is not there yet may be pushed or built. It is given up when somebody asks for something else.
+    pub(crate) fn insist(&self, spec: ActorSpec) -> Result<StartedOutcome, ScaleRefused> {
+        self.queue(Wish { spec, replace: true, insist: true })
+    }
+
+    fn queue(&self, wish: Wish) -> Result<StartedOutcome, ScaleRefused> {
         if self.shared.tasks.is_closing() {
             return Err(ScaleRefused::Stopping);
         }
         let (done, outcome) = oneshot::channel();
         let mut workers = self.shared.lock();
-        let id = spec.id.clone();
+        let id = wish.spec.id.clone();
         let queue = workers.entry(id.clone()).or_insert_with(|| {
             let (sender, commands) = mpsc::channel(QUEUE);
             let shared = self.shared.clone();
             self.shared.tasks.spawn("actor", async move { shared.work(id, commands).await });
             sender
         });
-        queue.try_send(Command { spec, replace, done }).map_err(|_full| ScaleRefused::Busy)?;
+        queue.try_send(Command { wish, done }).map_err(|_full| ScaleRefused::Busy)?;
         Ok(outcome)
     }
 
@@ -127,79 +158,151 @@ impl Shared {
     /// Carries out commands until there is no more actor to care for, or the host stops.
     async fn work(&self, id: ActorId, mut commands: mpsc::Receiver<Command>) {
         let closing = self.tasks.closing_token();
-        // A start that nothing but a missing link holds up; it is made again when the link comes.
-        let mut held_up: Option<HeldUp> = None;
+        let mut job = Job::new(id);
         loop {
-            let command = tokio::select! {
+            let effects = tokio::select! {
                 () = closing.cancelled() => return,
-                command = commands.recv() => command,
-                () = self.linked(&held_up) => held_up.take().map(HeldUp::again),
+                command = commands.recv() => match command {
+                    Some(command) => self.begin(&mut job, command),
+                    None => return,
+                },
+                event = self.awaited(&job) => self.react(&mut job, event),
             };
-            held_up = None;
-            let Some(Command { spec, replace, done }) = command else { return };
-            let work = AssertUnwindSafe(self.carry_out(spec.clone(), replace)).catch_unwind();
-            let outcome = tokio::select! {
+            job.awaited = Awaited::Nothing;
+            tokio::select! {
                 () = closing.cancelled() => return,
-                outcome = work => outcome,
-            };
-            match outcome {
-                Ok(outcome) => {
-                    // What runs goes on as it is: an operator who wanted it replaced has been told why it was not.
-                    if self.table.running(id.as_str()).is_none() {
-                        held_up = outcome.as_ref().err().and_then(|error| HeldUp::by(error, &spec));
-                    }
-                    // Nobody may be waiting; the event has told everyone else.
-                    drop(done.send(outcome));
-                }
-                Err(_panic) => {
-                    self.tasks.panicked("actor");
-                    let reason = "starting it broke off; the host's log says why".to_owned();
-                    self.told_failed(&spec, reason.clone());
-                    self.table.show(spec, State::Failed(reason));
-                }
+                () = self.carry_out(&mut job, effects) => {}
             }
             // Under the lock nobody queues a command, so none is lost with the worker.
             let mut workers = self.lock();
-            if commands.is_empty() && self.table.view(id.as_str()).is_none() {
-                workers.remove(&id);
+            let is_over = job.machine.is_at_peace() && self.table.view(job.id.as_str()).is_none();
+            if commands.is_empty() && is_over {
+                workers.remove(&job.id);
                 return;
             }
         }
     }
 
-    /// Waits for the links that a start is held up by; for ever if there is none.
-    async fn linked(&self, held_up: &Option<HeldUp>) {
-        match held_up {
-            Some(HeldUp { spec, imports }) => self.starter.linked(&spec.id, imports).await,
-            None => std::future::pending().await,
+    /// Waits for what the actor's machine waits for; for ever if that is nothing. Cancel-safe.
+    async fn awaited(&self, job: &Job) -> Event {
+        match &job.awaited {
+            Awaited::Nothing => std::future::pending().await,
+            Awaited::Links(imports) => {
+                self.starter.linked(&job.id, imports).await;
+                Event::Linked
+            }
+            Awaited::Moment(until) => {
+                sleep_until(*until).await;
+                Event::Rested
+            }
         }
     }
 
-    async fn carry_out(&self, spec: ActorSpec, replace: bool) -> Result<(), Arc<StartError>> {
-        let now = self.table.view(spec.id.as_str());
-        let running = now.as_ref().and_then(|view| view.running.clone().map(|running| (view, running)));
-        match running {
-            None if spec.concurrency == 0 => {
-                self.table.remove(&spec.id);
-                self.told_scaled(&spec, None);
-                Ok(())
+    fn begin(&self, job: &mut Job, command: Command) -> Vec<Effect> {
+        let effects = self.react(job, Event::Asked(command.wish));
+        if effects.contains(&Effect::GiveUp) {
+            job.asking.clear();
+        }
+        // Who asked first has waited for the same, and hears of it by event.
+        if job.asking.len() >= QUEUE {
+            job.asking.remove(0);
+        }
+        job.asking.push(command.done);
+        effects
+    }
+
+    /// What follows from an event, in the light of what runs.
+    fn react(&self, job: &mut Job, event: Event) -> Vec<Effect> {
+        let view = self.table.view(job.id.as_str()).filter(|view| view.running.is_some());
+        job.machine.on(event, view.as_ref().map(|view| &view.spec))
+    }
+
+    /// Does what is to be done until the machine waits, or is at peace.
+    async fn carry_out(&self, job: &mut Job, mut effects: Vec<Effect>) {
+        loop {
+            let mut event = None;
+            for effect in effects {
+                match effect {
+                    Effect::Take(step) => event = Some(self.take(job, step).await),
+                    Effect::Settle => job.settle(),
+                    // Whoever asked has been let go when the new command came.
+                    Effect::GiveUp => {}
+                    Effect::AwaitLinks(imports) => job.awaited = Awaited::Links(imports),
+                    Effect::Rest(pause) => {
+                        info!(actor = %job.id, again_in = ?pause, "will be started again");
+                        job.awaited = Awaited::Moment(Instant::now() + pause);
+                    }
+                }
             }
-            None => self.start(spec, None).await,
-            Some((view, running)) if spec.concurrency == 0 => {
-                self.stop(&view.spec, running).await;
-                Ok(())
+            match event {
+                Some(event) => effects = self.react(job, event),
+                None => return,
             }
-            Some((view, running)) if !replace || self.is_same(view, &running, &spec).await => {
-                self.resize(&view.spec, running, spec).await
-            }
-            Some((view, _)) => self.start(spec, Some(view.spec.clone())).await,
         }
     }
 
-    /// True if `spec` means the bytes that run. A file or a tag may mean other bytes than it did when they were started.
-    async fn is_same(&self, view: &ActorView, running: &Running, spec: &ActorSpec) -> bool {
-        view.spec.image_text == spec.image_text
-            && !self.starter.means_other_bytes(spec, &running.digest).await
+    /// Takes one step; a panic in it is told as a failure.
+    async fn take(&self, job: &mut Job, step: Step) -> Event {
+        let spec = step.spec().cloned();
+        let Ok(taken) = AssertUnwindSafe(self.try_take(&job.id, step)).catch_unwind().await else {
+            self.tasks.panicked("actor");
+            job.outcome = None;
+            if let Some(spec) = spec {
+                let reason = "starting it broke off; the host's log says why".to_owned();
+                self.teller.failed(&spec, reason.clone());
+                // What still runs goes on.
+                if self.table.running(job.id.as_str()).is_none() {
+                    self.table.show(spec, State::Failed(reason));
+                }
+            }
+            return Event::Failed(Hope::None);
+        };
+        match taken {
+            Ok(event) => {
+                job.outcome = Some(Ok(()));
+                event
+            }
+            Err(error) => {
+                let hope = match error.missing_links() {
+                    Some(imports) => Hope::Links(imports.to_vec()),
+                    None if error.is_transient() => Hope::Time,
+                    None => Hope::None,
+                };
+                job.outcome = Some(Err(error));
+                Event::Failed(hope)
+            }
+        }
+    }
+
+    async fn try_take(&self, id: &ActorId, step: Step) -> Result<Event, Arc<StartError>> {
+        let view = self.table.view(id.as_str());
+        let running = view.and_then(|view| Some((view.spec, view.running?)));
+        match (step, running) {
+            (Step::Forget(spec), None) => {
+                self.table.remove(id);
+                self.teller.scaled(&spec, None);
+            }
+            (Step::Start(spec), None) => self.start(spec, None).await?,
+            (Step::Replace(spec), Some((now, _))) => self.start(spec, Some(now)).await?,
+            (Step::Stop, Some((now, running))) => self.stop(&now, running).await,
+            (Step::Look(spec), Some((_, running))) => {
+                let other_bytes = self.starter.means_other_bytes(&spec, &running.digest).await;
+                return Ok(Event::Seen { other_bytes });
+            }
+            (Step::Restart(spec), Some((_, running))) => self.restart(spec, &running).await?,
+            (Step::Resize(spec), Some((_, running))) => {
+                let concurrency = NonZeroU32::new(spec.concurrency).unwrap_or(NonZeroU32::MIN);
+                running.actor.resize(concurrency, queue_of(spec.queue, concurrency));
+                self.table.set_size(id, spec.concurrency, spec.queue);
+                self.teller.scaled(&spec, running.signature.claims());
+            }
+            (Step::Confirm(spec), Some((_, running))) => {
+                self.teller.scaled(&spec, running.signature.claims());
+            }
+            // Nobody but this worker changes what runs, so a step still fits when it is taken.
+            (step, _) => debug!(actor = %id, ?step, "there is nothing left to do"),
+        }
+        Ok(Event::Done)
     }
 
     /// Starts an actor; where another image ran under the same id, calls go over to the new one and the old one drains.
@@ -214,13 +317,13 @@ impl Shared {
                 let old = self.table.install(spec.clone(), running);
                 let (image, concurrency) = (&spec.image_text, spec.concurrency);
                 info!(actor = %spec.id, %image, concurrency, code, "actor started");
-                self.told_scaled(&spec, claims.as_ref());
+                self.teller.scaled(&spec, claims.as_ref());
                 if let Some(old) = old {
                     old.actor.retire(Instant::now() + self.drain).await;
                 }
                 // Under the same reference there is nothing that tools would take for gone.
                 if let Some(before) = before.filter(|before| before.image_text != spec.image_text) {
-                    self.told_scaled(&ActorSpec { concurrency: 0, ..before }, None);
+                    self.teller.scaled(&ActorSpec { concurrency: 0, ..before }, None);
                 }
                 Ok(())
             }
@@ -234,38 +337,23 @@ impl Shared {
                     };
                     self.table.show(spec.clone(), state);
                 }
-                self.told_failed(&spec, reason);
+                self.teller.failed(&spec, reason);
                 Err(Arc::new(error))
             }
         }
     }
 
-    /// The same image again: another concurrency or queue takes effect at once; other limits or configuration need new
-    /// instances, which is a start of the same image.
-    async fn resize(
-        &self,
-        now: &ActorSpec,
-        running: Running,
-        asked: ActorSpec,
-    ) -> Result<(), Arc<StartError>> {
-        let mut after = ActorSpec { concurrency: asked.concurrency, queue: asked.queue, ..now.clone() };
-        if now.limits != asked.limits || now.config != asked.config || now.reuse != asked.reuse {
-            (after.limits, after.config, after.reuse) = (asked.limits, asked.config, asked.reuse);
-            let fresh = self.starter.restart(&after, &running).map_err(|error| {
-                self.told_failed(&after, error.told());
-                Arc::new(error)
-            })?;
-            let old = self.table.install(after.clone(), fresh);
-            self.told_scaled(&after, running.signature.claims());
-            if let Some(old) = old {
-                old.actor.retire(Instant::now() + self.drain).await;
-            }
-            return Ok(());
+    /// Starts the bytes that run already under other terms, in place of what runs.
+    async fn restart(&self, spec: ActorSpec, running: &Running) -> Result<(), Arc<StartError>> {
+        let fresh = self.starter.restart(&spec, running).map_err(|error| {
+            self.teller.failed(&spec, error.told());
+            Arc::new(error)
+        })?;
+        let old = self.table.install(spec.clone(), fresh);
+        self.teller.scaled(&spec, running.signature.claims());
+        if let Some(old) = old {
+            old.actor.retire(Instant::now() + self.drain).await;
         }
-        let concurrency = NonZeroU32::new(after.concurrency).unwrap_or(NonZeroU32::MIN);
-        running.actor.resize(concurrency, queue_of(after.queue, concurrency));
-        self.table.set_size(&after.id, after.concurrency, after.queue);
-        self.told_scaled(&after, running.signature.claims());
         Ok(())
     }
 
@@ -274,45 +362,6 @@ impl Shared {
         running.actor.drain(Instant::now() + self.drain).await;
         self.table.remove(&spec.id);
         info!(actor = %spec.id, "actor stopped");
-        self.told_scaled(&ActorSpec { concurrency: 0, ..spec.clone() }, running.signature.claims());
-    }
-
-    fn told_scaled(&self, spec: &ActorSpec, claims: Option<&Claims<ActorMetadata>>) {
-        self.events.publish(&ComponentScaled {
-            public_key: claims.map(|claims| claims.subject.clone()),
-            claims: claims.map(event_claims),
-            annotations: spec.annotations.clone(),
-            host_id: self.starter.host.clone(),
-            image_ref: spec.image_text.clone(),
-            max_instances: spec.concurrency,
-            component_id: spec.id.clone(),
-        });
-    }
-
-    fn told_failed(&self, spec: &ActorSpec, error: String) {
-        self.events.publish(&ComponentScaleFailed {
-            public_key: None,
-            annotations: spec.annotations.clone(),
-            host_id: self.starter.host.clone(),
-            image_ref: spec.image_text.clone(),
-            component_id: spec.id.clone(),
-            max_instances: spec.concurrency,
-            error,
-        });
-    }
-}
-
-fn event_claims(claims: &Claims<ActorMetadata>) -> EventClaims {
-    let human = |time: Option<u64>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
-    let metadata = claims.metadata.as_ref();
-    EventClaims {
-        call_alias: metadata.and_then(|m| m.call_alias.clone()),
-        issuer: claims.issuer.clone(),
-        tags: Some(metadata.and_then(|m| m.tags.clone()).unwrap_or_default()),
-        name: metadata.and_then(|m| m.name.clone()),
-        version: metadata.and_then(|m| m.version.clone()),
-        revision: metadata.and_then(|m| m.revision),
-        not_before_human: human(claims.not_before),
-        expires_human: human(claims.expires),
+        self.teller.scaled(&ActorSpec { concurrency: 0, ..spec.clone() }, running.signature.claims());
     }
 }

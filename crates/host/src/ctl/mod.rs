@@ -3,6 +3,7 @@
 mod actor;
 mod call;
 mod config;
+mod forget;
 mod host;
 mod label;
 mod link;

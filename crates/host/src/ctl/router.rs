@@ -40,6 +40,7 @@ impl Ctl {
             CtlVerb::HostPing => write(self.host_ping()),
             CtlVerb::HostGet(_) => write(self.host_get()),
             CtlVerb::HostStop(_) => write(self.host_stop(body)),
+            CtlVerb::HostForget => write(self.host_forget(body).await),
             CtlVerb::ComponentAuction => write(self.actor_auction(body)),
             CtlVerb::ComponentScale(_) => write(self.actor_scale(body).await),
             CtlVerb::ComponentUpdate(_) => write(self.actor_update(body).await),

@@ -1,9 +1,12 @@
-//! What links a provider on this host should have, and what to do to get there. Pure functions over data.
+//! What links a provider on this host should have. Pure functions over data.
 
 use std::collections::BTreeMap;
 
 use lattice_contracts::Serves;
-use lattice_core::{ActorId, ConfigName, Direction, Distance, Link, LinkKey, ProviderId, State};
+use lattice_core::{ActorId, ConfigName, Direction, Distance, Link, ProviderId, State};
+
+use super::reconcile::Judged;
+use crate::lattice::View;
 
 /// Named configurations, as the lattice has them.
 pub(crate) type Configs = BTreeMap<ConfigName, BTreeMap<String, String>>;
@@ -30,48 +33,28 @@ pub(crate) enum Verdict {
     Wanted(Wanted),
     /// Not yet, or not at all: pending or failed, with the reason.
     Blocked(State),
-}
-
-/// What a provider has been given.
-pub(crate) type Applied = BTreeMap<LinkKey, Wanted>;
-
-/// One step towards what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Give the provider this link, new or changed.
-    Put(LinkKey, Wanted),
-    /// Take the link away.
-    Delete(LinkKey),
+    /// It names a configuration of which this host has not heard, nor that it was deleted. What is not known is no reason
+    /// to take a link away that was there before; a new one waits, with the reason.
+    Unsure(State),
 }
 
 /// Judges every link of which `provider` is an end.
-pub(crate) fn wanted<'a>(
-    provider: &ProviderId,
-    serves: &[Serves],
-    links: impl IntoIterator<Item = &'a Link>,
-    configs: &Configs,
-) -> BTreeMap<LinkKey, Verdict> {
-    let mut all = BTreeMap::new();
-    for link in links {
+pub(crate) fn wanted(provider: &ProviderId, serves: &[Serves], facts: &View) -> Judged {
+    let mut all = Judged::new();
+    for link in facts.links.values() {
         let is_source = link.source.as_str() == provider.as_str();
         if !is_source && link.target.as_str() != provider.as_str() {
             continue;
         }
         // What is stored has been checked when it was put; what a later version stores may be new to us.
         let Ok(key) = link.check() else { continue };
-        let verdict = judge(provider, serves, link, is_source, configs);
+        let verdict = judge(provider, serves, link, is_source, facts);
         all.insert(key, verdict);
     }
     all
 }
 
-fn judge(
-    provider: &ProviderId,
-    serves: &[Serves],
-    link: &Link,
-    is_source: bool,
-    configs: &Configs,
-) -> Verdict {
+fn judge(provider: &ProviderId, serves: &[Serves], link: &Link, is_source: bool, facts: &View) -> Verdict {
     let direction = if is_source { Direction::ToActor } else { Direction::ToProvider };
     let contract = format!("{}:{}", link.wit_namespace, link.wit_package);
     let served: Vec<&str> = serves
@@ -93,7 +76,7 @@ fn judge(
         return Verdict::Blocked(State::Failed(reason));
     }
     let names = if is_source { &link.source_config } else { &link.target_config };
-    match merge(names, configs) {
+    match merge(names, &facts.configs) {
         Ok(config) => {
             let actor = if is_source { link.target.clone() } else { link.source.clone() };
             let interfaces = link.interfaces.clone();
@@ -103,7 +86,12 @@ fn judge(
         Err(missing) => {
             let reason =
                 format!("config {missing} does not exist; make it: wash config put {missing} KEY=VALUE");
-            Verdict::Blocked(State::Pending(reason))
+            let state = State::Pending(reason);
+            if facts.deleted_configs.contains(&missing) {
+                Verdict::Blocked(state)
+            } else {
+                Verdict::Unsure(state)
+            }
         }
     }
 }
@@ -118,24 +106,8 @@ pub(crate) fn merge(names: &[ConfigName], configs: &Configs) -> Result<BTreeMap<
     Ok(merged)
 }
 
-/// The steps from `applied` to `judged`. Links taken away come first, so that what they held (a port, a route) is free
-/// for those that come.
-pub(crate) fn diff(applied: &Applied, judged: &BTreeMap<LinkKey, Verdict>) -> Vec<Effect> {
-    let still_wanted = |key: &LinkKey| matches!(judged.get(key), Some(Verdict::Wanted(_)));
-    let gone = applied.keys().filter(|key| !still_wanted(key)).cloned().map(Effect::Delete);
-    let come = judged.iter().filter_map(|(key, verdict)| match verdict {
-        Verdict::Wanted(wanted) if applied.get(key) != Some(wanted) => {
-            Some(Effect::Put(key.clone(), wanted.clone()))
-        }
-        _ => None,
-    });
-    gone.chain(come).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const HTTP: &[Serves] = &[Serves {
@@ -159,28 +131,34 @@ mod tests {
         }
     }
 
-    fn only(verdicts: &BTreeMap<LinkKey, Verdict>) -> &Verdict {
+    fn only(verdicts: &Judged) -> &Verdict {
         assert_eq!(verdicts.len(), 1);
         verdicts.values().next().unwrap()
+    }
+
+    fn facts(links: &[Link], configs: Configs) -> View {
+        let links = links.iter().map(|link| (link.key().unwrap(), link.clone())).collect();
+        View { links, configs, ..View::default() }
     }
 
     #[test]
     fn a_link_waits_for_its_config_and_then_is_wanted() {
         let http = "http".parse().unwrap();
         let links = [link("http", "hello", "http", &["web", "more"]), link("other", "hello", "http", &[])];
-        let Verdict::Blocked(State::Pending(why)) =
-            only(&wanted(&http, HTTP, &links, &Configs::new())).clone()
-        else {
-            panic!("not pending")
+        let mut known = facts(&links, Configs::new());
+        let Verdict::Unsure(State::Pending(why)) = only(&wanted(&http, HTTP, &known)).clone() else {
+            panic!("not unsure")
         };
         assert!(why.contains("wash config put web"), "{why}");
+        known.deleted_configs.insert("web".parse().unwrap());
+        assert_eq!(*only(&wanted(&http, HTTP, &known)), Verdict::Blocked(State::Pending(why)));
         let map =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let configs = Configs::from([
             ("web".parse().unwrap(), map(&[("address", "a"), ("path", "/")])),
             ("more".parse().unwrap(), map(&[("address", "b")])),
         ]);
-        let judged = wanted(&http, HTTP, &links, &configs);
+        let judged = wanted(&http, HTTP, &facts(&links, configs));
         let Verdict::Wanted(found) = only(&judged) else { panic!("not wanted") };
         assert_eq!(found.config, map(&[("address", "b"), ("path", "/")]));
         assert_eq!(found.actor.as_str(), "hello");
@@ -197,51 +175,9 @@ mod tests {
                 "it has incoming-handler",
             ),
         ] {
-            let judged = wanted(&http, HTTP, [&bad], &Configs::new());
+            let judged = wanted(&http, HTTP, &facts(&[bad], Configs::new()));
             let Verdict::Blocked(State::Failed(why)) = only(&judged) else { panic!("not failed") };
             assert!(why.contains(part), "{why}");
-        }
-    }
-
-    fn state() -> impl Strategy<Value = BTreeMap<LinkKey, Verdict>> {
-        let one = ("[a-e]", "[x-z]", proptest::option::of("[0-3]"));
-        proptest::collection::vec(one, 0..8).prop_map(|rows| {
-            rows.into_iter()
-                .map(|(actor, name, config)| {
-                    let mut row = link("http", &actor, "http", &[]);
-                    row.name = name.parse().unwrap();
-                    let verdict = match config {
-                        Some(value) => Verdict::Wanted(Wanted {
-                            actor: actor.parse().unwrap(),
-                            interfaces: Vec::new(),
-                            config: BTreeMap::from([("v".to_owned(), value)]),
-                            provider_calls: true,
-                            distance: Distance::default(),
-                        }),
-                        None => Verdict::Blocked(State::Pending("config".into())),
-                    };
-                    (row.key().unwrap(), verdict)
-                })
-                .collect()
-        })
-    }
-
-    proptest! {
-        /// Whatever a provider has, the steps lead to exactly what is wanted, and a second look finds nothing to do.
-        #[test]
-        fn steps_lead_to_what_is_wanted(before in state(), after in state()) {
-            let mut applied = Applied::new();
-            for judged in [&before, &after] {
-                for effect in diff(&applied, judged) {
-                    match effect {
-                        Effect::Put(key, wanted) => { applied.insert(key, wanted); }
-                        Effect::Delete(key) => { prop_assert!(applied.remove(&key).is_some()); }
-                    }
-                }
-                prop_assert_eq!(diff(&applied, judged), vec![]);
-                let wanted = judged.values().filter(|v| matches!(v, Verdict::Wanted(_))).count();
-                prop_assert_eq!(applied.len(), wanted);
-            }
         }
     }
 }

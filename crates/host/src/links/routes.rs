@@ -75,6 +75,26 @@ impl Routes {
     }
 }
 
+#[cfg(test)]
+impl Routes {
+    /// One line for each route, in the order in which they are looked at.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (source, of_source) in &self.by_source {
+            for (key, routes) in of_source {
+                let RouteKey { namespace, package, name } = key;
+                let ways: Vec<_> = routes
+                    .iter()
+                    .map(|one| format!("{} {} {:?}", one.way.key, one.way.distance, one.interfaces))
+                    .collect();
+                lines.push(format!("{source} {namespace}:{package} {name}: {}", ways.join(", ")));
+            }
+        }
+        lines.sort();
+        lines
+    }
+}
+
 impl Route {
     /// True if the link grants `interface`.
     pub(crate) fn grants(&self, interface: &str) -> bool {

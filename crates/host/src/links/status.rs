@@ -12,12 +12,14 @@ pub(crate) struct Seen<'a> {
 }
 
 /// Where one end of a link runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct End {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
     /// In this host.
-    pub(crate) here: bool,
-    /// In another one that is alive.
-    pub(crate) elsewhere: bool,
+    Here,
+    /// On another host that is alive; how the link fares there.
+    Away(State),
+    /// On no host that is alive.
+    Nowhere,
 }
 
 /// What this host knows of a link's ends.
@@ -33,44 +35,50 @@ pub(crate) struct Ends<'a> {
 
 /// The link's state on this host; `None` where neither end runs here, so that it is none of its business.
 ///
-/// A link is ready when each end runs somewhere: each host's own instance of a provider serves the link there.
+/// A link is ready when each end runs somewhere and is well there: each host's own instance of a provider serves the link
+/// there, and what it cannot do is told to the hosts that have the other end alone.
 pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<State> {
-    let Ends { source, target, reported, .. } = *ends;
-    if !source.here && !target.here {
+    let Ends { source, target, reported, .. } = ends;
+    if *source != End::Here && *target != End::Here {
         return None;
     }
     // What the provider cannot do matters more than who is missing: it would fail all the same.
     if let Some(State::Failed(reason)) = reported {
         return Some(State::Failed(reason.clone()));
     }
-    let missing = [(source, &link.source), (target, &link.target)].into_iter().find(|(end, _)| !end.here);
+    let mut ends_by_id = [(source, &link.source), (target, &link.target)].into_iter();
+    let missing = ends_by_id.find(|(end, _)| **end != End::Here);
     // A provider calls actors and is called by actors, so the other end of the one is the other; a contract that the lattice
     // does not know is between actors.
     let known = link.contract().is_ok_and(|contract| lattice_core::known(&contract).is_some());
     let kind = if ends.provider_here || !known { "actor" } else { "provider" };
-    if let Some((end, id)) = missing {
-        let Seen { host, name } = seen;
-        if link.distance == Distance::Local {
-            return Some(State::Pending(format!(
+    let state = match missing {
+        Some((_, id)) if link.distance == Distance::Local => {
+            let Seen { host, name } = seen;
+            State::Pending(format!(
                 "{id} does not run on host {host} ({name}), and the link keeps calls there (distance local): \
                  wash start {kind} IMAGE {id} --host-id {host}"
-            )));
+            ))
         }
-        if !end.elsewhere {
-            return Some(State::Pending(format!("{id} runs nowhere: wash start {kind} IMAGE {id}")));
+        Some((End::Nowhere, id)) => {
+            State::Pending(format!("{id} runs nowhere: wash start {kind} IMAGE {id}"))
         }
-    }
-    let unheard = if ends.provider_here { State::Starting } else { State::Ready };
-    Some(reported.cloned().unwrap_or(unheard))
+        Some((End::Away(state), _)) if *state != State::Ready => state.clone(),
+        _ => {
+            let unheard = if ends.provider_here { State::Starting } else { State::Ready };
+            (*reported).cloned().unwrap_or(unheard)
+        }
+    };
+    Some(state)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HERE: End = End { here: true, elsewhere: false };
-    const AWAY: End = End { here: false, elsewhere: true };
-    const NOWHERE: End = End { here: false, elsewhere: false };
+    const HERE: End = End::Here;
+    const AWAY: End = End::Away(State::Ready);
+    const NOWHERE: End = End::Nowhere;
 
     fn host() -> HostId {
         HostId::new(format!("N{}", "A".repeat(55))).unwrap()
@@ -84,7 +92,8 @@ mod tests {
     fn shown(distance: Distance, source: End, target: End, reported: Option<&State>) -> Option<String> {
         let host = host();
         let seen = Seen { host: &host, name: "amber-bay-0042" };
-        let ends = Ends { source, target, provider_here: source.here, reported };
+        let provider_here = source == End::Here;
+        let ends = Ends { source, target, provider_here, reported };
         status(&link(distance), &ends, seen).map(|state| state.to_string())
     }
 
@@ -108,6 +117,19 @@ mod tests {
             near(NOWHERE, HERE, None).unwrap(),
             "pending: http runs nowhere: wash start provider IMAGE http"
         );
+    }
+
+    #[test]
+    fn what_another_host_cannot_do_is_told_here_too() {
+        let near = |source, target, reported| shown(Distance::PreferLocal, source, target, reported).unwrap();
+        let away = |state: State| End::Away(state);
+        assert_eq!(near(away(State::Failed("in use".into())), HERE, None), "failed: in use");
+        assert_eq!(near(away(State::Degraded("half".into())), HERE, None), "degraded: half");
+        assert_eq!(near(away(State::Starting), HERE, None), "starting");
+        let waits = State::Pending("hello is failed elsewhere".into());
+        assert_eq!(near(HERE, away(waits), Some(&State::Ready)), "pending: hello is failed elsewhere");
+        // The provider here has its own say, whatever befalls one elsewhere.
+        assert_eq!(near(HERE, HERE, Some(&State::Degraded("half".into()))), "degraded: half");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    actors::{ActorSpec, Crew, Limits, keep_starting},
+    actors::{ActorSpec, Crew, Limits},
     lattice::Lattice,
     pause::Pause,
     providers::{Builtins, ProviderSpec, StartRefused},
@@ -51,7 +51,7 @@ impl Applier {
                 warn!(provider = %provider.id, "runs already; the manifest's is not started beside it");
             }
         }
-        let starts = plan.actors.iter().map(|actor| self.keep_starting(actor, &annotations));
+        let starts = plan.actors.iter().map(|actor| self.start(actor, &annotations));
         let started = futures::future::join_all(starts).await;
         let failed = started.iter().filter(|ok| !**ok).count();
         if failed == 0 {
@@ -93,9 +93,12 @@ impl Applier {
         }
     }
 
-    /// True when the actor runs.
-    async fn keep_starting(&self, actor: &Actor, annotations: &BTreeMap<String, String>) -> bool {
-        keep_starting(&self.crew, &spec_of(actor, annotations), None, || true, &self.stop).await
+    /// True when the actor runs; what may pass by itself is waited for.
+    async fn start(&self, actor: &Actor, annotations: &BTreeMap<String, String>) -> bool {
+        match self.crew.insist(spec_of(actor, annotations)) {
+            Ok(outcome) => matches!(outcome.await, Ok(Ok(()))),
+            Err(_refused) => false,
+        }
     }
 }
 

@@ -4,11 +4,10 @@ use lattice_core::{ActorId, ImageRef, ProviderId};
 use lattice_manifest::Plan;
 use tracing::{info, warn};
 
-use super::{Record, Started, StartedActor};
+use super::{Record, Started};
 use crate::{
-    actors::{ActorSpec, Crew, StartedOutcome, keep_starting},
+    actors::{ActorSpec, Crew},
     providers::{Builtins, ProviderSpec},
-    supervisor::Tasks,
 };
 
 /// Starts what stands in the record.
@@ -18,7 +17,6 @@ pub(crate) struct Restorer {
     pub(crate) builtins: Builtins,
     /// Whether commands may name files of this machine: those on record were commands, too.
     pub(crate) allow_files: bool,
-    pub(crate) tasks: Tasks,
 }
 
 /// What is to be started again, and why the rest is not.
@@ -35,7 +33,8 @@ impl Restorer {
     /// many of the lattice are remembered. When this returns every start is under way, so that no later command is overtaken
     /// by one.
     pub(crate) fn run(self, facts: usize, manifest: Option<&Plan>) {
-        let Again { providers, actors, left_out } = again(&self.record.started(), manifest, self.allow_files);
+        let Again { providers, actors, left_out } =
+            again(&self.record.started(), |id| is_in(manifest, id), self.allow_files);
         for reason in &left_out {
             warn!("{reason}");
         }
@@ -53,33 +52,25 @@ impl Restorer {
                 warn!(?refused, "a provider is not started again");
             }
         }
+        // What cannot be fetched now is tried again, unless an operator wants something else by then.
         for actor in actors {
-            match self.crew.scale(actor.clone(), true) {
-                Ok(first) => self.keep(actor, first),
-                Err(refused) => warn!(actor = %actor.id, ?refused, "an actor is not started again"),
+            let id = actor.id.clone();
+            if let Err(refused) = self.crew.insist(actor) {
+                warn!(actor = %id, ?refused, "an actor is not started again");
             }
         }
     }
-
-    /// What cannot be fetched now is tried again, unless an operator wants something else by then.
-    fn keep(&self, spec: ActorSpec, first: StartedOutcome) {
-        let (crew, record, stop) = (self.crew.clone(), self.record.clone(), self.tasks.closing_token());
-        self.tasks.spawn("restore", async move {
-            let is_it = |actor: &StartedActor| actor.spec(&spec.id).is_ok_and(|on_record| on_record == spec);
-            let is_wanted = || record.started().actors.get(&spec.id).is_some_and(is_it);
-            keep_starting(&crew, &spec, Some(first), is_wanted, &stop).await;
-        });
-    }
 }
 
-fn again(started: &Started, manifest: Option<&Plan>, allow_files: bool) -> Again {
+fn is_in(manifest: Option<&Plan>, id: &str) -> bool {
+    manifest.is_some_and(|plan| {
+        plan.actors.iter().any(|actor| actor.id.as_str() == id)
+            || plan.providers.iter().any(|provider| provider.id.as_str() == id)
+    })
+}
+
+fn again(started: &Started, in_manifest: impl Fn(&str) -> bool, allow_files: bool) -> Again {
     let mut again = Again::default();
-    let in_manifest = |id: &str| {
-        manifest.is_some_and(|plan| {
-            plan.actors.iter().any(|actor| actor.id.as_str() == id)
-                || plan.providers.iter().any(|provider| provider.id.as_str() == id)
-        })
-    };
     let refused_file = |image: &ImageRef| matches!(image, ImageRef::File(_)) && !allow_files;
     let left_out = |id: &str, why: &str| format!("{id} is not started again: {why}");
     let file_why = "its image is a file, and this host starts none at the request of others; start it with --allow-file-load";
@@ -104,6 +95,7 @@ fn again(started: &Started, manifest: Option<&Plan>, allow_files: bool) -> Again
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -120,7 +112,7 @@ mod tests {
             let providers = again.providers.iter().map(|provider| provider.id.to_string());
             actors.chain(providers).collect::<Vec<_>>().join(" ")
         };
-        let strict = again(&started, None, false);
+        let strict = again(&started, |_| false, false);
         assert_eq!(ids(&strict), "pulled http");
         assert_eq!(strict.left_out.len(), 2, "{:?}", strict.left_out);
         assert!(
@@ -129,6 +121,36 @@ mod tests {
             strict.left_out
         );
         assert!(strict.left_out.iter().any(|line| line.starts_with("odd is not started again")));
-        assert_eq!(ids(&again(&started, None, true)), "file pulled http");
+        assert_eq!(ids(&again(&started, |_| false, true)), "file pulled http");
+    }
+
+    proptest! {
+        /// Each thing on record is started again, runs by the manifest, or is told to be left out: one of these, once.
+        #[test]
+        fn nothing_on_record_is_forgotten(
+            actors in proptest::collection::btree_map("[a-f]", 0_usize..3, 0..6),
+            providers in proptest::collection::btree_map("[u-z]", 0_usize..3, 0..6),
+            in_manifest in proptest::collection::btree_set("[a-cu-w]", 0..6),
+            allow_files: bool,
+        ) {
+            let images = [json!({"image": "example.org/a:1"}), json!({"image": "a.wasm", "file": "/a.wasm"}), json!({"image": ""})];
+            let of = |map: &std::collections::BTreeMap<String, usize>| -> serde_json::Map<String, serde_json::Value> {
+                map.iter().map(|(id, image)| (id.clone(), images[*image].clone())).collect()
+            };
+            let started: Started =
+                serde_json::from_value(json!({"actors": of(&actors), "providers": of(&providers)})).unwrap();
+            let again = again(&started, |id| in_manifest.contains(id), allow_files);
+            let ids = actors.keys().chain(providers.keys());
+            for id in ids {
+                let restarted = again.actors.iter().filter(|one| one.id.as_str() == id).count()
+                    + again.providers.iter().filter(|one| one.id.as_str() == id).count();
+                let line = format!("{id} is not started again: ");
+                let left_out = again.left_out.iter().filter(|one| one.starts_with(&line)).count();
+                let by_manifest = usize::from(in_manifest.contains(id));
+                prop_assert_eq!(restarted + left_out + by_manifest, 1, "{} {:?}", id, &again);
+            }
+            prop_assert_eq!(again.actors.len() + again.providers.len() + again.left_out.len()
+                + actors.keys().chain(providers.keys()).filter(|id| in_manifest.contains(*id)).count(), actors.len() + providers.len());
+        }
     }
 }

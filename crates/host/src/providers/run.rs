@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink};
 use lattice_control_interface::events::{Legacy, ProviderStartFailed, ProviderStarted};
-use lattice_core::{LinkKey, LinkName, State};
+use lattice_core::{LinkName, State};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::{Builtins, ProviderSpec, StartRefused, report::TableReport, table::Tenure};
 use crate::{
     calls::Way,
-    links::{Applied, Effect, Verdict, diff, merge, wanted},
+    links::{Effect, Reconciler, merge, wanted},
 };
 
 /// What a provider may take beyond its deadline to end.
@@ -128,13 +128,13 @@ impl Builtins {
     /// until when calls in flight may go on.
     async fn keep_linked(&self, tenure: &Tenure, provider: &dyn Provider) -> Instant {
         let mut changed = self.lattice.changed().listen();
-        let mut applied = Applied::new();
+        let mut links = Reconciler::default();
         loop {
             changed.borrow_and_update();
             // A provider that is stopped while it takes a link loses the link with all others.
             tokio::select! {
                 deadline = tenure.stopped() => return deadline,
-                () = self.converge(tenure, provider, &mut applied) => {}
+                () = self.converge(tenure, provider, &mut links) => {}
             }
             tokio::select! {
                 deadline = tenure.stopped() => return deadline,
@@ -143,17 +143,16 @@ impl Builtins {
         }
     }
 
-    async fn converge(&self, tenure: &Tenure, provider: &dyn Provider, applied: &mut Applied) {
-        let view = self.lattice.view();
-        let judged = wanted(&tenure.id, provider.serves(), view.links.values(), &view.configs);
-        for effect in diff(applied, &judged) {
-            self.apply(tenure, provider, applied, effect).await;
+    async fn converge(&self, tenure: &Tenure, provider: &dyn Provider, links: &mut Reconciler) {
+        let judged = wanted(&tenure.id, provider.serves(), &self.lattice.view());
+        for step in links.steps(&judged, &self.table.links_of(&tenure.id)) {
+            self.take(tenure, provider, &step).await;
+            links.done(step);
         }
-        self.show_blocked(tenure, &judged);
     }
 
-    async fn apply(&self, tenure: &Tenure, provider: &dyn Provider, applied: &mut Applied, effect: Effect) {
-        match effect {
+    async fn take(&self, tenure: &Tenure, provider: &dyn Provider, step: &Effect) {
+        match step {
             Effect::Put(key, wanted) => {
                 let callee = if wanted.provider_calls {
                     Callee::Http(self.callees.http(Way { key: key.clone(), distance: wanted.distance }))
@@ -170,28 +169,11 @@ impl Builtins {
                 if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {
                     let reason =
                         format!("the provider did not take the link within {PUT_WITHIN:?}; put it again");
-                    self.table.set_link(&tenure.id, &key, Some(State::Failed(reason)));
+                    self.table.set_link(&tenure.id, key, Some(State::Failed(reason)));
                 }
-                applied.insert(key, wanted);
             }
-            Effect::Delete(key) => {
-                provider.delete_link(&key).await;
-                applied.remove(&key);
-                self.table.set_link(&tenure.id, &key, None);
-            }
-        }
-    }
-
-    /// Links the provider was not given have a state all the same; links that no longer exist have none.
-    fn show_blocked(&self, tenure: &Tenure, judged: &BTreeMap<LinkKey, Verdict>) {
-        let shown = self.table.links_of(&tenure.id);
-        for key in shown.iter().filter(|key| !judged.contains_key(*key)) {
-            self.table.set_link(&tenure.id, key, None);
-        }
-        for (key, verdict) in judged {
-            if let Verdict::Blocked(state) = verdict {
-                self.table.set_link(&tenure.id, key, Some(state.clone()));
-            }
+            Effect::Delete(key) => provider.delete_link(key).await,
+            Effect::Show(key, state) => self.table.set_link(&tenure.id, key, state.clone()),
         }
     }
 }

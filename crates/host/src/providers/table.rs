@@ -215,9 +215,9 @@ impl Providers {
         self.lock().values().map(view).collect()
     }
 
-    /// The links of which it has a state.
-    pub(super) fn links_of(&self, id: &ProviderId) -> Vec<LinkKey> {
-        self.lock().get(id).map(|entry| entry.links.keys().cloned().collect()).unwrap_or_default()
+    /// The states of its links, as they are shown now.
+    pub(super) fn links_of(&self, id: &ProviderId) -> BTreeMap<LinkKey, State> {
+        self.lock().get(id).map(|entry| entry.links.clone()).unwrap_or_default()
     }
 
     /// True if a provider of that id is in the table and has not failed.

@@ -18,8 +18,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Takes a fact in if it is newer than what is known; true if that changed anything.
-    pub(crate) fn join(&mut self, key: FactKey, fact: Fact) -> bool {
+    /// Takes a fact in if it is newer than what is known; true if that changed anything. In whatever order facts come, and
+    /// however often, the same remain.
+    pub fn join(&mut self, key: FactKey, fact: Fact) -> bool {
         match self.facts.entry(key) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Arc::new(fact));

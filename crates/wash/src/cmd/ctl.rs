@@ -1,6 +1,6 @@
 //! `wash ctl …`: the same commands under the name they had in 2021.
 
-use super::{apply, call, config, get, link, scale, start, stop};
+use super::{apply, call, config, get, host, link, scale, start, stop};
 use crate::{failure::Outcome, output::Output};
 
 /// What to do; each is also a command of its own.
@@ -19,6 +19,8 @@ enum What {
     Start(start::Args),
     /// Stop an actor, a provider or a host; as `wash stop`.
     Stop(stop::Args),
+    /// Forget hosts that will not come back; as `wash host`.
+    Host(host::Args),
     /// Change how much an actor serves at once; as `wash scale`.
     Scale(scale::Args),
     /// Call a function of an actor by hand; as `wash call`.
@@ -36,6 +38,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         What::Get(args) => get::run(args, out).await,
         What::Start(args) => start::run(args, out).await,
         What::Stop(args) => stop::run(args, out).await,
+        What::Host(args) => host::run(args, out).await,
         What::Scale(args) => scale::run(args, out).await,
         What::Call(args) => call::run(args, out).await,
         What::Link(args) => link::run(args, out).await,

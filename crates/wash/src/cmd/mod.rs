@@ -13,6 +13,7 @@ mod ctl;
 mod down;
 mod drain;
 mod get;
+mod host;
 mod inspect;
 mod keys;
 mod link;
@@ -73,6 +74,8 @@ commands! {
     Start => start,
     /// Stop an actor, a provider or a host.
     Stop => stop,
+    /// Forget hosts that will not come back.
+    Host => host,
     /// Change how much an actor serves at once.
     Scale => scale,
     /// Call a function of an actor by hand.

@@ -62,17 +62,48 @@ pub(crate) async fn resolve_host(session: &Session, wanted: &str) -> Outcome<Hos
         return Ok(id);
     }
     let hosts = all_hosts(session).await?;
-    one_of(&hosts, wanted).map(|host| host.id.clone())
+    let named: Vec<Named<'_>> = hosts.iter().map(Named::from).collect();
+    one_of(&named, wanted).map(|host| host.id.clone())
 }
 
-fn one_of<'h>(hosts: &'h [Host], wanted: &str) -> Outcome<&'h Host> {
+/// As [`resolve_host`], with the hosts that are lost among those that may be meant.
+pub(crate) async fn resolve_host_or_lost(session: &Session, wanted: &str) -> Outcome<HostId> {
+    if let Ok(id) = HostId::new(wanted) {
+        return Ok(id);
+    }
+    let mut hosts = all_hosts(session).await?;
+    let lost = lost_of(&mut hosts);
+    let named: Vec<Named<'_>> = lost.iter().map(Named::from).chain(hosts.iter().map(Named::from)).collect();
+    one_of(&named, wanted).map(|host| host.id.clone())
+}
+
+/// A host by its two names.
+#[derive(Debug, Clone, Copy)]
+struct Named<'a> {
+    id: &'a HostId,
+    friendly_name: &'a str,
+}
+
+impl<'a> From<&'a Host> for Named<'a> {
+    fn from(host: &'a Host) -> Self {
+        Self { id: &host.id, friendly_name: &host.friendly_name }
+    }
+}
+
+impl<'a> From<&'a LostHost> for Named<'a> {
+    fn from(host: &'a LostHost) -> Self {
+        Self { id: &host.id, friendly_name: &host.friendly_name }
+    }
+}
+
+fn one_of<'a>(hosts: &[Named<'a>], wanted: &str) -> Outcome<Named<'a>> {
     let upper = wanted.to_ascii_uppercase();
-    let means = |host: &&Host| {
+    let means = |host: &&Named<'a>| {
         !wanted.is_empty()
             && (host.id.as_str().starts_with(&upper) || host.friendly_name.eq_ignore_ascii_case(wanted))
     };
-    let found: Vec<&Host> = hosts.iter().filter(means).collect();
-    let list = |hosts: &[&Host]| {
+    let found: Vec<Named<'a>> = hosts.iter().filter(means).copied().collect();
+    let list = |hosts: &[Named<'a>]| {
         hosts
             .iter()
             .map(|host| format!("{} ({})", host.id, host.friendly_name))
@@ -80,11 +111,10 @@ fn one_of<'h>(hosts: &'h [Host], wanted: &str) -> Outcome<&'h Host> {
             .join(", ")
     };
     match found.as_slice() {
-        [host] => Ok(host),
+        [host] => Ok(*host),
         [] => {
-            let all: Vec<&Host> = hosts.iter().collect();
             let text = format!("no host is called {wanted:?}");
-            Err(Failure::say(Exit::Refused, text).help(format!("there are {}", list(&all))))
+            Err(Failure::say(Exit::Refused, text).help(format!("there are {}", list(hosts))))
         }
         several => {
             let text = format!("{wanted:?} could be any of {} hosts", several.len());
@@ -105,6 +135,7 @@ mod tests {
     #[test]
     fn by_prefix_and_by_name() {
         let hosts = [host("BC", "calm-otter-1"), host("BD", "warm-reef-2")];
+        let hosts = hosts.each_ref().map(Named::from);
         assert_eq!(one_of(&hosts, "nbc").unwrap().friendly_name, "calm-otter-1");
         assert_eq!(one_of(&hosts, "Warm-Reef-2").unwrap().friendly_name, "warm-reef-2");
         for (wanted, said) in

@@ -10,7 +10,9 @@ mod status;
 
 pub(crate) use claims::actor_id;
 pub(crate) use connection::{ConnectionArgs, Session, failed};
-pub(crate) use hosts::{all_hosts, all_inventories, inventories_of, lost_of, resolve_host};
+pub(crate) use hosts::{
+    all_hosts, all_inventories, inventories_of, lost_of, resolve_host, resolve_host_or_lost,
+};
 pub(crate) use pairs::Pair;
 pub(crate) use place::{Wanted, Workload, choose, offer};
 pub(crate) use show::{image_of_files, own_labels, short_keys, uptime};

@@ -78,6 +78,9 @@ impl Reply for Hosts {
         for host in self.hosts.iter().filter(|host| !host.notices.is_empty()) {
             text += &format!("\n{}: {}", host.friendly_name, host.notices.join("; "));
         }
+        if !self.lost.is_empty() {
+            text += "\na lost host that will not come back is forgotten with `wash host forget HOST`";
+        }
         text
     }
 }
@@ -125,6 +128,7 @@ mod tests {
         NBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB  warm-reef-22   5m 6s  0.1.0              ready
         NCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC  cool-bay-3         -  0.1.0              lost
         warm-reef-22: unsigned actors are allowed
+        a lost host that will not come back is forgotten with `wash host forget HOST`
         ");
         let json = serde_json::to_value(&all).unwrap();
         assert_eq!((json["hosts"].as_array().unwrap().len(), json["lost"].as_array().unwrap().len()), (2, 1));

@@ -2,13 +2,18 @@
 //!
 //! Either generation answers the control subjects that one host of a group takes, and each keeps links, configurations and
 //! claims in buckets of its own. Together they would tear the lattice's state in two, so a host of ours does not join them
-//! unless an operator says how.
+//! unless an operator says how. One of 1.x that comes later is noticed (`watch`), and makes every host of ours degraded.
+
+mod neighbours;
+mod watch;
 
 use std::time::Duration;
 
 use lattice_control_interface::{Client, Collect, Host};
 use lattice_core::LatticeName;
 use lattice_nats::Connection;
+
+pub(crate) use watch::Watch;
 
 /// How long hosts may take to answer; a moment after the last one, all have.
 const COLLECT: Collect =
