@@ -86,7 +86,7 @@ async fn a_trace_that_is_not_sampled_or_does_not_read_is_none() {
 #[tokio::test]
 async fn a_call_that_is_handed_on_keeps_its_trace() {
     let server = server().await;
-    let full = async |request: Received| request.hand_on(&host('B')).await;
+    let full = |request: Received| async move { request.hand_on(&host('B')).await };
     let _full = serving(&server, 'A', full).await;
     // It is in no queue group, so that the other one gets the call.
     let other = join(&server).await;
