@@ -90,8 +90,8 @@ async fn a_call_that_is_handed_on_keeps_its_trace() {
     let _full = serving(&server, 'A', full).await;
     // It is in no queue group, so that the other one gets the call.
     let other = join(&server).await;
-    let free = lattice_nats::Calls::open(&other, &crate::lattice(), &super::id(host('B').as_str()));
-    let free = free.await.unwrap();
+    let me = super::id(host('B').as_str());
+    let free = lattice_nats::Calls::open(&other, &crate::lattice(), &me).await.unwrap();
     let told = Arc::new(OnceCell::new());
     let tells = Arc::clone(&told);
     let serve = super::By(move |request: Received| -> super::Answer {
