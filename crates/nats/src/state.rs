@@ -100,4 +100,15 @@ impl StateError {
     pub fn is_retryable(&self) -> bool {
         !matches!(self, StateError::Unwritable { .. } | StateError::Memory { .. })
     }
+
+    /// True if another attempt at once cannot help.
+    fn is_final(&self) -> bool {
+        use RequestError::{Denied, Disconnected, TooLarge, Unsendable};
+        match self {
+            StateError::Unreachable { source, .. } => {
+                matches!(source, Denied { .. } | Disconnected { .. } | TooLarge { .. } | Unsendable { .. })
+            }
+            error => !error.is_retryable(),
+        }
+    }
 }

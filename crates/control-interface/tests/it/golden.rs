@@ -219,8 +219,8 @@ fn actors() {
         json!({"component_ref": "", "component_id": "x", "count": 0, "host_id": "", "config": [], "allow_update": false}),
     );
     let ours: ScaleComponentCommand = same(json!({"component_ref": "x", "component_id": "x", "count": 1,
-        "host_id": "", "config": [], "allow_update": false, "reuse": 128}));
-    assert_eq!(ours.reuse, Some(128));
+        "host_id": "", "config": [], "allow_update": false, "reuse": 128, "max_queued": 5}));
+    assert_eq!((ours.reuse, ours.max_queued), (Some(128), Some(5)));
     assert!(refused::<ScaleComponentCommand>(json!({"component_id": "a.b"})).contains("actor id"));
     assert!(refused::<ScaleComponentCommand>(json!({"component_id": ""})).contains("cannot be empty"));
     refused::<ScaleComponentCommand>(json!({"component_id": "x", "count": -1}));

@@ -100,7 +100,7 @@ impl Remote {
         let shared = &*self.0;
         let hosts = self.candidates(way, call);
         let site = shared.about.site();
-        let (mut asked, mut anyone_asked) = (Vec::<Asked>::new(), false);
+        let (refused_here, mut asked, mut anyone_asked) = (refused.is_some(), Vec::<Asked>::new(), false);
         let mut pauses: &[Duration] = &BUSY_PAUSES;
         loop {
             let choice = choose(
@@ -129,19 +129,14 @@ impl Remote {
                 Choice::Host { host, patient } => (CallTo::Host(host), patient),
                 Choice::Anyone => (CallTo::Anyone, true),
                 // Of a target that nobody has, the broker alone could only say that nobody answers.
-                Choice::Nobody(Why::Nowhere) if refused.is_none() && shared.connection.is_connected() => {
+                Choice::Nobody(Why::Nowhere)
+                    if asked.is_empty() && !refused_here && shared.connection.is_connected() =>
+                {
                     return Err(self.nowhere(call, function));
                 }
                 Choice::Nobody(why) => return Err(refused.unwrap_or_else(|| self.nobody(call, &why))),
             };
-            let called = Called {
-                interface: function.interface.to_owned(),
-                function: function.function.to_owned(),
-                link_version: shared.lattice.link_version(&way.key),
-                known: matches!(to, CallTo::Host(_)),
-                at_once: !patient,
-                text: false,
-            };
+            let called = self.called(way, function, &to, patient);
             let calls = shared.calls.get().ok_or_else(|| self.apart(call))?;
             match calls.call(call, to.clone(), called, request.outbound()).await {
                 Ok(reply) => return Ok(Taken::Elsewhere(reply)),
@@ -155,6 +150,17 @@ impl Remote {
                     refused = Some(error);
                 }
             }
+        }
+    }
+
+    fn called(&self, way: &Way, function: Function<'_>, to: &CallTo, patient: bool) -> Called {
+        Called {
+            interface: function.interface.to_owned(),
+            function: function.function.to_owned(),
+            link_version: self.0.lattice.link_version(&way.key),
+            known: matches!(to, CallTo::Host(_)),
+            at_once: !patient,
+            text: false,
         }
     }
 

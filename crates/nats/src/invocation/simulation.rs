@@ -2,12 +2,16 @@
 //! that stall, sides that die, and clocks an hour apart: no call hangs, no byte comes twice or in another order, and what
 //! ends well is whole.
 
+mod plan;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use lattice_core::{EntityId, ErrorCode, InvocationId};
 use proptest::prelude::*;
 use tokio::time::Instant;
+
+use plan::{Clocks, Fate, Plan, plans};
 
 use super::{
     callee::Callee,
@@ -28,67 +32,6 @@ const OVER: u32 = DEADLINE + 40;
 const HOUR: Duration = Duration::from_secs(3600);
 /// Pieces are small, so that there are many.
 const PIECE: usize = 20_000;
-
-/// What becomes of a message.
-#[derive(Debug, Clone, Copy)]
-enum Fate {
-    Arrives,
-    Lost,
-    Twice,
-    Late(u32),
-}
-
-fn fates() -> impl Strategy<Value = Vec<Fate>> {
-    let fate = prop_oneof![
-        12 => Just(Fate::Arrives),
-        1 => Just(Fate::Lost),
-        1 => Just(Fate::Twice),
-        1 => (1u32..40).prop_map(Fate::Late),
-    ];
-    proptest::collection::vec(fate, 0..60)
-}
-
-/// One run.
-#[derive(Debug, Clone)]
-struct Plan {
-    request: usize,
-    reply: usize,
-    /// Fates of the messages in the order in which they are sent; all further ones arrive.
-    fates: Vec<Fate>,
-    /// The callee answers only in that step after the call.
-    works: u32,
-    /// Every reader reads only in each n-th step.
-    pace: u32,
-    callee_dies: Option<u32>,
-    caller_leaves: Option<u32>,
-    clocks: Clocks,
-}
-
-/// The callee's clock, beside the caller's.
-#[derive(Debug, Clone, Copy)]
-enum Clocks {
-    Equal,
-    HourAhead,
-    HourBehind,
-}
-
-fn plans() -> impl Strategy<Value = Plan> {
-    let size = || prop_oneof![Just(0usize), 1usize..1000, 1000usize..600_000];
-    let when = || proptest::option::weighted(0.2, 0u32..60);
-    let clocks = prop_oneof![Just(Clocks::Equal), Just(Clocks::HourAhead), Just(Clocks::HourBehind)];
-    (size(), size(), fates(), 0u32..50, 1u32..40, when(), when(), clocks).prop_map(
-        |(request, reply, fates, works, pace, callee_dies, caller_leaves, clocks)| Plan {
-            request,
-            reply,
-            fates,
-            works,
-            pace,
-            callee_dies,
-            caller_leaves,
-            clocks,
-        },
-    )
-}
 
 #[derive(Debug, Clone)]
 struct Message {

@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{
     HeaderMap, StatusCode,
-    header::{
-        NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE, NATS_SUBJECT, NATS_TIME_STAMP,
-    },
+    header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_SEQUENCE},
     jetstream::{
         self,
         consumer::{DeliverPolicy, ReplayPolicy, push},
@@ -73,6 +71,14 @@ pub(super) struct Entry<'a> {
     pub(super) value: &'a [u8],
 }
 
+/// A message as the stream's leader describes it.
+#[derive(Debug, Deserialize)]
+struct Stored {
+    subject: String,
+    seq: u64,
+    time: String,
+}
+
 /// Why a value was not written.
 pub(super) enum WriteError {
     /// The key has another revision than the expected one.
@@ -124,7 +130,7 @@ impl Bucket {
             last_seq: u64,
         }
         let subject = format!("{}.STREAM.INFO.KV_{}", self.conn.js_api(), self.name);
-        let info: Info = self.ask_json(&subject, "a description").await?;
+        let info: Info = self.ask_json(&subject, Bytes::new(), "a description").await?;
         match info {
             Info { error: Some(error), .. } if error.err_code == ApiError::STREAM_NOT_FOUND => Ok(None),
             Info { error: Some(error), .. } => Err(self.refused("a description", error.to_string())),
@@ -155,25 +161,31 @@ impl Bucket {
 
     /// What stands where `landmark` was seen.
     pub(super) async fn place_of(&self, landmark: &Landmark) -> Result<Place, StateError> {
-        let subject = format!("{}.DIRECT.GET.KV_{}", self.conn.js_api(), self.name);
-        let seq = Bytes::from(format!(r#"{{"seq":{}}}"#, landmark.revision));
-        let answer = self.conn.ask(&subject, HeaderMap::new(), seq, REQUEST_WITHIN).await;
-        let message = answer.map_err(|source| self.unreachable(source))?;
-        if message.status == Some(StatusCode::NOT_FOUND) {
-            let last_of_key = self.read(&landmark.key).await?.map(|(revision, _)| revision);
-            return Ok(Place::Empty { last_of_key });
+        let at_place = format!(r#"{{"seq":{}}}"#, landmark.revision);
+        let subject = format!("{}{}", self.subject_prefix(), landmark.key);
+        if let Some(stored) = self.stored(at_place).await? {
+            let time = OffsetDateTime::parse(&stored.time, &Rfc3339);
+            let is_same =
+                stored.subject == subject && time.is_ok_and(|time| nanoseconds(time) == landmark.stored_ns);
+            return Ok(if is_same { Place::TheSame } else { Place::Another });
         }
-        let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name));
-        let key = header(NATS_SUBJECT).and_then(|text| text.as_str().strip_prefix(&self.subject_prefix()));
-        let stored = header(NATS_TIME_STAMP).map(|text| OffsetDateTime::parse(text.as_str(), &Rfc3339));
-        match (key, stored) {
-            (Some(key), Some(Ok(stored))) => {
-                let is_same = key == landmark.key && nanoseconds(stored) == landmark.stored_ns;
-                Ok(if is_same { Place::TheSame } else { Place::Another })
-            }
-            _ => {
-                Err(self.refused("a read", format!("the answer names no message: {:?}", message.description)))
-            }
+        let last = self.stored(format!(r#"{{"last_by_subj":"{subject}"}}"#)).await?;
+        Ok(Place::Empty { last_of_key: last.map(|stored| stored.seq) })
+    }
+
+    /// The message that is asked for, as the stream's leader has it: what others have may be older.
+    async fn stored(&self, which: String) -> Result<Option<Stored>, StateError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            message: Option<Stored>,
+            error: Option<ApiError>,
+        }
+        let subject = format!("{}.STREAM.MSG.GET.KV_{}", self.conn.js_api(), self.name);
+        match self.ask_json(&subject, Bytes::from(which), "a message").await? {
+            Answer { error: Some(error), .. } if error.err_code == ApiError::NO_MESSAGE => Ok(None),
+            Answer { error: Some(error), .. } => Err(self.refused("a message", error.to_string())),
+            Answer { message: Some(stored), .. } => Ok(Some(stored)),
+            _ => Err(self.refused("a message", "the answer holds none".to_owned())),
         }
     }
 
@@ -290,8 +302,13 @@ impl Bucket {
         format!("$KV.{}.", self.name)
     }
 
-    async fn ask_json<T: DeserializeOwned>(&self, subject: &str, what: &str) -> Result<T, StateError> {
-        let answer = self.conn.request(subject, Bytes::new(), REQUEST_WITHIN).await;
+    async fn ask_json<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        body: Bytes,
+        what: &str,
+    ) -> Result<T, StateError> {
+        let answer = self.conn.request(subject, body, REQUEST_WITHIN).await;
         self.parse(&answer.map_err(|source| self.unreachable(source))?, what)
     }
 

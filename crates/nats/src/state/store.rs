@@ -155,8 +155,7 @@ impl FactStore {
         writer: HostId,
         folder: &Path,
     ) -> Result<Self, StateError> {
-        let file = MemoryFile::new(folder, lattice);
-        let clock = conn.wall_clock();
+        let (file, clock) = (MemoryFile::new(folder, lattice), conn.wall_clock());
         let memory = tokio::task::spawn_blocking({
             let file = file.clone();
             move || file.read(clock)
@@ -316,7 +315,7 @@ impl FactStore {
             };
             // A lost answer leaves open whether the change was made; the next attempt reads it and sees.
             let pause = Duration::from_millis(u64::from(attempts.min(20)) * 2).mul_f64(jitter::fraction());
-            if Instant::now() + pause >= until || is_final(&failed) {
+            if Instant::now() + pause >= until || failed.is_final() {
                 return Err(failed);
             }
             tokio::time::sleep(pause).await;
@@ -388,16 +387,5 @@ fn newest<'a>(a: Option<&'a Fact>, b: Option<&'a Fact>) -> Option<&'a Fact> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.is_newer_than(a) { b } else { a }),
         (a, b) => a.or(b),
-    }
-}
-
-/// True if another attempt cannot help.
-fn is_final(error: &StateError) -> bool {
-    use crate::RequestError::{Denied, Disconnected, TooLarge, Unsendable};
-    match error {
-        StateError::Unreachable { source, .. } => {
-            matches!(source, Denied { .. } | Disconnected { .. } | TooLarge { .. } | Unsendable { .. })
-        }
-        error => !error.is_retryable(),
     }
 }

@@ -69,6 +69,7 @@ impl http_body::Body for Lent {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use http_body::Body as _;
     use lattice_contracts::http::full;
 
     use super::*;

@@ -86,12 +86,12 @@ async fn a_trace_that_is_not_sampled_or_does_not_read_is_none() {
 #[tokio::test]
 async fn a_call_that_is_handed_on_keeps_its_trace() {
     let server = server().await;
-    let full = async |request: Received| request.hand_on(&host('B')).await;
+    let full = |request: Received| async move { request.hand_on(&host('B')).await };
     let _full = serving(&server, 'A', full).await;
     // It is in no queue group, so that the other one gets the call.
     let other = join(&server).await;
-    let free = lattice_nats::Calls::open(&other, &crate::lattice(), &super::id(host('B').as_str()));
-    let free = free.await.unwrap();
+    let me = super::id(host('B').as_str());
+    let free = lattice_nats::Calls::open(&other, &crate::lattice(), &me).await.unwrap();
     let told = Arc::new(OnceCell::new());
     let tells = Arc::clone(&told);
     let serve = super::By(move |request: Received| -> super::Answer {
