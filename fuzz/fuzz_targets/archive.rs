@@ -70,8 +70,14 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 /// Entries: a byte for the name, one for the type, one for how the size is told, one for the length, and the data.
 fn packed(mut rest: &[u8]) -> Vec<u8> {
     const NAMES: [&str; 8] = [
-        "claims.jwt", "x86_64-linux.bin", "aarch64-macos.bin", "world.wasm", "../../etc/passwd", "./claims.jwt",
-        "x86_64-linux.bin/", "a\u{fffd}.bin",
+        "claims.jwt",
+        "x86_64-linux.bin",
+        "aarch64-macos.bin",
+        "world.wasm",
+        "../../etc/passwd",
+        "./claims.jwt",
+        "x86_64-linux.bin/",
+        "a\u{fffd}.bin",
     ];
     let mut archive = Vec::new();
     while let [name, kind, size, length, more @ ..] = rest {

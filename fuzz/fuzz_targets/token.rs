@@ -50,7 +50,10 @@ fn sign<M: Metadata + Serialize + DeserializeOwned>(body: &str, issuer: &KeyPair
     claims.subject = KeyPair::generate(subject).public_key().to_string();
     let Ok(token) = sign_token(&claims, issuer) else { return };
     let read: Claims<M> = verify_token(&token).expect("it was signed just now");
-    assert_eq!((&read.issuer, &read.subject, read.expires), (&claims.issuer, &claims.subject, claims.expires));
+    assert_eq!(
+        (&read.issuer, &read.subject, read.expires),
+        (&claims.issuer, &claims.subject, claims.expires)
+    );
     let without_signature = &token[..token.rfind('.').map_or(0, |at| at + 1)];
     let forged = format!("{without_signature}{}", BASE64URL_NOPAD.encode(&[7; 64]));
     assert!(verify_token::<M>(&forged).is_err(), "nobody's signature");

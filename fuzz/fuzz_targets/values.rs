@@ -37,7 +37,8 @@ fn read(data: &[u8]) {
             Err(_) => break,
         }
     }
-    let listed: usize = items.iter().map(|(_, item)| if let Item::List(count) = item { *count } else { 0 }).sum();
+    let listed: usize =
+        items.iter().map(|(_, item)| if let Item::List(count) = item { *count } else { 0 }).sum();
     assert!(listed <= ELEMENTS, "lists keep to their limit");
     same_again(&items);
 }

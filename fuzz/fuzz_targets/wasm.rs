@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use lattice_claims::{
-    KeyKind, KeyPair, PublicKey, SignActor, Trust, canonical_hash, embed_token, extract_token,
-    inspect_actor, sign_actor, strip_claims, verify_actor,
+    KeyKind, KeyPair, PublicKey, SignActor, Trust, canonical_hash, embed_token, extract_token, inspect_actor,
+    sign_actor, strip_claims, verify_actor,
 };
 use lattice_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;

@@ -57,8 +57,10 @@ pub fn config(data: &[u8]) {
 
 fn parts(data: &[u8]) -> Option<Parts> {
     let (first, rest) = data.split_first()?;
-    let version = [Version::HTTP_11, Version::HTTP_10, Version::HTTP_2, Version::HTTP_09][usize::from(first % 4)];
-    let method = [Method::GET, Method::POST, Method::CONNECT, Method::OPTIONS][usize::from(first / 4 % 4)].clone();
+    let version =
+        [Version::HTTP_11, Version::HTTP_10, Version::HTTP_2, Version::HTTP_09][usize::from(first % 4)];
+    let method =
+        [Method::GET, Method::POST, Method::CONNECT, Method::OPTIONS][usize::from(first / 4 % 4)].clone();
     let mut lines = rest.split(|byte| *byte == b'\n');
     let mut request = Request::builder().version(version).method(method).uri(lines.next()?);
     for line in lines {

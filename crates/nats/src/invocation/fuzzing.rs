@@ -91,7 +91,8 @@ impl World {
     }
 
     fn message(&mut self, for_caller: bool, input: &mut Input<'_>) {
-        let kind = [Kind::Call, Kind::Reply, Kind::More, Kind::Credit, Kind::Alive, Kind::Cancel, Kind::Error];
+        let kind =
+            [Kind::Call, Kind::Reply, Kind::More, Kind::Credit, Kind::Alive, Kind::Cancel, Kind::Error];
         let kind = kind[usize::from(input.byte().unwrap_or(0)) % kind.len()];
         let flags = input.byte().unwrap_or(0);
         let header = Header {

@@ -7,7 +7,9 @@ use lattice_contracts::http::Body;
 use lattice_core::{Hop, HostId, ProviderId};
 
 use super::{
-    head::{decode_request, decode_response, decode_trailers, encode_request, encode_response, encode_trailers},
+    head::{
+        decode_request, decode_response, decode_trailers, encode_request, encode_response, encode_trailers,
+    },
     incoming, outgoing,
 };
 use crate::{Inbound, fuzzing::Input, remote::Pieces};
