@@ -1,4 +1,4 @@
-//! Names of everything, contracts, labels, distances, states; and the escaping of what stands in subjects and keys. One in each
+//! Names of everything, contracts, labels, distances, states, traces; and the escaping of what stands in subjects and keys. One in each
 //! line.
 #![no_main]
 
@@ -6,7 +6,7 @@ use std::{fmt::Display, str::FromStr};
 
 use lattice_core::{
     ActorId, ConfigName, Contract, Distance, EntityId, EventName, HostId, Labels, LatticeName, LinkName,
-    ProviderId, State, escape_key, escape_token, unescape,
+    ProviderId, State, TraceParent, escape_key, escape_token, unescape,
 };
 use lattice_fuzz::{bounded, text};
 use libfuzzer_sys::fuzz_target;
@@ -18,6 +18,9 @@ fn read(data: &[u8]) {
         names(line);
         escapes(line);
         labels(line);
+        if let Some(trace) = TraceParent::sampled(line) {
+            assert_eq!(TraceParent::sampled(&trace.to_string()), Some(trace));
+        }
         let (word, reason) = line.split_once(' ').unwrap_or((line, ""));
         if let Some(state) = State::from_parts(word, Some(reason)) {
             let json = serde_json::to_string(&state).expect("a state can be JSON");

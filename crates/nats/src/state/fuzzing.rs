@@ -9,6 +9,7 @@ use super::{
     merge::{Step, weigh},
     snapshot::{decode, encode},
 };
+use crate::WallClock;
 
 /// A key and, after a line's end, up to two values that stand under it, a line each.
 ///
@@ -63,7 +64,7 @@ pub fn snapshot(data: &[u8]) {
         _ => decode::<Stored>(KIND, data),
     };
     if let Ok(stored) = stored {
-        let facts = read_facts(stored.facts);
+        let facts = read_facts(stored.facts, WallClock::default());
         assert!(facts.live().count() <= facts.len());
         let _ = stored.stream.map(|mark| mark.reach());
     }

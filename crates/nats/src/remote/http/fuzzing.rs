@@ -40,8 +40,8 @@ pub fn http_message(data: &[u8]) {
             }
         }
         5 => {
-            let read = outgoing::request(inbound(&bytes), hop()).now_or_never();
-            if let Ok((request, _)) = read.expect("all is there") {
+            let read = outgoing::read_request(cut(&bytes, &cuts), hop()).now_or_never();
+            if let Ok((request, _)) = read.expect("all pieces are there") {
                 drain(request.into_body(), bytes.len());
             }
         }
