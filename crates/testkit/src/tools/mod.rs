@@ -71,9 +71,8 @@ impl Tools {
         const NAME: &str = "cargo-fuzz";
         match on_path(NAME) {
             Some(found) => Ok(found),
-            None => {
-                self.fetched(NAME, "bin/cargo-fuzz", say, |folder| fetch::cargo_install(NAME, "^0.13", folder))
-            }
+            None => self
+                .fetched(NAME, "bin/cargo-fuzz", say, |folder| fetch::cargo_install(NAME, "^0.13", folder)),
         }
     }
 
