@@ -1,6 +1,7 @@
 //! Calls of cargo, for the workspace and for the example actors.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, bail};
@@ -22,10 +23,33 @@ pub(crate) fn actors(args: &[&str]) -> Command {
     command
 }
 
+/// `cargo ARGS` in the workspace of the fuzz targets, whose target folder is its own.
+pub(crate) fn fuzz(args: &[&str]) -> Command {
+    in_fuzz(cargo(args))
+}
+
+/// `cargo fuzz ARGS`, by that program, in the same workspace.
+pub(crate) fn cargo_fuzz(program: &Path, args: &[&str]) -> Command {
+    let mut command = undescribed(Command::new(program));
+    command.arg("fuzz").args(args);
+    in_fuzz(command)
+}
+
+fn in_fuzz(mut command: Command) -> Command {
+    let folder = workspace_root().join("fuzz");
+    command.env("CARGO_TARGET_DIR", folder.join("target")).current_dir(folder);
+    command
+}
+
 fn cargo(args: &[&str]) -> Command {
     // The cargo that runs us, so that the toolchain is the same.
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = undescribed(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));
     command.args(args);
+    command
+}
+
+/// Without what cargo told us about ourselves.
+fn undescribed(mut command: Command) -> Command {
     // Cargo describes our package in variables of this kind; for the one we start they would be wrong.
     for (name, _) in std::env::vars_os() {
         if name

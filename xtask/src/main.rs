@@ -10,6 +10,7 @@ mod suite;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -36,9 +37,13 @@ enum Command {
         /// Leave a step out, and say so at the end; repeatable
         #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(suite::names()))]
         without: Vec<String>,
-        /// Also run the tests that take minutes
+        /// Also run the tests that take minutes, and fuzz every decoder
         #[arg(long)]
         long: bool,
+        /// How many seconds each fuzz target runs
+        #[arg(long, value_name = "N", default_value_t = 60, requires = "long",
+              value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        fuzz_seconds: u64,
     },
     /// Measure the hot path against its limits, all in one run; exits with 1 where a gate is missed
     Bench {
@@ -60,7 +65,9 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Quickstart { nats_server, check } => quickstart::run(nats_server.as_deref(), check),
-        Command::Test { without, long } => suite::run(&without, long),
+        Command::Test { without, long, fuzz_seconds } => {
+            suite::run(&without, long.then_some(Duration::from_secs(fuzz_seconds)))
+        }
         Command::Bench { json, first } => bench::run(json.as_deref(), first),
         Command::Setup { nats_server } => setup::everything(nats_server.as_deref()).map(|()| true),
     };

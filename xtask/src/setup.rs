@@ -59,6 +59,11 @@ pub(crate) fn spelling() -> anyhow::Result<()> {
     say::step("typos", || Ok(Tools::of_workspace().typos(&mut noted)?), |program| path(program)).map(drop)
 }
 
+/// The tool that builds and runs what is in `fuzz/`. Only `--long` needs it, and it is built from source.
+pub(crate) fn cargo_fuzz() -> anyhow::Result<PathBuf> {
+    say::step("cargo-fuzz", || Ok(Tools::of_workspace().cargo_fuzz(&mut noted)?), |program| path(program))
+}
+
 fn path(program: &Path) -> String {
     program.display().to_string()
 }

@@ -10,6 +10,9 @@ mod connect;
 mod connection;
 mod control;
 mod events;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod invocation;
 mod jetstream_api;
 mod jitter;

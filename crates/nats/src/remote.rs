@@ -6,6 +6,8 @@
 mod caller;
 mod envelope;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod http;
 pub mod keyvalue;
 mod offer;

@@ -8,6 +8,8 @@
 mod bucket;
 mod check;
 mod fact;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keeper;
 mod landmark;
 mod lease;

@@ -26,6 +26,9 @@ mod client;
 mod config;
 mod connect;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod provider;
 mod resolve;
 mod send;

@@ -23,6 +23,9 @@ mod answer;
 mod body;
 mod config;
 mod connection;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod listen;
 mod request;
 mod route;

@@ -20,6 +20,9 @@
 mod bucket;
 mod config;
 mod entry;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod increment;
 mod key;
 mod link;

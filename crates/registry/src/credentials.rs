@@ -30,7 +30,7 @@ pub(crate) enum Credential {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct DockerConfig {
+pub(crate) struct DockerConfig {
     auths: BTreeMap<String, Auth>,
     creds_store: String,
     cred_helpers: BTreeMap<String, String>,
@@ -47,7 +47,7 @@ struct Auth {
 
 /// Where docker's configuration says to look.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+pub(crate) enum Found {
     Here(Credential),
     Helper { program: String, key: String },
 }
@@ -93,7 +93,7 @@ async fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
 
 impl DockerConfig {
     /// A helper named for the registry, then an entry that holds something, then the helper for all.
-    fn find(&self, registry: &str) -> Result<Found, String> {
+    pub(crate) fn find(&self, registry: &str) -> Result<Found, String> {
         let helper = |name: &str, key: &str| {
             let sound = !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));

@@ -17,6 +17,9 @@ mod error;
 mod fetch;
 mod file;
 mod flight;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifest;
 mod oci;
 mod push;

@@ -282,7 +282,7 @@ impl<'a> Session<'a> {
 }
 
 /// The words of a registry's failure: `{"errors":[{"code":…,"message":…}]}`, else the text itself.
-fn reason(body: &[u8]) -> String {
+pub(crate) fn reason(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Envelope {
         errors: Vec<Failure>,

@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every step that shows that the project works, timed, counted, and none left out silently.
 
+mod fuzz;
 mod rust_tests;
 mod tally;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use lattice_testkit::{Tools, binary, workspace_root};
@@ -17,7 +18,8 @@ use tally::{Counts, Tally};
 /// What the steps need to know.
 struct Surroundings {
     nats_server: PathBuf,
-    long: bool,
+    /// How long each fuzz target runs; none without `--long`.
+    long: Option<Duration>,
 }
 
 /// A step: its name for `--without`, what it does, and how.
@@ -28,7 +30,7 @@ struct Step {
 }
 
 /// In this order: what is quick and fails often comes first.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "format", about: "formatting of the workspace and the example actors", run: format },
     Step { name: "spelling", about: "spelling of everything", run: spelling },
     Step { name: "links", about: "links and anchors in the documents", run: links },
@@ -39,15 +41,20 @@ const STEPS: [Step; 10] = [
     Step { name: "quickstart", about: "cargo xtask quickstart --check", run: quickstart },
     Step { name: "rust", about: "unit and whole-lattice tests", run: rust },
     Step { name: "commands", about: "command blocks of README and docs", run: commands },
+    Step { name: FUZZ, about: "what strangers may send, to every decoder", run: fuzz },
 ];
+
+/// The step that is there with `--long` alone.
+const FUZZ: &str = "fuzz";
 
 /// The names that `--without` takes.
 pub(crate) fn names() -> Vec<&'static str> {
     STEPS.iter().map(|step| step.name).collect()
 }
 
-/// Sets up, runs all steps but those in `without`, and sums up. True when nothing failed.
-pub(crate) fn run(without: &[String], long: bool) -> anyhow::Result<bool> {
+/// Sets up, runs all steps but those in `without`, and sums up; `long`: also what takes minutes, and each fuzz target for so long.
+/// True when nothing failed.
+pub(crate) fn run(without: &[String], long: Option<Duration>) -> anyhow::Result<bool> {
     setup::wasm_targets()?;
     let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long };
     let is_left_out = |name: &str| without.iter().any(|left_out| left_out == name);
@@ -61,6 +68,10 @@ pub(crate) fn run(without: &[String], long: bool) -> anyhow::Result<bool> {
     for step in &STEPS {
         if is_left_out(step.name) {
             tally.leave_out(step.name);
+            continue;
+        }
+        if step.name == FUZZ && long.is_none() {
+            tally.leave_out_long(step.name);
             continue;
         }
         say::line(&format!("\n== {}: {}", step.name, step.about));
@@ -80,7 +91,8 @@ pub(crate) fn run(without: &[String], long: bool) -> anyhow::Result<bool> {
 
 fn format(_: &Surroundings) -> anyhow::Result<Counts> {
     cargo::run(cargo::workspace(&["fmt", "--all", "--check"]))?;
-    cargo::run(cargo::actors(&["fmt", "--all", "--check"])).map(|()| Counts::PASSED)
+    cargo::run(cargo::actors(&["fmt", "--all", "--check"]))?;
+    cargo::run(cargo::fuzz(&["fmt", "--all", "--check"])).map(|()| Counts::PASSED)
 }
 
 fn spelling(_: &Surroundings) -> anyhow::Result<Counts> {
@@ -119,7 +131,7 @@ fn build(_: &Surroundings) -> anyhow::Result<Counts> {
 
 fn rust(surroundings: &Surroundings) -> anyhow::Result<Counts> {
     let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
-    if surroundings.long {
+    if surroundings.long.is_some() {
         arguments.extend(["--", "--include-ignored"]);
     }
     let mut test = cargo::workspace(&arguments);
@@ -144,4 +156,8 @@ fn commands(surroundings: &Surroundings) -> anyhow::Result<Counts> {
     let checked = docs::run_commands(&root, &programs);
     let (passed, failed) = runtime.context("cannot make a runtime")?.block_on(checked)?;
     Ok(Counts { passed, failed })
+}
+
+fn fuzz(surroundings: &Surroundings) -> anyhow::Result<Counts> {
+    fuzz::run(&setup::cargo_fuzz()?, surroundings.long.context("this is a step of --long")?)
 }

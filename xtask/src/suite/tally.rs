@@ -28,6 +28,7 @@ pub(super) struct Tally {
     total: Counts,
     steps: Vec<(&'static str, Counts, Duration)>,
     left_out: Vec<&'static str>,
+    left_out_long: Vec<&'static str>,
 }
 
 impl Tally {
@@ -38,6 +39,11 @@ impl Tally {
 
     pub(super) fn leave_out(&mut self, name: &'static str) {
         self.left_out.push(name);
+    }
+
+    /// A step that nobody asked for.
+    pub(super) fn leave_out_long(&mut self, name: &'static str) {
+        self.left_out_long.push(name);
     }
 
     pub(super) fn is_green(&self) -> bool {
@@ -63,6 +69,9 @@ impl Tally {
         }
         if !self.left_out.is_empty() {
             say::line(&format!("left out on request: {}", self.left_out.join(", ")));
+        }
+        if !self.left_out_long.is_empty() {
+            say::line(&format!("left out without --long: {}", self.left_out_long.join(", ")));
         }
         say::line(&format!("{} passed, {} failed", self.total.passed, self.total.failed));
     }

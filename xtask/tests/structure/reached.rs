@@ -10,7 +10,7 @@ use crate::metadata::{packages, root};
 #[test]
 fn every_source_file_is_reached() {
     let mut lost = Vec::new();
-    for workspace in [root(), root().join("examples/actors")] {
+    for workspace in [root(), root().join("examples/actors"), root().join("fuzz")] {
         for package in packages(&workspace) {
             let mut reached = BTreeSet::new();
             for target in &package.roots {

@@ -12,6 +12,8 @@ mod calls;
 mod entry;
 mod exchange;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod header;
 mod inbound;
 mod opening;

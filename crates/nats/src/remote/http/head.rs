@@ -285,6 +285,8 @@ fn scheme<'a>(decoder: &mut Decoder<'a>) -> Result<Option<&'a str>, HeadError> {
 }
 
 fn uri(scheme: Option<&str>, authority: Option<&str>, path: Option<&str>) -> Result<Uri, HeadError> {
+    // An empty path is the root, as everywhere in HTTP; `Uri` takes it as it stands, and is then written as another.
+    let path = path.map(|path| if path.is_empty() { "/" } else { path });
     let mut builder = Uri::builder();
     if let Some(authority) = authority {
         builder = builder.authority(authority);

@@ -85,6 +85,23 @@ proptest! {
     }
 }
 
+/// Found by fuzzing: it read as a URI without a path, which no handler expects and no encoder writes.
+#[test]
+fn an_empty_path_is_the_root() {
+    for authority in ["", "x.example"] {
+        let mut encoder = Encoder::new(1024);
+        put_carried(&mut encoder, &Carried::whole(Bytes::new()));
+        put_method(&mut encoder, &Method::GET);
+        put_text(&mut encoder, Some(""));
+        put_scheme(&mut encoder, None);
+        put_text(&mut encoder, Some(authority).filter(|authority| !authority.is_empty()));
+        put_fields(&mut encoder, &HeaderMap::new());
+        let (parts, _) = decode_request(&Bytes::from(encoder.finish().unwrap())).unwrap();
+        assert_eq!(parts.uri.path(), "/", "{authority:?}");
+        assert_eq!(parts.uri.authority().map_or("", |authority| authority.as_str()), authority);
+    }
+}
+
 #[test]
 fn what_is_not_http_is_refused() {
     let parts = request_of("GET", "/", &[("x-one", b"1")]);

@@ -1,0 +1,28 @@
+//! What all fuzz targets share: the bound on memory.
+
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// What may be taken whatever the input: tables that are made once, buffers that have a size of their own, in bytes.
+const FREE: usize = 2 << 20;
+
+/// Hands `data` to `read`, which may take `times` as much memory as there are bytes, beside 2 MiB.
+///
+/// # Panics
+/// If it takes more. Whoever promises much in few bytes gets that much otherwise.
+pub fn bounded(data: &[u8], times: usize, read: impl FnOnce(&[u8])) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    read(data);
+    let taken = MEMORY.peak_usage().saturating_sub(before);
+    let may = FREE + times * data.len();
+    assert!(taken <= may, "{} bytes of input took {taken} bytes of memory, and {may} are much", data.len());
+}
+
+/// The text, or nothing.
+#[must_use]
+pub fn text(data: &[u8]) -> Option<&str> {
+    std::str::from_utf8(data).ok()
+}
