@@ -33,4 +33,4 @@ pub use section::{
     extract_token, strip_claims,
 };
 pub use token::{AnyClaims, DecodedToken, decode_token};
-pub use trust::Trust;
+pub use trust::{Trust, Verdict, Word};

@@ -6,6 +6,7 @@ mod configs;
 mod hosts;
 mod links;
 mod providers;
+mod trust;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod envelope;
 mod host;
 mod link;
 mod provider;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub use provider::{
     ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, StartProviderCommand,
     StopProviderCommand,
 };
+pub use trust::{DeleteTrustCommand, PutTrustCommand, TrustChange, TrustEntry};
 
 /// Annotations of an actor or provider: free `key: value` texts of whoever started it.
 pub type Annotations = BTreeMap<String, String>;

@@ -20,6 +20,7 @@ mod placement;
 mod state;
 mod subject;
 mod trace;
+mod trust_fact;
 
 pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
@@ -30,7 +31,10 @@ pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedProvider, HostedState};
-pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
+pub use ids::{
+    AccountKey, ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId,
+    UserKey,
+};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};
 pub use labels::{LabelError, Labels};
@@ -43,3 +47,4 @@ pub use subject::{
     ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
 pub use trace::{TRACEPARENT, TraceParent};
+pub use trust_fact::{Standing, TrustFact};

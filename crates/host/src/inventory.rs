@@ -15,12 +15,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     about::{About, human_seconds},
-    actors::{ActorView, Actors, Limits, state_with_links},
+    actors::{ActorView, Actors, Limits, Running, state_with_links},
     directory::Directory,
     lattice::Lattice,
     links::{End, Ends, Seen, status},
     providers::Providers,
     reach::Reach,
+    trust::Trusting,
 };
 
 /// Reads all tables; cheap to clone.
@@ -32,6 +33,7 @@ pub(crate) struct Inventory {
     pub(crate) lattice: Lattice,
     pub(crate) directory: Directory,
     pub(crate) reach: Reach,
+    pub(crate) trust: Trusting,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -70,7 +72,8 @@ impl Inventory {
 
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
-        self.about.notices.iter().cloned().chain(self.reach.notice()).collect()
+        let lasting = self.about.notices.iter().cloned();
+        lasting.chain(self.trust.notice()).chain(self.reach.notice()).collect()
     }
 
     /// Everything.
@@ -92,6 +95,7 @@ impl Inventory {
             providers: self.describe_providers(&states),
             links: Some(links),
             status: self.notices(),
+            trusts: Some(self.trust.flags()),
             engine: Some(describe_engine(&self.engine)),
         }
     }
@@ -146,13 +150,26 @@ impl Inventory {
         for view in &actors {
             let state = match &view.running {
                 Some(running) => {
-                    state_with_links(&view.spec.id, view.state.clone(), &running.needs, &states.links)
+                    let linked =
+                        state_with_links(&view.spec.id, view.state.clone(), &running.needs, &states.links);
+                    self.with_objection(linked, running)
                 }
                 None => view.state.clone(),
             };
             states.actors.insert(view.spec.id.clone(), state);
         }
         states
+    }
+}
+
+impl Inventory {
+    /// The state to show for an actor that is well, and whose issuer counts no more: it serves, and is to be seen.
+    fn with_objection(&self, state: State, running: &Running) -> State {
+        let issuer = running.signature.claims().map(|claims| claims.issuer.as_str());
+        match issuer.filter(|_| state == State::Ready).and_then(|issuer| self.trust.objection(issuer)) {
+            Some(why) => State::Degraded(why),
+            None => state,
+        }
     }
 }
 

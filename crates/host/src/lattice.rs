@@ -10,16 +10,20 @@ use std::{
 use anyhow::Context as _;
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_control_interface::{
-    ClaimsMap,
+    ClaimsMap, TrustEntry,
     events::{FactOverridden, FactVersion},
 };
-use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
+use lattice_core::{
+    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, TrustFact,
+};
 use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError, Version};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{events::Events, links::Configs, memory::Memory, signal::Changed, supervisor::Tasks};
+use crate::{
+    events::Events, links::Configs, memory::Memory, signal::Changed, supervisor::Tasks, trust::Words,
+};
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
 const CURRENT_WITHIN: Duration = Duration::from_millis(500);
@@ -35,6 +39,8 @@ pub(crate) struct View {
     pub(crate) claims: BTreeMap<String, ClaimsMap>,
     /// What hosts told of themselves, this one too.
     pub(crate) hosts: BTreeMap<HostId, HostFact>,
+    /// Whose signatures count, by key: the same value as in the view before where nothing of it changed.
+    pub(crate) trust: Arc<Words>,
 }
 
 /// The facts and what they read as, always of one moment.
@@ -115,7 +121,7 @@ impl Lattice {
         if Arc::ptr_eq(&facts, &seen.facts) {
             return;
         }
-        *seen = Seen { view: Arc::new(typed(&facts)), facts };
+        *seen = Seen { view: Arc::new(typed(&facts, &seen.view)), facts };
         drop(seen);
         self.changed.tell();
     }
@@ -167,6 +173,16 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    pub(crate) async fn put_trust(&self, key: &AccountKey, says: &TrustFact) -> Result<(), StateError> {
+        let written = self.store.put_trust(key, says).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_trust(&self, key: &AccountKey) -> Result<(), StateError> {
+        let written = self.store.delete_trust(key).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Puts an actor's claims on record. What fails here is the record, not the actor.
     pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
         let map = claims_map(claims);
@@ -206,7 +222,7 @@ impl Lattice {
     }
 }
 
-fn typed(facts: &Facts) -> View {
+fn typed(facts: &Facts, before: &View) -> View {
     let claims = facts.claims().map(|(subject, map)| {
         let texts = map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         (subject.to_owned(), texts.collect())
@@ -216,7 +232,20 @@ fn typed(facts: &Facts) -> View {
         configs: facts.configs().map(|(name, values)| (name.clone(), values)).collect(),
         claims: claims.collect(),
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
+        trust: kept(&before.trust, trust_of(facts)),
     }
+}
+
+fn trust_of(facts: &Facts) -> Words {
+    let entry = |(key, says, fact): (&AccountKey, TrustFact, &Fact)| {
+        (key.clone(), TrustEntry::new(key, &says, &fact.at, &fact.writer))
+    };
+    facts.trust().map(entry).collect()
+}
+
+/// What was there before, where it is the same: whoever derives something from it sees that by the pointer.
+fn kept<T: PartialEq>(before: &Arc<T>, now: T) -> Arc<T> {
+    if **before == now { before.clone() } else { Arc::new(now) }
 }
 
 fn version(fact: Fact) -> FactVersion {

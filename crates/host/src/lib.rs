@@ -31,6 +31,7 @@ mod startup;
 mod states;
 mod supervisor;
 mod telemetry;
+mod trust;
 
 pub use cli::{Cli, Command};
 pub use config::{ConfigError, HostConfig};

@@ -40,6 +40,7 @@ use crate::{
     signal::Changed,
     states,
     supervisor::Tasks,
+    trust::Trusting,
 };
 
 /// Signals this close together are one wish to stop: a terminal and a supervisor often send one each.
@@ -167,7 +168,7 @@ impl Host {
             connection,
             _identity: identity,
         };
-        parts.say_hello();
+        parts.say_hello(workloads.trust.notice());
         if let Some(manifest) = manifest {
             let applier = Applier { lattice, crew, builtins, stop: tasks.closing_token() };
             tasks.spawn("manifest", async move { applier.run(&manifest).await });
@@ -225,6 +226,7 @@ struct Workloads {
     router: Router,
     crew: Crew,
     builtins: Builtins,
+    trust: Trusting,
 }
 
 impl Workloads {
@@ -256,6 +258,7 @@ impl Ground {
         });
         let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
         let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
+        let trust = Trusting::new(config.trust.clone(), lattice.clone(), config.allow_unsigned);
         let inventory = Inventory {
             about: about.clone(),
             actors: actors.clone(),
@@ -263,13 +266,14 @@ impl Ground {
             lattice: lattice.clone(),
             directory: directory.clone(),
             reach: reach.clone(),
+            trust: trust.clone(),
             engine: runtime.describe(),
         };
         let starter = Starter {
             host: about.id.clone(),
             runtime,
             fetcher: parts::fetcher(config)?,
-            trust: Arc::new(config.trust.clone()),
+            trust: trust.clone(),
             allow_unsigned: config.allow_unsigned,
             limits: DefaultLimits {
                 memory_bytes: config.limits.max_linear_memory_bytes,
@@ -293,14 +297,15 @@ impl Ground {
             connection: connection.clone(),
             drain: config.drain,
         };
-        Ok((Workloads { actors, remote, router, crew, builtins }, inventory))
+        Ok((Workloads { actors, remote, router, crew, builtins, trust }, inventory))
     }
 }
 
 impl Parts {
-    fn say_hello(&self) {
+    /// Says what an operator should know, of which one part depends on the lattice, and that the host is there.
+    fn say_hello(&self, notice: Option<String>) {
         let about = &self.about;
-        for notice in &about.notices {
+        for notice in about.notices.iter().chain(&notice) {
             warn!(notice, "notice");
         }
         info!(host = %about.id, lattice = %about.lattice, name = about.friendly_name, "host ready");

@@ -38,6 +38,10 @@ const COMMANDS: &[&str] = &[
     "config put",
     "config get",
     "config del",
+    "trust",
+    "trust add",
+    "trust del",
+    "trust list",
     "ctl",
 ];
 
@@ -104,6 +108,9 @@ fn without_a_lattice_every_command_says_so_and_exits_with_3() {
         "config put web address=127.0.0.1:8080",
         "config get web",
         "config del web",
+        "trust add AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "trust del AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA --forget",
+        "trust list",
     ] {
         let args: Vec<&str> = command.split(' ').chain(["-p", &port]).collect();
         let (code, out, err) = wash(&args);
@@ -134,6 +141,9 @@ fn command_lines_that_make_no_sense_exit_with_2() {
         "link put",
         "get hosts -x a.b",
         "get hosts -t 0",
+        "trust add",
+        "trust add hello",
+        "trust del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "call",
         "call calculator greet you --http-path /",
         "up --label novalue",

@@ -1,6 +1,6 @@
 //! Hosts and what runs on them.
 
-use lattice_core::{ActorId, HostId, Labels, LatticeName, ProviderId};
+use lattice_core::{AccountKey, ActorId, HostId, Labels, LatticeName, ProviderId};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentDescription, LinkStatus, ProviderDescription};
@@ -109,6 +109,9 @@ pub struct HostInventory {
     /// Ours: one line each about what an operator should know, as `unsigned actors are allowed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<String>,
+    /// Ours: the accounts whose signatures count because this host's own flags name them; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusts: Option<Vec<AccountKey>>,
     /// Ours: how the engine was set up on this machine (pool, memory budget), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<serde_json::Map<String, serde_json::Value>>,

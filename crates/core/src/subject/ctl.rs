@@ -58,6 +58,12 @@ pub enum CtlVerb {
     ConfigDel(ConfigName),
     /// Every host takes registry credentials.
     RegistryPut,
+    /// Ours: one host writes that signatures of an account, or of a key that signs for it, count.
+    TrustPut,
+    /// Ours: one host writes that they count no more.
+    TrustDel,
+    /// Ours: one host tells whose signatures count in the lattice.
+    TrustGet,
 }
 
 /// Why a subject is not a control subject of ours.
@@ -114,6 +120,7 @@ pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(Strin
     all.push((format!("{p}.link.*"), Some(format!("{p}.link"))));
     all.push((format!("{p}.claims.get"), Some(format!("{p}.claims"))));
     all.push((format!("{p}.config.>"), Some(format!("{p}.config"))));
+    all.push((format!("{p}.trust.*"), Some(format!("{p}.trust"))));
     all
 }
 
@@ -140,6 +147,9 @@ impl CtlSubject {
             ("link", "get", None) => CtlVerb::LinkGet,
             ("claims", "get", None) => CtlVerb::ClaimsGet,
             ("registry", "put", None) => CtlVerb::RegistryPut,
+            ("trust", "put", None) => CtlVerb::TrustPut,
+            ("trust", "del", None) => CtlVerb::TrustDel,
+            ("trust", "get", None) => CtlVerb::TrustGet,
             ("config", verb, Some(id)) => config_verb(verb, id).map_err(|why| fail(&why))?,
             (noun, verb, Some(id)) => {
                 let host = HostId::new(id).map_err(|e| fail(&e.to_string()))?;
@@ -202,6 +212,9 @@ impl fmt::Display for CtlSubject {
             CtlVerb::ConfigGet(name) => write!(f, "config.get.{}", escape_token(name.as_str())),
             CtlVerb::ConfigDel(name) => write!(f, "config.del.{}", escape_token(name.as_str())),
             CtlVerb::RegistryPut => f.write_str("registry.put"),
+            CtlVerb::TrustPut => f.write_str("trust.put"),
+            CtlVerb::TrustDel => f.write_str("trust.del"),
+            CtlVerb::TrustGet => f.write_str("trust.get"),
         }
     }
 }
@@ -239,6 +252,9 @@ mod tests {
             CtlVerb::ConfigGet(config.clone()),
             CtlVerb::ConfigDel(config),
             CtlVerb::RegistryPut,
+            CtlVerb::TrustPut,
+            CtlVerb::TrustDel,
+            CtlVerb::TrustGet,
         ]
     }
 
@@ -278,6 +294,9 @@ mod tests {
         wasmbus.ctl.v1.default.config.get.a=2Eb/c
         wasmbus.ctl.v1.default.config.del.a=2Eb/c
         wasmbus.ctl.v1.default.registry.put
+        wasmbus.ctl.v1.default.trust.put
+        wasmbus.ctl.v1.default.trust.del
+        wasmbus.ctl.v1.default.trust.get
         ");
         let dotted = CtlSubject::parse("wasmbus.ctl.v1.default.config.put.a.b/c").unwrap();
         assert_eq!(dotted.verb, CtlVerb::ConfigPut(ConfigName::new("a.b/c").unwrap()));

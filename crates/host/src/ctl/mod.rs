@@ -10,6 +10,7 @@ mod provider;
 mod reply;
 mod router;
 mod serve;
+mod trust;
 
 pub(crate) use router::Ctl;
 pub(crate) use serve::ControlTask;

@@ -55,6 +55,9 @@ impl Ctl {
             CtlVerb::ConfigPut(name) => write(self.config_put(name, body).await),
             CtlVerb::ConfigGet(name) => write(self.config_get(name).await),
             CtlVerb::ConfigDel(name) => write(self.config_del(name).await),
+            CtlVerb::TrustPut => write(self.trust_put(body).await),
+            CtlVerb::TrustDel => write(self.trust_del(body).await),
+            CtlVerb::TrustGet => write(self.trust_get().await),
             CtlVerb::RegistryPut => write(refuse(
                 "registry.put is not served by this version: give credentials by --oci-user or a docker config file",
             )),

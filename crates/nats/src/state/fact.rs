@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lattice_core::{FactKey, HostFact, HostId, Link};
+use lattice_core::{FactKey, HostFact, HostId, Link, TrustFact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -139,6 +139,9 @@ pub(crate) fn check_data(key: &FactKey, data: &Value) -> Result<(), String> {
         FactKey::Host(_) => {
             HostFact::deserialize(data).map(drop).map_err(|error| format!("this is no host: {error}"))
         }
+        FactKey::Trust(_) => TrustFact::deserialize(data)
+            .map(drop)
+            .map_err(|error| format!("this says nothing of a key: {error}")),
         _ => Ok(()),
     }
 }

@@ -20,6 +20,7 @@ mod reg;
 mod scale;
 mod start;
 mod stop;
+mod trust;
 mod up;
 
 use crate::{failure::Outcome, output::Output};
@@ -81,6 +82,8 @@ commands! {
     Link => link,
     /// Keep named configurations in the lattice.
     Config => config,
+    /// Say whose signatures count.
+    Trust => trust,
     /// The commands that talk to a lattice, under the name they had in 2021.
     Ctl => ctl,
     /// Print completions for a shell.
