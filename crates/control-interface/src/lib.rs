@@ -13,9 +13,9 @@ pub use error::ControlError;
 pub use types::{
     Annotations, CallComponentCommand, CallComponentReply, CallFailed, ClaimsMap, ComponentAuctionAck,
     ComponentAuctionRequest, ComponentDescription, ConfigMap, CtlResponse, DeleteLinkCommand,
-    DeleteTrustCommand, Host, HostInventory, HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS,
-    LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus, LostHost, ProviderAuctionAck,
-    ProviderAuctionRequest, ProviderDescription, PutTrustCommand, ScaleComponentCommand,
-    StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange, TrustEntry,
-    UpdateComponentCommand,
+    DeleteRoleCommand, DeleteTrustCommand, Host, HostInventory, HostLabel, HttpAnswer, HttpCall,
+    LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus, LostHost, ProviderAuctionAck,
+    ProviderAuctionRequest, ProviderDescription, PutRoleCommand, PutTrustCommand, RoleChange, RoleEntry,
+    ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange,
+    TrustEntry, UpdateComponentCommand,
 };

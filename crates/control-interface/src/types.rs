@@ -10,6 +10,7 @@ mod envelope;
 mod host;
 mod link;
 mod provider;
+mod role;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use provider::{
     ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, StartProviderCommand,
     StopProviderCommand,
 };
+pub use role::{DeleteRoleCommand, PutRoleCommand, RoleChange, RoleEntry};
 pub use trust::{DeleteTrustCommand, PutTrustCommand, TrustChange, TrustEntry};
 
 /// Annotations of an actor or provider: free `key: value` texts of whoever started it.

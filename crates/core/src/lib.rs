@@ -17,6 +17,7 @@ mod invocation;
 mod labels;
 mod link;
 mod placement;
+mod role;
 mod state;
 mod subject;
 mod trace;
@@ -40,9 +41,10 @@ pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operati
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};
+pub use role::{Denied, Grant, Order, ParseRoleError, Role, RoleFact, Target};
 pub use state::{Reason, State};
 pub use subject::{
-    BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb,
+    BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb, Effect,
     SubjectError, back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
     ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };

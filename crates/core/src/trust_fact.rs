@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountKey, UserKey};
+use crate::{AccountKey, Order, UserKey};
 
 /// What the lattice says of one key: an account, or a key that signs for one. Each key has a fact of its own, so that two
 /// people who name two signing keys at once do not undo each other, and a revoked key stays known as such.
@@ -20,6 +20,9 @@ pub struct TrustFact {
     /// Who said so; none where the command was not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserKey>,
+    /// The command, where it was signed. Hosts that know an admin trust nobody without the order of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
 }
 
 /// Whether a key's signatures count.
@@ -54,8 +57,13 @@ impl Standing {
 impl TrustFact {
     /// A fact of this standing, with who said so.
     #[must_use]
-    pub fn new(standing: Standing, account: Option<AccountKey>, by: Option<UserKey>) -> Self {
-        Self { standing: standing.word().to_owned(), account, by }
+    pub fn new(
+        standing: Standing,
+        account: Option<AccountKey>,
+        by: Option<UserKey>,
+        order: Option<Order>,
+    ) -> Self {
+        Self { standing: standing.word().to_owned(), account, by, order }
     }
 
     /// Whether the key's signatures count.
@@ -73,7 +81,8 @@ mod tests {
     fn a_fact_as_it_is_written_and_of_another_version() {
         let key = |letter: &str| format!("{letter}{}", "B".repeat(55));
         let account = AccountKey::new(key("A")).unwrap();
-        let fact = TrustFact::new(Standing::Trusted, Some(account), Some(UserKey::new(key("U")).unwrap()));
+        let fact =
+            TrustFact::new(Standing::Trusted, Some(account), Some(UserKey::new(key("U")).unwrap()), None);
         insta::assert_json_snapshot!(fact, @r#"
         {
           "standing": "trusted",

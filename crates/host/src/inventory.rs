@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, Running, state_with_links},
+    ctl::Guard,
     directory::Directory,
     lattice::Lattice,
     links::{End, Ends, Seen, status},
@@ -34,6 +35,8 @@ pub(crate) struct Inventory {
     pub(crate) directory: Directory,
     pub(crate) reach: Reach,
     pub(crate) trust: Trusting,
+    /// Who may command.
+    pub(crate) guard: Arc<Guard>,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -73,7 +76,8 @@ impl Inventory {
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
         let lasting = self.about.notices.iter().cloned();
-        lasting.chain(self.trust.notice()).chain(self.reach.notice()).collect()
+        let passing = [self.trust.notice(), self.guard.notice(), self.reach.notice()];
+        lasting.chain(passing.into_iter().flatten()).collect()
     }
 
     /// Everything.
@@ -96,6 +100,9 @@ impl Inventory {
             links: Some(links),
             status: self.notices(),
             trusts: Some(self.trust.flags()),
+            admins: Some(self.guard.admins()),
+            signed_control: self.guard.requires_signature,
+            control_refused: self.guard.refused_total(),
             engine: Some(describe_engine(&self.engine)),
         }
     }

@@ -10,11 +10,12 @@ use std::{
 use anyhow::Context as _;
 use lattice_claims::{ActorMetadata, Claims};
 use lattice_control_interface::{
-    ClaimsMap, TrustEntry,
+    ClaimsMap,
     events::{FactOverridden, FactVersion},
 };
 use lattice_core::{
-    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, TrustFact,
+    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, RoleFact, TrustFact,
+    UserKey,
 };
 use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError, Version};
 use serde_json::Value;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    events::Events, links::Configs, memory::Memory, signal::Changed, supervisor::Tasks, trust::Words,
+    events::Events, links::Configs, memory::Memory, roles, signal::Changed, supervisor::Tasks, trust,
 };
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
@@ -40,7 +41,23 @@ pub(crate) struct View {
     /// What hosts told of themselves, this one too.
     pub(crate) hosts: BTreeMap<HostId, HostFact>,
     /// Whose signatures count, by key: the same value as in the view before where nothing of it changed.
-    pub(crate) trust: Arc<Words>,
+    pub(crate) trust: Arc<trust::Words>,
+    /// Who may command what, by key: kept in the same way.
+    pub(crate) roles: Arc<roles::Words>,
+}
+
+/// What a fact says, when it was written, and by which host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written<T> {
+    pub(crate) says: T,
+    pub(crate) at: String,
+    pub(crate) writer: String,
+}
+
+impl<T> Written<T> {
+    fn of(says: T, fact: &Fact) -> Self {
+        Self { says, at: fact.at.clone(), writer: fact.writer.clone() }
+    }
 }
 
 /// The facts and what they read as, always of one moment.
@@ -183,6 +200,16 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    pub(crate) async fn put_role(&self, key: &UserKey, says: &RoleFact) -> Result<(), StateError> {
+        let written = self.store.put_role(key, says).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_role(&self, key: &UserKey) -> Result<(), StateError> {
+        let written = self.store.delete_role(key).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Puts an actor's claims on record. What fails here is the record, not the actor.
     pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
         let map = claims_map(claims);
@@ -232,15 +259,13 @@ fn typed(facts: &Facts, before: &View) -> View {
         configs: facts.configs().map(|(name, values)| (name.clone(), values)).collect(),
         claims: claims.collect(),
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
-        trust: kept(&before.trust, trust_of(facts)),
+        trust: kept(&before.trust, facts.trust().map(written).collect()),
+        roles: kept(&before.roles, facts.roles().map(written).collect()),
     }
 }
 
-fn trust_of(facts: &Facts) -> Words {
-    let entry = |(key, says, fact): (&AccountKey, TrustFact, &Fact)| {
-        (key.clone(), TrustEntry::new(key, &says, &fact.at, &fact.writer))
-    };
-    facts.trust().map(entry).collect()
+fn written<K: Clone, T>((key, says, fact): (&K, T, &Fact)) -> (K, Written<T>) {
+    (key.clone(), Written::of(says, fact))
 }
 
 /// What was there before, where it is the same: whoever derives something from it sees that by the pointer.

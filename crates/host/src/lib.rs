@@ -25,6 +25,7 @@ mod pause;
 mod presence;
 mod providers;
 mod reach;
+mod roles;
 mod shutdown;
 mod signal;
 mod startup;

@@ -22,7 +22,7 @@ use crate::{
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
     calls::{Door, Lines, Remote, RemoteParts, Server},
     config::HostConfig,
-    ctl::{ControlTask, Ctl},
+    ctl::{ControlTask, Ctl, Guard, tell_refusals},
     directory::Directory,
     events::Events,
     heartbeat,
@@ -36,6 +36,7 @@ use crate::{
     presence::{Presence, PresenceParts},
     providers::{Builtins, Providers},
     reach::Reach,
+    roles::Roles,
     shutdown::{self, Parts, StopRequest},
     signal::Changed,
     states,
@@ -106,6 +107,7 @@ impl Host {
         tasks.spawn_core("reach", follow);
         let overridden = lattice.clone().tell_overridden(events.clone(), tasks.stop_token());
         tasks.spawn_core("overridden", overridden);
+        tasks.spawn_core("refusals", tell_refusals(inventory.guard.clone(), tasks.stop_token()));
 
         let stop = StopRequest::new();
         // Before commands are taken: what an operator asks for now comes after what one asked for then.
@@ -114,6 +116,9 @@ impl Host {
         let (crew, builtins) = (workloads.crew, workloads.builtins);
         let ctl = Ctl {
             about: about.clone(),
+            guard: inventory.guard.clone(),
+            roles: workloads.roles.clone(),
+            trust: workloads.trust.clone(),
             inventory,
             actors: workloads.actors.clone(),
             crew: crew.clone(),
@@ -226,6 +231,7 @@ struct Workloads {
     router: Router,
     crew: Crew,
     builtins: Builtins,
+    roles: Roles,
     trust: Trusting,
 }
 
@@ -258,7 +264,10 @@ impl Ground {
         });
         let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
         let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
-        let trust = Trusting::new(config.trust.clone(), lattice.clone(), config.allow_unsigned);
+        let roles = Roles::new(config.admins.clone(), config.lattice.clone(), lattice.clone());
+        let trust =
+            Trusting::new(config.trust.clone(), lattice.clone(), roles.clone(), config.allow_unsigned);
+        let guard = Guard::new(about.clone(), roles.clone(), events.clone(), config.require_signed_control);
         let inventory = Inventory {
             about: about.clone(),
             actors: actors.clone(),
@@ -267,6 +276,7 @@ impl Ground {
             directory: directory.clone(),
             reach: reach.clone(),
             trust: trust.clone(),
+            guard: Arc::new(guard),
             engine: runtime.describe(),
         };
         let starter = Starter {
@@ -297,7 +307,7 @@ impl Ground {
             connection: connection.clone(),
             drain: config.drain,
         };
-        Ok((Workloads { actors, remote, router, crew, builtins, trust }, inventory))
+        Ok((Workloads { actors, remote, router, crew, builtins, roles, trust }, inventory))
     }
 }
 

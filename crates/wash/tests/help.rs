@@ -42,6 +42,10 @@ const COMMANDS: &[&str] = &[
     "trust add",
     "trust del",
     "trust list",
+    "role",
+    "role add",
+    "role del",
+    "role list",
     "ctl",
 ];
 
@@ -111,6 +115,9 @@ fn without_a_lattice_every_command_says_so_and_exits_with_3() {
         "trust add AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "trust del AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA --forget",
         "trust list",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts site=plant --names shop-*",
+        "role del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "role list",
     ] {
         let args: Vec<&str> = command.split(' ').chain(["-p", &port]).collect();
         let (code, out, err) = wash(&args);
@@ -143,6 +150,8 @@ fn command_lines_that_make_no_sense_exit_with_2() {
         "get hosts -t 0",
         "trust add",
         "trust add hello",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA emperor",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts plant",
         "trust del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "call",
         "call calculator greet you --http-path /",

@@ -1,6 +1,6 @@
 //! Ours: whose signatures count in a lattice.
 
-use lattice_core::{AccountKey, HostId, Standing, TrustFact, UserKey};
+use lattice_core::{AccountKey, HostId, Standing, UserKey};
 use serde::{Deserialize, Serialize};
 
 /// Body of `trust.put`: signatures of a key count.
@@ -29,7 +29,8 @@ pub struct DeleteTrustCommand {
 pub struct TrustEntry {
     /// An account, or a key that signs for one.
     pub key: AccountKey,
-    /// `trusted` or `revoked`; a word that a reader does not know, and a missing one, is to be read as revoked.
+    /// `trusted`, `revoked`, or `unconfirmed` where the host that answers knows admins, and none of them said so; a word that a
+    /// reader does not know, and a missing one, is to be read as revoked.
     #[serde(default)]
     pub standing: String,
     /// The account that the key signs for; none where the key is an account itself.
@@ -47,19 +48,6 @@ pub struct TrustEntry {
 }
 
 impl TrustEntry {
-    /// What `says` of `key`, written at `at` by `writer`.
-    #[must_use]
-    pub fn new(key: &AccountKey, says: &TrustFact, at: &str, writer: &str) -> Self {
-        Self {
-            key: key.clone(),
-            standing: says.standing.clone(),
-            account: says.account.clone(),
-            by: says.by.clone(),
-            at: at.to_owned(),
-            through: HostId::new(writer).ok(),
-        }
-    }
-
     /// Whether the key's signatures count, as far as the lattice's word goes.
     #[must_use]
     pub fn standing(&self) -> Standing {

@@ -3,14 +3,20 @@
 mod actor;
 mod call;
 mod config;
+mod guard;
 mod host;
 mod label;
 mod link;
 mod provider;
+mod refusals;
 mod reply;
+mod role;
 mod router;
+mod rule;
 mod serve;
+mod target;
 mod trust;
 
+pub(crate) use guard::{Guard, tell_refusals};
 pub(crate) use router::Ctl;
 pub(crate) use serve::ControlTask;

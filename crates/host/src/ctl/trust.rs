@@ -6,11 +6,12 @@ use lattice_core::{AccountKey, Standing, TrustFact};
 
 use super::{
     Ctl,
+    guard::Admitted,
     reply::{Answer, Outcome, read},
 };
 
 impl Ctl {
-    pub(super) async fn trust_put(&self, body: &[u8]) -> Outcome<TrustChange> {
+    pub(super) async fn trust_put(&self, body: &[u8], asked: &Admitted) -> Outcome<TrustChange> {
         let command: PutTrustCommand = read("trust put", body)?;
         for key in [Some(&command.key), command.account.as_ref()].into_iter().flatten() {
             is_account(key)?;
@@ -21,10 +22,10 @@ impl Ctl {
                 command.key
             ));
         }
-        self.say(&command.key, TrustFact::new(Standing::Trusted, command.account, None)).await
+        self.say(&command.key, Standing::Trusted, command.account, asked).await
     }
 
-    pub(super) async fn trust_del(&self, body: &[u8]) -> Outcome<TrustChange> {
+    pub(super) async fn trust_del(&self, body: &[u8], asked: &Admitted) -> Outcome<TrustChange> {
         let command: DeleteTrustCommand = read("trust delete", body)?;
         let key = &command.key;
         is_account(key)?;
@@ -32,7 +33,7 @@ impl Ctl {
         if !command.forget {
             // For whom it signed stays on record.
             let account = before.and_then(|entry| entry.account);
-            return self.say(key, TrustFact::new(Standing::Revoked, account, None)).await;
+            return self.say(key, Standing::Revoked, account, asked).await;
         }
         self.lattice.delete_trust(key).await.map_err(|error| error.to_string())?;
         Ok(Answer::Data(TrustChange { before, now: None }))
@@ -40,23 +41,31 @@ impl Ctl {
 
     pub(super) async fn trust_get(&self) -> Outcome<Vec<TrustEntry>> {
         self.lattice.wait_current().await;
-        Ok(Answer::Data(self.lattice.view().trust.values().cloned().collect()))
+        Ok(Answer::Data(self.trust.entries().values().cloned().collect()))
     }
 
     /// Writes what the lattice says of a key. What it says already stays as it was, with who said it first and when.
-    async fn say(&self, key: &AccountKey, says: TrustFact) -> Outcome<TrustChange> {
+    async fn say(
+        &self,
+        key: &AccountKey,
+        standing: Standing,
+        account: Option<AccountKey>,
+        asked: &Admitted,
+    ) -> Outcome<TrustChange> {
+        let says = TrustFact::new(standing, account, asked.key.clone(), asked.order.clone());
         let before = self.entry_now(key).await;
-        let same = |entry: &TrustEntry| (&entry.standing, &entry.account) == (&says.standing, &says.account);
-        if !before.as_ref().is_some_and(same) {
+        let is_same =
+            |entry: &TrustEntry| (&entry.standing, &entry.account) == (&says.standing, &says.account);
+        if !before.as_ref().is_some_and(is_same) {
             self.lattice.put_trust(key, &says).await.map_err(|error| error.to_string())?;
         }
-        let now = self.lattice.view().trust.get(key).cloned();
+        let now = self.trust.entries().get(key).cloned();
         Ok(Answer::Data(TrustChange { before, now }))
     }
 
     async fn entry_now(&self, key: &AccountKey) -> Option<TrustEntry> {
         self.lattice.wait_current().await;
-        self.lattice.view().trust.get(key).cloned()
+        self.trust.entries().get(key).cloned()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lattice_core::{AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, TrustFact};
+use lattice_core::{
+    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, TrustFact, UserKey,
+};
 use serde_json::{Map, Value};
 
 use super::{FactStore, StateError, Version};
@@ -74,6 +76,25 @@ impl FactStore {
     /// As [`FactStore::delete`].
     pub async fn delete_trust(&self, key: &AccountKey) -> Result<bool, StateError> {
         self.delete(&FactKey::Trust(key.clone())).await.map(|before| before.is_some())
+    }
+
+    /// Writes what `key` may command.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_role(&self, key: &UserKey, says: &RoleFact) -> Result<Version, StateError> {
+        let key = FactKey::Role(key.clone());
+        let data = serde_json::to_value(says)
+            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
+        self.put(&key, data).await
+    }
+
+    /// Deletes what `key` may command; true if there was something.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_role(&self, key: &UserKey) -> Result<bool, StateError> {
+        self.delete(&FactKey::Role(key.clone())).await.map(|before| before.is_some())
     }
 
     /// Writes what `host` tells of itself.

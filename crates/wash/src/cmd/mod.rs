@@ -17,6 +17,7 @@ mod inspect;
 mod keys;
 mod link;
 mod reg;
+mod role;
 mod scale;
 mod start;
 mod stop;
@@ -84,6 +85,8 @@ commands! {
     Config => config,
     /// Say whose signatures count.
     Trust => trust,
+    /// Say who may command what.
+    Role => role,
     /// The commands that talk to a lattice, under the name they had in 2021.
     Ctl => ctl,
     /// Print completions for a shell.

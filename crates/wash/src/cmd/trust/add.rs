@@ -10,6 +10,9 @@ use crate::{
     output::Output,
 };
 
+/// The standing of a key that somebody trusted who was no admin.
+const UNCONFIRMED: &str = "unconfirmed";
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,6 +49,7 @@ fn told(command: &PutTrustCommand, before: Option<&TrustEntry>, lattice: &Lattic
     };
     match before {
         None => now,
+        Some(before) if before.standing == UNCONFIRMED => format!("{now}; before, no admin had said so"),
         Some(before) if before.standing() == Standing::Revoked => {
             format!("{now}; it had been revoked{}", since(before))
         }

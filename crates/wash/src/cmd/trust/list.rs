@@ -26,8 +26,9 @@ struct Listed {
 #[derive(Debug, PartialEq, Serialize)]
 struct Row {
     key: AccountKey,
-    /// `trusted` or `revoked`, in effect: what the lattice revoked counts nowhere.
-    standing: &'static str,
+    /// `trusted` or `revoked`, in effect: what the lattice revoked counts nowhere. `unconfirmed` counts nowhere, either: no admin said
+    /// so.
+    standing: String,
     /// The account that the key signs for.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountKey>,
@@ -51,12 +52,12 @@ enum Source {
 }
 
 fn rows(said: Vec<TrustEntry>, hosts: &[HostInventory]) -> Vec<Row> {
-    let standing_of = |key: &AccountKey| {
-        said.iter().find(|entry| entry.key == *key).map_or(Standing::Trusted, TrustEntry::standing)
+    let revoked = |key: &AccountKey| {
+        said.iter().any(|entry| entry.key == *key && entry.standing == Standing::Revoked.word())
     };
     let flag = |host: &HostInventory, key: &AccountKey| Row {
         key: key.clone(),
-        standing: standing_of(key).word(),
+        standing: if revoked(key) { Standing::Revoked } else { Standing::Trusted }.word().to_owned(),
         account: None,
         from: Source::Flag { host_id: host.host_id.clone(), host: host.friendly_name.clone() },
     };
@@ -64,7 +65,7 @@ fn rows(said: Vec<TrustEntry>, hosts: &[HostInventory]) -> Vec<Row> {
         hosts.iter().flat_map(|host| host.trusts.iter().flatten().map(move |key| flag(host, key))).collect();
     let lattice = said.iter().map(|entry| Row {
         key: entry.key.clone(),
-        standing: entry.standing().word(),
+        standing: entry.standing.clone(),
         account: entry.account.clone(),
         from: Source::Lattice { by: entry.by.clone(), at: entry.at.clone(), through: entry.through.clone() },
     });
@@ -98,7 +99,7 @@ impl Reply for Listed {
                 }
                 Source::Flag { host, .. } => (format!("flag of {host}"), "-".to_owned(), "-".to_owned()),
             };
-            [short(row.key.as_str()), what, row.standing.to_owned(), from, by, at]
+            [short(row.key.as_str()), what, row.standing.clone(), from, by, at]
         };
         let columns = ["key", "what", "standing", "from", "by", "since"].map(|name| (name, Align::Left));
         table(&columns, self.trust.iter().map(cells))
@@ -134,14 +135,32 @@ mod tests {
         let said = vec![entry("B", "revoked", None, Some("F")), entry("C", "trusted", Some(key("D")), None)];
         let listed =
             Listed { lattice: "default".into(), trust: rows(said, &[serde_json::from_value(host).unwrap()]) };
+        // Keys by their letter, and cells one blank apart: what is looked at here is what they say.
         let short = |text: String| {
-            "BCDF"
+            let keys = "ABCDF"
                 .chars()
-                .fold(text, |text, letter| text.replace(&letter.to_string().repeat(55), &letter.to_string()))
+                .fold(text, |text, letter| text.replace(&letter.to_string().repeat(55), &letter.to_string()));
+            keys.lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                .collect::<Vec<_>>()
+                .join("\n")
         };
-        insta::assert_snapshot!(short(listed.text()), @"");
-        let json = serde_json::to_string(&listed).unwrap();
-        insta::assert_snapshot!(short(json).replace(&"A".repeat(55), "A"), @"");
+        insta::assert_snapshot!(short(listed.text()), @"
+        KEY WHAT STANDING FROM BY SINCE
+        AB account revoked lattice UF 2026-11-21T01:17:37Z
+        AB account revoked flag of calm-otter-1 - -
+        AC signs for AD trusted lattice unsigned 2026-11-21T01:17:37Z
+        AD account trusted flag of calm-otter-1 - -
+        ");
+        let json = serde_json::to_value(&listed).unwrap();
+        assert_eq!(
+            (&json["trust"][0]["from"], &json["trust"][1]["from"]),
+            (&"lattice".into(), &"flag".into())
+        );
+        assert_eq!(
+            (&json["trust"][0]["standing"], &json["trust"][1]["host"]),
+            (&"revoked".into(), &"calm-otter-1".into())
+        );
         assert!(Listed { lattice: "x".into(), trust: Vec::new() }.text().contains("wash trust add ACCOUNT"));
     }
 }
