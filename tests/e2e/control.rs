@@ -421,6 +421,7 @@ async fn the_inventory_has_the_shape_of_v1_and_says_more() {
                 "state": "ready", "signed": true, "issuer": stage.signer.account(), "reuse": 1, "config": [],
                 "in_flight": 0, "waiting": 0,
             }],
+            "trusts": [stage.signer.account()], "admins": [],
             "providers": [{
                 "id": "http", "image_ref": "builtin://http-server", "revision": 0, "annotations": {}, "config": [],
                 "state": "ready",

@@ -27,6 +27,7 @@ mod replicas;
 mod restart;
 mod reuse;
 mod sandbox;
+mod signed_commands;
 mod states;
 mod traces;
 mod trust;

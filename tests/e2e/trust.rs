@@ -168,6 +168,131 @@ async fn a_host_that_trusts_nobody_says_so_and_starts_nothing() {
     let (_host, id) = stage.host_with(vec!["--cache-dir".into(), cache.into()]).await;
     let reason = refused(&stage, &id, "hello", &stage.signer.example("hello")).await;
     assert!(reason.contains(&format!("--trust {}", stage.signer.account())), "{reason}");
-    let notice = "no issuer is trusted, so no actor will start; name one with --trust ACCOUNT";
+    let notice = "no issuer is trusted, so no actor will start; name one with --trust ACCOUNT, or for all hosts: wash trust \
+                  add ACCOUNT";
     assert_eq!(stage.hosts().await[0].notices, [notice]);
+    // Once the lattice names somebody, that is over.
+    let said = stage.wash(&["trust", "add", stage.signer.account()]).await;
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert!(stage.hosts().await[0].notices.is_empty());
+    stage.start_actor(&id, "hello", &stage.signer.example("hello"), 1).await.unwrap();
+}
+
+/// A command about trust, as it is typed; what it says.
+async fn trust(stage: &Stage, args: &[&str]) -> String {
+    let said = stage.wash(&[&["trust"], args].concat()).await;
+    assert_eq!(said.code, 0, "wash trust {args:?}: {}", said.text);
+    said.text
+}
+
+#[tokio::test]
+async fn what_the_lattice_trusts_starts_on_every_host_and_what_it_revokes_on_none() {
+    let stage = Stage::set().await;
+    let (_one, one, address) = stage.serving(&[], "hello", 1).await;
+    let (mut two_host, two) = stage.host(&[]).await;
+    let friend = Signer::new(stage.folder());
+    let image = friend.signed("friend.wasm", &wasm_of("hello"), &terms());
+    let account = friend.account();
+
+    // A stranger first, then a friend of the whole lattice.
+    for host in [&one, &two] {
+        let reason = refused(&stage, host, "early", &image).await;
+        assert!(reason.contains(&format!("wash trust add {account}")), "{reason}");
+    }
+    let said = trust(&stage, &["add", account]).await;
+    assert!(said.contains("is trusted in lattice default"), "{said}");
+    for host in [&one, &two] {
+        stage.start_actor(host, "friend", &image, 1).await.unwrap();
+    }
+    assert!(trust(&stage, &["add", account]).await.contains("nothing changed"));
+
+    // The list says where each comes from.
+    let own = stage.signer.account();
+    let listed = stage.wash(&["trust", "list", "-o", "json"]).await.json();
+    let rows = listed["trust"].as_array().unwrap();
+    let from = |key: &str| {
+        let of_key = rows.iter().filter(|row| row["key"] == key && row["standing"] == "trusted");
+        of_key.map(|row| row["from"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (from(account), from(own)),
+        (vec!["lattice".to_owned()], vec!["flag".to_owned(); 2]),
+        "{listed}"
+    );
+    let row = rows.iter().find(|row| row["key"] == account).unwrap();
+    let through = row["through"].as_str().unwrap();
+    assert!(row["at"].as_str().unwrap().ends_with('Z') && [one.as_str(), two.as_str()].contains(&through));
+
+    // Revoked, it starts nowhere from the moment on at which the command returns; what runs goes on, and is seen.
+    trust(&stage, &["del", account]).await;
+    for host in [&one, &two] {
+        let reason = refused(&stage, host, "late", &image).await;
+        assert!(reason.contains("was revoked in this lattice"), "{reason}");
+        stage.until(host, |inventory| {
+            let mut friends = inventory.components.iter().filter(|actor| actor.id.as_str() == "friend");
+            friends.any(|actor| matches!(actor.state(), Some(State::Degraded(why)) if why.contains("was revoked at")))
+        })
+        .await;
+    }
+    // Also whom the hosts' own flags name.
+    trust(&stage, &["del", own]).await;
+    for host in [&one, &two] {
+        let reason = refused(&stage, host, "late", &stage.signer.example("hello")).await;
+        assert!(reason.contains("was revoked in this lattice"), "{reason}");
+    }
+    assert_eq!(stage.http.get(&format!("http://{address}/")).await.unwrap().status, 200, "what runs goes on");
+
+    // A host that starts anew starts nothing of it, either, until the lattice takes its word back.
+    two_host.process.kill();
+    two_host.again(&[]).await.unwrap();
+    let failed = |why: &str| matches!(why.split_once("was revoked"), Some((_, rest)) if rest.contains("wash trust add"));
+    stage
+        .until(&two, |inventory| {
+            let mut friends = inventory.components.iter().filter(|actor| actor.id.as_str() == "friend");
+            friends.any(|actor| matches!(actor.state(), Some(State::Failed(why)) if failed(&why)))
+        })
+        .await;
+    let said = trust(&stage, &["del", own, "--forget"]).await;
+    assert!(said.contains("flags name it"), "{said}");
+    for host in [&one, &two] {
+        stage.start_actor(host, "late", &stage.signer.example("hello"), 1).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_signing_key_signs_for_its_account_while_it_is_named() {
+    let stage = Stage::set().await;
+    let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    let signing = Signer::new(stage.folder());
+    let image = signing.signed("signing.wasm", &wasm_of("hello"), &terms());
+    let (key, account) = (signing.account(), stage.signer.account());
+
+    let reason = refused(&stage, &one, "hello", &image).await;
+    assert!(reason.contains("is not trusted here"), "{reason}");
+    let said = trust(&stage, &["add", key, "--account", account]).await;
+    assert!(said.contains("signs for account") && said.contains("whose flags name the account"), "{said}");
+    for host in [&one, &two] {
+        stage.start_actor(host, "hello", &image, 1).await.unwrap();
+    }
+    // Without the key, its account goes on; without the account, so does no key.
+    trust(&stage, &["del", key]).await;
+    for host in [&one, &two] {
+        let reason = refused(&stage, host, "again", &image).await;
+        assert!(reason.contains(&format!("its issuer {key} was revoked")), "{reason}");
+        stage.start_actor(host, "own", &stage.signer.example("hello"), 1).await.unwrap();
+    }
+    trust(&stage, &["add", key, "--account", account]).await;
+    trust(&stage, &["del", account]).await;
+    for host in [&one, &two] {
+        let reason = refused(&stage, host, "again", &image).await;
+        assert!(reason.contains(&format!("account {account}, for which its issuer {key} signs")), "{reason}");
+    }
+
+    // What is no key is refused before anything is written.
+    let broken = format!("{}A", &key[..55]);
+    let broken = if broken == key { format!("{}B", &key[..55]) } else { broken };
+    let said = stage.wash(&["trust", "add", &broken]).await;
+    assert!(said.code == 1 && said.text.contains("damaged"), "{}", said.text);
+    let said = stage.refused("trust.put", format!(r#"{{"key":"{key}","account":"{key}"}}"#)).await;
+    assert!(said.contains("cannot sign for itself"), "{said}");
 }

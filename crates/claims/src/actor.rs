@@ -47,6 +47,8 @@ pub struct VerifiedActor {
     pub token: String,
     /// Who signed: an `A…` key.
     pub issuer: PublicKey,
+    /// For which account: the issuer itself, or the one that the lattice names it a signing key of.
+    pub account: PublicKey,
     /// Who it is: an `M…` key, the actor's id where none is given.
     pub subject: PublicKey,
     /// Whether its code is what was signed.
@@ -133,9 +135,7 @@ pub fn verify_actor(wasm: &[u8], trust: &Trust, now: u64) -> Result<VerifiedActo
     } else {
         return Err(VerifyError::HashNotConfirmed { expected: metadata.hash.clone(), actual, revision });
     };
-    if !trust.trusts(&issuer) {
-        return Err(VerifyError::UntrustedIssuer { issuer: issuer.to_string() });
-    }
+    let account = trust.check(&issuer)?;
     claims.check_times(now)?;
-    Ok(VerifiedActor { token: found.token.to_owned(), issuer, subject, hash, claims })
+    Ok(VerifiedActor { token: found.token.to_owned(), issuer, account, subject, hash, claims })
 }

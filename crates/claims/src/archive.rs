@@ -298,9 +298,7 @@ pub fn verify_provider(
             });
         }
     }
-    if !trust.trusts(&issuer) {
-        return Err(VerifyError::UntrustedIssuer { issuer: issuer.to_string() }.into());
-    }
+    trust.check(&issuer)?;
     claims.check_times(now)?;
     let targets: Vec<String> = unpacked.hashes.into_keys().filter(|file| file != WORLD).collect();
     if let (Some(target), None) = (target, &unpacked.binary) {

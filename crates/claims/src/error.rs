@@ -117,6 +117,30 @@ pub enum VerifyError {
         /// The issuer's `A…` key.
         issuer: String,
     },
+    /// Well signed, by a key that signs for an account who is not trusted.
+    #[error(
+        "it is well signed, but its issuer {issuer} signs for account {account}, which is not trusted here"
+    )]
+    UntrustedAccount {
+        /// The issuer's `A…` key.
+        issuer: String,
+        /// The account that it signs for.
+        account: String,
+    },
+    /// Well signed, by a key that the lattice revoked, or whose account it revoked.
+    #[error(
+        "it is well signed, but {} was revoked in this lattice",
+        match account {
+            Some(account) => format!("account {account}, for which its issuer {issuer} signs,"),
+            None => format!("its issuer {issuer}"),
+        }
+    )]
+    RevokedIssuer {
+        /// The issuer's `A…` key.
+        issuer: String,
+        /// The account that it signs for, where that is what was revoked.
+        account: Option<String>,
+    },
 }
 
 impl VerifyError {
@@ -158,9 +182,17 @@ impl VerifyError {
             VerifyError::NotYetValid { .. } => {
                 format!("wait, set this machine's clock, or sign it again without --nbf: {SIGN}")
             }
-            VerifyError::UntrustedIssuer { issuer } => {
+            VerifyError::UntrustedIssuer { issuer: account }
+            | VerifyError::UntrustedAccount { account, .. } => {
                 format!(
-                    "if you trust it: wash up --trust {issuer}  (a single host: wasmcloud --trust {issuer})"
+                    "if you trust it: wash trust add {account}  (or where a host starts: wash up --trust {account}, \
+                     wasmcloud --trust {account})"
+                )
+            }
+            VerifyError::RevokedIssuer { issuer, account } => {
+                let revoked = account.as_ref().unwrap_or(issuer);
+                format!(
+                    "sign it with a key that counts (wash trust list); if it was revoked by mistake: wash trust add {revoked}"
                 )
             }
         }

@@ -26,8 +26,8 @@ pub const NBF_SLACK_SECONDS: u64 = 60;
 /// The longest token that is read or written; a provider's config schema may be in it.
 pub const TOKEN_BYTES_MAX: usize = 256 * 1024;
 
-const TYPE: &str = "jwt";
-const ALGORITHM: &str = "Ed25519";
+pub(crate) const TYPE: &str = "jwt";
+pub(crate) const ALGORITHM: &str = "Ed25519";
 
 /// What a token says. Times are unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ impl<M> Claims<M> {
 }
 
 /// Our nkeys as jwt-simple wants keys.
-struct Signer(Edwards25519KeyPair, Option<String>, Option<KeyMetadata>);
+pub(crate) struct Signer(Edwards25519KeyPair, Option<String>, Option<KeyMetadata>);
 
 impl EdDSAKeyPairLike for Signer {
     fn jwt_alg_name() -> &'static str {
@@ -159,7 +159,7 @@ impl EdDSAPublicKeyLike for Verifier {
     }
 }
 
-fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
+pub(crate) fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
     let library = |reason: &dyn std::fmt::Display| SignError::Library { reason: reason.to_string() };
     let seed = pair.signing_seed().map_err(|error| library(&error))?;
     // jwt-simple takes the seed followed by its public key.
@@ -179,7 +179,7 @@ struct Custom<'a, M> {
     wascap_revision: Option<u32>,
 }
 
-fn timestamp(field: &'static str, value: u64) -> Result<UnixTimeStamp, SignError> {
+pub(crate) fn timestamp(field: &'static str, value: u64) -> Result<UnixTimeStamp, SignError> {
     // The library keeps seconds in 32 bits and would silently write another time.
     if value > u64::from(u32::MAX) {
         return Err(SignError::Time { field, value });
@@ -239,21 +239,26 @@ pub(crate) fn check_kind(role: &'static str, key: &PublicKey, wanted: &[KeyKind]
 }
 
 #[derive(Deserialize)]
-struct Header {
+pub(crate) struct Header {
     #[serde(default)]
-    typ: String,
+    pub(crate) typ: String,
     #[serde(default)]
-    alg: String,
+    pub(crate) alg: String,
 }
 
 fn malformed(reason: impl ToString) -> VerifyError {
     VerifyError::Malformed { reason: reason.to_string() }
 }
 
-fn segment<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, VerifyError> {
-    let bytes = BASE64URL_NOPAD
+/// The bytes of one part of a token.
+pub(crate) fn decode(name: &str, text: &str) -> Result<Vec<u8>, VerifyError> {
+    BASE64URL_NOPAD
         .decode(text.as_bytes())
-        .map_err(|error| malformed(format_args!("its {name} is not base64url: {error}")))?;
+        .map_err(|error| malformed(format_args!("its {name} is not base64url: {error}")))
+}
+
+pub(crate) fn segment<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, VerifyError> {
+    let bytes = decode(name, text)?;
     serde_json::from_slice(&bytes)
         .map_err(|error| malformed(format_args!("its {name} is not usable: {error}")))
 }

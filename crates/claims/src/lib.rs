@@ -6,6 +6,7 @@
 
 mod actor;
 mod archive;
+mod command;
 mod entities;
 mod error;
 mod jwt;
@@ -18,6 +19,10 @@ pub use actor::{HashCheck, SignActor, VerifiedActor, inspect_actor, sign_actor, 
 pub use archive::{
     ArchiveError, ArchiveLimits, Compress, ProviderContents, SignProvider, VerifiedProvider, create_provider,
     inspect_provider, verify_provider,
+};
+pub use command::{
+    COMMAND_AHEAD_MS, COMMAND_BYTES_MAX, COMMAND_HEADER, COMMAND_LIFE_MS, CommandError, CommandRequest,
+    SEEN_MAX, Seen, SignedCommand, sign_command, verify_command, verify_order,
 };
 pub use entities::{
     AccountMetadata, ActorMetadata, ClusterMetadata, HostMetadata, Metadata, OperatorMetadata,
@@ -33,4 +38,4 @@ pub use section::{
     extract_token, strip_claims,
 };
 pub use token::{AnyClaims, DecodedToken, decode_token};
-pub use trust::Trust;
+pub use trust::{Trust, Verdict, Word};

@@ -6,12 +6,18 @@ mod configs;
 mod hosts;
 mod links;
 mod providers;
+mod roles;
+mod trust;
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
-use lattice_core::{CtlSubject, CtlVerb, HostId, LatticeName};
-use lattice_nats::{Connection, Gather};
+use lattice_claims::{COMMAND_HEADER, CommandRequest, KeyPair, sign_command};
+use lattice_core::{CtlSubject, CtlVerb, Effect, HostId, LatticeName};
+use lattice_nats::{Connection, Gather, HeaderMap};
 use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -49,6 +55,7 @@ pub struct Client {
     conn: Connection,
     lattice: LatticeName,
     timeout: Duration,
+    signer: Option<Arc<KeyPair>>,
 }
 
 /// Nothing to say.
@@ -58,13 +65,19 @@ impl Client {
     /// Asks the hosts of `lattice`, each time waiting at most `timeout` for an answer.
     #[must_use]
     pub fn new(conn: Connection, lattice: LatticeName, timeout: Duration) -> Self {
-        Self { conn, lattice, timeout }
+        Self { conn, lattice, timeout, signer: None }
     }
 
     /// The same with another time limit.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
+    }
+
+    /// The same, and every request that changes something is signed with this key of a user: each by itself, when it is sent.
+    #[must_use]
+    pub fn signed_by(&self, key: KeyPair) -> Self {
+        Self { signer: Some(Arc::new(key)), ..self.clone() }
     }
 
     /// The lattice.
@@ -88,7 +101,7 @@ impl Client {
     ) -> Result<CtlResponse<T>, ControlError> {
         let what = self.subject(verb.clone()).1;
         let answer = self.exchange(verb, host, body).await?;
-        if answer.success { Ok(answer) } else { Err(refused(&what, answer.message)) }
+        if answer.success { Ok(answer) } else { Err(refused(&what, answer.code, answer.message)) }
     }
 
     /// One request, one answer, be it a refusal.
@@ -98,11 +111,26 @@ impl Client {
         host: Option<&HostId>,
         body: Option<&impl Serialize>,
     ) -> Result<CtlResponse<T>, ControlError> {
+        let effect = verb.effect();
         let (subject, what) = self.subject(verb);
         let body = encode(&what, body)?;
-        let answer = self.conn.request(&subject, body, self.timeout).await;
+        let headers = match (&self.signer, effect) {
+            (None, _) | (_, Effect::Reads) => HeaderMap::new(),
+            (Some(key), _) => self.sign(key, &subject, &what, &body)?,
+        };
+        let answer = self.conn.ask(&subject, headers, body, self.timeout).await;
         let answer = answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?;
-        decode(&what, &answer)
+        decode(&what, &answer.payload)
+    }
+
+    /// The header by which a host knows who asks.
+    fn sign(&self, key: &KeyPair, subject: &str, what: &str, body: &[u8]) -> Result<HeaderMap, ControlError> {
+        let request = CommandRequest { lattice: self.lattice.as_str(), subject, body };
+        let token = sign_command(&request, key, now_ms())
+            .map_err(|error| ControlError::Unsigned { what: what.to_owned(), why: error.to_string() })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(COMMAND_HEADER, token.as_str());
+        Ok(headers)
     }
 
     /// As [`Client::ask`], for requests that are answered with a message alone.
@@ -171,7 +199,16 @@ fn decode<T: DeserializeOwned>(what: &str, answer: &[u8]) -> Result<T, ControlEr
         .map_err(|error| ControlError::Decode { what: what.to_owned(), why: error.to_string() })
 }
 
-fn refused(what: &str, message: String) -> ControlError {
+fn refused(what: &str, code: Option<String>, message: String) -> ControlError {
     let message = if message.is_empty() { format!("{what} was refused without a reason") } else { message };
-    ControlError::Refused { message }
+    match code {
+        Some(code) => ControlError::NotAllowed { code, message },
+        None => ControlError::Refused { message },
+    }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -53,6 +53,14 @@ pub enum ControlError {
         /// Why, and what mends it.
         message: String,
     },
+    /// A host refused because of who asks; its own words.
+    #[error("{message}")]
+    NotAllowed {
+        /// Which kind of refusal it is, as `signature-required`.
+        code: String,
+        /// Why, and what mends it.
+        message: String,
+    },
     /// The NATS server refused a subject to this user.
     #[error(
         "the NATS server does not allow this user to use {subject}; operators of a lattice need its control and event subjects"
@@ -64,6 +72,14 @@ pub enum ControlError {
     /// An answer is not what the protocol says.
     #[error("the answer to {what} cannot be read: {why}; is there a host of another version?")]
     Decode {
+        /// What was asked.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A request cannot be signed.
+    #[error("{what} cannot be signed: {why}")]
+    Unsigned {
         /// What was asked.
         what: String,
         /// What is wrong.

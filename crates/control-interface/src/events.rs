@@ -3,12 +3,16 @@
 //! Image references, as v1 has them: events of actors carry the reference as requested, events of providers the parsed
 //! one (`file://` becomes the path, other schemes vanish), `provider_start_failed` the one requested.
 
+mod audit;
+
 use lattice_core::{
     ActorId, ConfigName, EntityId, Event, EventName, HostId, Labels, Link, LinkName, ProviderId, State,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Annotations, HostInventory, LinkStatus};
+
+pub use audit::{ControlAudit, ControlRefused};
 
 /// The data of one kind of event.
 pub trait EventData: Serialize + DeserializeOwned {
@@ -55,6 +59,8 @@ carried_by! {
     ConfigSet: ConfigSet,
     ConfigDeleted: ConfigDeleted,
     FactOverridden: FactOverridden,
+    ControlAudit: ControlAudit,
+    ControlRefused: ControlRefused,
     ActorState: ActorStateChanged,
     ProviderState: ProviderStateChanged,
     LinkState: LinkStateChanged,

@@ -10,6 +10,8 @@ mod envelope;
 mod host;
 mod link;
 mod provider;
+mod role;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +29,8 @@ pub use provider::{
     ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, StartProviderCommand,
     StopProviderCommand,
 };
+pub use role::{DeleteRoleCommand, PutRoleCommand, RoleChange, RoleEntry};
+pub use trust::{DeleteTrustCommand, PutTrustCommand, TrustChange, TrustEntry};
 
 /// Annotations of an actor or provider: free `key: value` texts of whoever started it.
 pub type Annotations = BTreeMap<String, String>;

@@ -68,6 +68,10 @@ names! {
     ConfigDeleted = "config_deleted",
     /// Ours: two hosts knew different versions of a fact, and one of them lost.
     FactOverridden = "fact_overridden",
+    /// Ours: somebody changed something by a control request: who, what, and how it ended.
+    ControlAudit = "control_audit",
+    /// Ours: control requests were refused because of who sent them.
+    ControlRefused = "control_refused",
     /// Ours: an actor's state or its reason changed.
     ActorState = "actor_state",
     /// Ours: a provider's state or its reason changed.

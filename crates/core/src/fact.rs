@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::{ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, escape_key, unescape};
+use crate::{
+    AccountKey, ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, UserKey, escape_key, unescape,
+};
 
 /// Kinds of facts: the first part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +21,10 @@ pub enum FactKind {
     Claims,
     /// A host and what runs on it.
     Host,
+    /// Whether an account's signature counts.
+    Trust,
+    /// What a person may command.
+    Role,
     /// A lease: who does something that one alone should do. It expires by itself, and is neither stored nor merged.
     Lease,
     /// A kind of a later version.
@@ -34,6 +40,8 @@ impl FactKind {
             FactKind::Config => "config",
             FactKind::Claims => "claims",
             FactKind::Host => "host",
+            FactKind::Trust => "trust",
+            FactKind::Role => "role",
             FactKind::Lease => "lease",
             FactKind::Other => "",
         }
@@ -55,6 +63,10 @@ pub enum FactKey {
     Claims(String),
     /// `host.{host}`
     Host(HostId),
+    /// `trust.{account or signing key}`
+    Trust(AccountKey),
+    /// `role.{user key}`
+    Role(UserKey),
     /// `lease.{name}`
     Lease(String),
     /// The whole key of a fact whose kind this version does not know.
@@ -86,6 +98,8 @@ impl FactKey {
             FactKey::Config(_) => FactKind::Config,
             FactKey::Claims(_) => FactKind::Claims,
             FactKey::Host(_) => FactKind::Host,
+            FactKey::Trust(_) => FactKind::Trust,
+            FactKey::Role(_) => FactKind::Role,
             FactKey::Lease(_) => FactKind::Lease,
             FactKey::Other(_) => FactKind::Other,
         }
@@ -104,7 +118,7 @@ impl FactKey {
     pub fn parse(key: &str) -> Result<Self, FactKeyError> {
         let fail = |why: String| FactKeyError { key: key.chars().take(512).collect(), why };
         let (kind, rest) = key.split_once('.').ok_or_else(|| fail("it has one part alone".into()))?;
-        if !["link", "config", "claims", "host", "lease"].contains(&kind) {
+        if !["link", "config", "claims", "host", "trust", "role", "lease"].contains(&kind) {
             let is_key = is_foreign(kind, rest) && key.len() <= OTHER_BYTES_MAX;
             return is_key.then(|| Self::Other(key.to_owned())).ok_or_else(|| fail("it is malformed".into()));
         }
@@ -121,6 +135,8 @@ impl FactKey {
             ("config", [name]) => FactKey::Config(ConfigName::new(name).map_err(|e| fail(e.to_string()))?),
             ("claims", [subject]) if !subject.is_empty() => FactKey::Claims(subject.clone()),
             ("host", [id]) => FactKey::Host(HostId::new(id).map_err(|e| fail(e.to_string()))?),
+            ("trust", [key]) => FactKey::Trust(AccountKey::new(key).map_err(|e| fail(e.to_string()))?),
+            ("role", [key]) => FactKey::Role(UserKey::new(key).map_err(|e| fail(e.to_string()))?),
             ("lease", [name]) if !name.is_empty() => FactKey::Lease(name.clone()),
             _ => return Err(fail("wrong number of parts".into())),
         };
@@ -161,6 +177,8 @@ impl fmt::Display for FactKey {
             FactKey::Config(name) => part(name.as_str()),
             FactKey::Claims(subject) => part(subject),
             FactKey::Host(id) => part(id.as_str()),
+            FactKey::Trust(key) => part(key.as_str()),
+            FactKey::Role(key) => part(key.as_str()),
             FactKey::Lease(name) => part(name),
             FactKey::Other(_) => Ok(()),
         }
@@ -188,6 +206,11 @@ mod tests {
         let id = HostId::new(&host["host.".len()..]).unwrap();
         assert_eq!(FactKey::Host(id.clone()).to_string(), host);
         assert_eq!(FactKey::parse(&host), Ok(FactKey::Host(id)));
+        let (trust, role) = (format!("trust.A{}", "B".repeat(55)), format!("role.U{}", "B".repeat(55)));
+        for (text, kind) in [(trust, FactKind::Trust), (role, FactKind::Role)] {
+            let key = FactKey::parse(&text).unwrap();
+            assert_eq!((key.kind(), key.to_string(), key.is_lasting()), (kind, text, true));
+        }
         for bad in [
             "",
             "link",
@@ -205,6 +228,9 @@ mod tests {
             "Rumour.x",
             ".x",
             "host.x",
+            "trust.x",
+            "trust.",
+            "role.x",
         ] {
             assert!(FactKey::parse(bad).is_err(), "{bad}");
         }

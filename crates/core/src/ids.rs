@@ -22,6 +22,10 @@ pub enum IdKind {
     Link,
     /// A configuration's name.
     Config,
+    /// An account's `A…` key.
+    Account,
+    /// A user's `U…` key.
+    User,
 }
 
 impl fmt::Display for IdKind {
@@ -34,6 +38,8 @@ impl fmt::Display for IdKind {
             IdKind::Entity => "actor or provider id",
             IdKind::Link => "link name",
             IdKind::Config => "config name",
+            IdKind::Account => "account key",
+            IdKind::User => "user key",
         })
     }
 }
@@ -74,6 +80,16 @@ pub enum IdError {
         /// The text, cut to 128 characters.
         text: String,
     },
+    /// The text is not a public key of the wanted kind. It is not repeated: it may be a secret that was pasted by mistake.
+    #[error("{begins:?}... is no {kind}; one has 56 characters and starts with {letter}")]
+    NotAKey {
+        /// What the text was meant to be.
+        kind: IdKind,
+        /// What such keys start with.
+        letter: char,
+        /// The first three characters.
+        begins: String,
+    },
 }
 
 fn check(kind: IdKind, text: &str, max: usize) -> Result<(), IdError> {
@@ -89,11 +105,24 @@ fn check(kind: IdKind, text: &str, max: usize) -> Result<(), IdError> {
     }
 }
 
+fn has_shape_of_key(text: &str, letter: char) -> bool {
+    text.len() == 56
+        && text.starts_with(letter)
+        && text.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b))
+}
+
 fn check_host(text: &str) -> Result<(), IdError> {
-    let shape = text.len() == 56
-        && text.starts_with('N')
-        && text.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b));
-    if shape { Ok(()) } else { Err(IdError::NotAHostKey { text: text.chars().take(128).collect() }) }
+    match has_shape_of_key(text, 'N') {
+        true => Ok(()),
+        false => Err(IdError::NotAHostKey { text: text.chars().take(128).collect() }),
+    }
+}
+
+fn check_key(kind: IdKind, letter: char, text: &str) -> Result<(), IdError> {
+    match has_shape_of_key(text, letter) {
+        true => Ok(()),
+        false => Err(IdError::NotAKey { kind, letter, begins: text.chars().take(3).collect() }),
+    }
 }
 
 /// v1 takes any config name that fits into a subject; so do we, escaping what a subject cannot hold.
@@ -206,6 +235,16 @@ id!(
     |text| check(IdKind::Link, text, 128)
 );
 id!(
+    /// The public `A…` key of an account, or of a key that signs for one. Only the shape is checked here.
+    AccountKey,
+    |text| check_key(IdKind::Account, 'A', text)
+);
+id!(
+    /// The public `U…` key of a person or a program that commands. Only the shape is checked here.
+    UserKey,
+    |text| check_key(IdKind::User, 'U', text)
+);
+id!(
     /// The name of a configuration: whatever v1 takes, without blanks, control characters, `*` and `>`.
     ConfigName,
     check_config
@@ -282,6 +321,15 @@ mod tests {
         assert!(HostId::new(key.to_lowercase()).is_err());
         assert!(HostId::new(&key[1..]).is_err());
         assert!(HostId::new(format!("M{}", "A".repeat(55))).is_err());
+    }
+
+    #[test]
+    fn keys_have_their_shape_and_a_seed_is_not_repeated() {
+        let key = format!("A{}", "B".repeat(55));
+        assert!(AccountKey::new(&key).is_ok() && UserKey::new(&key).is_err());
+        let seed = format!("SU{}", "ABCDEFGH".repeat(7));
+        let said = UserKey::new(&seed).unwrap_err().to_string();
+        assert_eq!(said, r#""SUA"... is no user key; one has 56 characters and starts with U"#);
     }
 
     #[test]

@@ -17,9 +17,11 @@ mod invocation;
 mod labels;
 mod link;
 mod placement;
+mod role;
 mod state;
 mod subject;
 mod trace;
+mod trust_fact;
 
 pub use causes::{causes, innermost_cause, with_causes};
 pub use contract::{
@@ -30,16 +32,21 @@ pub use escape::{escape_key, escape_token, unescape};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedLink, HostedProvider, HostedState};
-pub use ids::{ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId};
+pub use ids::{
+    AccountKey, ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId,
+    UserKey,
+};
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};
+pub use role::{Denied, Grant, Order, ParseRoleError, Role, RoleFact, Target};
 pub use state::{Reason, State};
 pub use subject::{
-    BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb,
+    BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb, Effect,
     SubjectError, back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
     ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
 pub use trace::{TRACEPARENT, TraceParent};
+pub use trust_fact::{Standing, TrustFact};

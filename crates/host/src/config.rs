@@ -1,10 +1,10 @@
 //! Flags of the host, and the configuration they resolve to. Names and variables are v1's where v1 has them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
-use lattice_claims::Trust;
-use lattice_core::{Labels, LatticeName};
+use lattice_claims::{KeyError, KeyKind, PublicKey, Trust};
+use lattice_core::{Labels, LatticeName, UserKey};
 use lattice_nats::Secret;
 
 use crate::memory::MemoryOptions;
@@ -139,6 +139,13 @@ pub(crate) struct TrustArgs {
     /// Account key (A…) whose signature counts; may be repeated
     #[arg(long, env = "WASMCLOUD_TRUST", value_name = "ACCOUNT", value_delimiter = ',')]
     pub(crate) trust: Vec<String>,
+    /// User key (U…) that says whom the lattice trusts, and who may command what; may be repeated. Give all hosts of a lattice the
+    /// same
+    #[arg(long = "admin", env = "WASMCLOUD_ADMINS", value_name = "USER", value_delimiter = ',')]
+    pub(crate) admins: Vec<String>,
+    /// Refuse every command that is not signed by a key with a role, whoever may publish it on NATS
+    #[arg(long, env = "WASMCLOUD_REQUIRE_SIGNED_CONTROL")]
+    pub(crate) require_signed_control: bool,
     /// For development: start actors that nobody signed. Shown in the host's status
     #[arg(long, env = "WASMCLOUD_ALLOW_UNSIGNED")]
     pub(crate) allow_unsigned: bool,
@@ -222,7 +229,16 @@ pub(crate) struct LoggingArgs {
 pub enum ConfigError {
     /// An issuer is not an account key.
     #[error("--trust: {0}; `wash keys list` shows yours")]
-    Trust(#[from] lattice_claims::KeyError),
+    Trust(#[from] KeyError),
+    /// An admin is not a user key.
+    #[error("--admin: {0}; `wash keys list` shows yours, `wash keys gen user --name NAME` makes one")]
+    Admin(#[source] KeyError),
+    /// Commands have to be signed, and there is nobody who could give a role to whoever signs.
+    #[error(
+        "--require-signed-control without --admin: nobody could command this host; name an admin with --admin USER \
+         (`wash keys gen user --name NAME` makes a key)"
+    )]
+    NoAdmin,
     /// Neither flag nor environment says where to keep things.
     #[error("no folder for {what}: HOME is not set; name one with {flag}")]
     NoFolder {
@@ -247,6 +263,8 @@ pub struct HostConfig {
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) memory: MemoryOptions,
     pub(crate) trust: Trust,
+    pub(crate) admins: BTreeSet<UserKey>,
+    pub(crate) require_signed_control: bool,
     pub(crate) allow_unsigned: bool,
     pub(crate) images: ImageArgs,
     pub(crate) limits: LimitArgs,
@@ -281,6 +299,10 @@ impl HostArgs {
         )?;
         // A variable that is set to nothing names nobody.
         let named = self.trust.trust.iter().filter(|account| !account.is_empty());
+        let admins = admins(&self.trust.admins)?;
+        if self.trust.require_signed_control && admins.is_empty() {
+            return Err(ConfigError::NoAdmin);
+        }
         Ok(HostConfig {
             nats: self.nats.0,
             lattice: self.place.lattice,
@@ -292,6 +314,8 @@ impl HostArgs {
             manifest: self.place.manifest,
             memory: MemoryOptions { ephemeral: self.place.ephemeral, fresh: self.place.fresh },
             trust: Trust::accounts(named)?,
+            admins,
+            require_signed_control: self.trust.require_signed_control,
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,
             drain: Duration::from_secs(self.limits.drain_timeout),
@@ -299,6 +323,14 @@ impl HostArgs {
             limits: self.limits,
         })
     }
+}
+
+fn admins(given: &[String]) -> Result<BTreeSet<UserKey>, ConfigError> {
+    let key = |text: &String| {
+        let key = PublicKey::of_kind(text, KeyKind::User).map_err(ConfigError::Admin)?;
+        Ok(UserKey::new(key.as_str()).expect("a user's key has the shape of one"))
+    };
+    given.iter().filter(|text| !text.is_empty()).map(key).collect()
 }
 
 fn folder(

@@ -12,12 +12,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     about::{About, human_seconds},
-    actors::{ActorView, Actors, Limits, state_with_links},
+    actors::{ActorView, Actors, Limits, Running, state_with_links},
+    ctl::Guard,
     directory::Directory,
     health::Health,
     lattice::Lattice,
     links::{Seen, Survey},
     providers::Providers,
+    trust::Trusting,
 };
 
 /// Reads all tables; cheap to clone.
@@ -29,6 +31,9 @@ pub(crate) struct Inventory {
     pub(crate) lattice: Lattice,
     pub(crate) directory: Directory,
     pub(crate) health: Health,
+    pub(crate) trust: Trusting,
+    /// Who may command.
+    pub(crate) guard: Arc<Guard>,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -67,7 +72,9 @@ impl Inventory {
 
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
-        self.about.notices.iter().cloned().chain(self.health.notices()).collect()
+        let lasting = self.about.notices.iter().cloned();
+        let passing = [self.trust.notice(), self.guard.notice()].into_iter().flatten();
+        lasting.chain(passing).chain(self.health.notices()).collect()
     }
 
     /// Everything.
@@ -89,6 +96,10 @@ impl Inventory {
             providers: self.describe_providers(&states),
             links: Some(links),
             status: self.notices(),
+            trusts: Some(self.trust.flags()),
+            admins: Some(self.guard.admins()),
+            signed_control: self.guard.requires_signature,
+            control_refused: self.guard.refused_total(),
             engine: Some(describe_engine(&self.engine)),
         }
     }
@@ -122,13 +133,27 @@ impl Inventory {
         };
         let links = survey.of(&self.lattice.view().links, |id, link| self.directory.away(id, link));
         let shown = |view: &ActorView| match &view.running {
-            Some(running) => state_with_links(&view.spec.id, view.state.clone(), &running.needs, &links),
+            Some(running) => {
+                let linked = state_with_links(&view.spec.id, view.state.clone(), &running.needs, &links);
+                self.with_objection(linked, running)
+            }
             None => view.state.clone(),
         };
         States {
             actors: actors.iter().map(|view| (view.spec.id.clone(), shown(view))).collect(),
             providers: providers.iter().map(|view| (view.spec.id.clone(), view.state.clone())).collect(),
             links,
+        }
+    }
+}
+
+impl Inventory {
+    /// The state to show for an actor that is well, and whose issuer counts no more: it serves, and is to be seen.
+    fn with_objection(&self, state: State, running: &Running) -> State {
+        let issuer = running.signature.claims().map(|claims| claims.issuer.as_str());
+        match issuer.filter(|_| state == State::Ready).and_then(|issuer| self.trust.objection(issuer)) {
+            Some(why) => State::Degraded(why),
+            None => state,
         }
     }
 }

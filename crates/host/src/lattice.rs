@@ -13,13 +13,18 @@ use lattice_control_interface::{
     ClaimsMap,
     events::{FactOverridden, FactVersion},
 };
-use lattice_core::{ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey};
+use lattice_core::{
+    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, RoleFact, TrustFact,
+    UserKey,
+};
 use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError, Version};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{events::Events, links::Configs, memory::Memory, signal::Changed, supervisor::Tasks};
+use crate::{
+    events::Events, links::Configs, memory::Memory, roles, signal::Changed, supervisor::Tasks, trust,
+};
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
 const CURRENT_WITHIN: Duration = Duration::from_millis(500);
@@ -37,6 +42,24 @@ pub(crate) struct View {
     pub(crate) claims: BTreeMap<String, ClaimsMap>,
     /// What hosts told of themselves, this one too.
     pub(crate) hosts: BTreeMap<HostId, HostFact>,
+    /// Whose signatures count, by key: the same value as in the view before where nothing of it changed.
+    pub(crate) trust: Arc<trust::Words>,
+    /// Who may command what, by key: kept in the same way.
+    pub(crate) roles: Arc<roles::Words>,
+}
+
+/// What a fact says, when it was written, and by which host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written<T> {
+    pub(crate) says: T,
+    pub(crate) at: String,
+    pub(crate) writer: String,
+}
+
+impl<T> Written<T> {
+    fn of(says: T, fact: &Fact) -> Self {
+        Self { says, at: fact.at.clone(), writer: fact.writer.clone() }
+    }
 }
 
 /// The facts and what they read as, always of one moment.
@@ -117,7 +140,7 @@ impl Lattice {
         if Arc::ptr_eq(&facts, &seen.facts) {
             return;
         }
-        *seen = Seen { view: Arc::new(typed(&facts)), facts };
+        *seen = Seen { view: Arc::new(typed(&facts, &seen.view)), facts };
         drop(seen);
         self.changed.tell();
     }
@@ -169,6 +192,26 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    pub(crate) async fn put_trust(&self, key: &AccountKey, says: &TrustFact) -> Result<(), StateError> {
+        let written = self.store.put_trust(key, says).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_trust(&self, key: &AccountKey) -> Result<(), StateError> {
+        let written = self.store.delete_trust(key).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn put_role(&self, key: &UserKey, says: &RoleFact) -> Result<(), StateError> {
+        let written = self.store.put_role(key, says).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_role(&self, key: &UserKey) -> Result<(), StateError> {
+        let written = self.store.delete_role(key).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Puts an actor's claims on record. What fails here is the record, not the actor.
     pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
         let map = claims_map(claims);
@@ -215,7 +258,7 @@ impl Lattice {
 }
 
 /// Facts as what they are.
-pub(crate) fn typed(facts: &Facts) -> View {
+pub(crate) fn typed(facts: &Facts, before: &View) -> View {
     let claims = facts.claims().map(|(subject, map)| {
         let texts = map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         (subject.to_owned(), texts.collect())
@@ -226,6 +269,8 @@ pub(crate) fn typed(facts: &Facts) -> View {
         deleted_configs: facts.all().filter_map(deleted_config).collect(),
         claims: claims.collect(),
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
+        trust: kept(&before.trust, facts.trust().map(written).collect()),
+        roles: kept(&before.roles, facts.roles().map(written).collect()),
     }
 }
 
@@ -234,6 +279,15 @@ fn deleted_config((key, fact): (&FactKey, &Fact)) -> Option<ConfigName> {
         FactKey::Config(name) if fact.deleted => Some(name.clone()),
         _ => None,
     }
+}
+
+fn written<K: Clone, T>((key, says, fact): (&K, T, &Fact)) -> (K, Written<T>) {
+    (key.clone(), Written::of(says, fact))
+}
+
+/// What was there before, where it is the same: whoever derives something from it sees that by the pointer.
+fn kept<T: PartialEq>(before: &Arc<T>, now: T) -> Arc<T> {
+    if **before == now { before.clone() } else { Arc::new(now) }
 }
 
 fn version(fact: Fact) -> FactVersion {

@@ -26,12 +26,14 @@ mod pause;
 mod presence;
 mod providers;
 mod reach;
+mod roles;
 mod shutdown;
 mod signal;
 mod startup;
 mod states;
 mod supervisor;
 mod telemetry;
+mod trust;
 
 pub use cli::{Cli, Command};
 pub use config::{ConfigError, HostConfig};

@@ -59,8 +59,9 @@ impl Host {
             .restorer(&record, config.images.allow_file_load)
             .run(ground.lattice.remembered(), manifest.as_ref().map(Manifest::plan));
         let doors = ground.open(&config, &workloads, inventory, record, &stop).await?;
+        let notice = workloads.trust.notice();
         let parts = ground.parts(workloads, doors, identity);
-        parts.say_hello();
+        parts.say_hello(notice);
         if let Some(manifest) = manifest {
             parts.apply(manifest);
         }
@@ -99,9 +100,10 @@ impl Host {
 }
 
 impl Parts {
-    fn say_hello(&self) {
+    /// Says what an operator should know, of which one part depends on the lattice, and that the host is there.
+    fn say_hello(&self, notice: Option<String>) {
         let about = &self.about;
-        for notice in &about.notices {
+        for notice in about.notices.iter().chain(&notice) {
             warn!(notice, "notice");
         }
         info!(host = %about.id, lattice = %about.lattice, name = about.friendly_name, "host ready");

@@ -29,8 +29,11 @@ const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 pub struct ControlRequest {
     /// What is asked.
     pub subject: CtlSubject,
+    /// The subject, as sent: what reads as the same may be written in two ways.
+    pub written: Subject,
     /// The JSON body, as sent.
     pub payload: Bytes,
+    headers: Option<HeaderMap>,
     reply_to: Option<Subject>,
     conn: Connection,
 }
@@ -57,6 +60,18 @@ impl ControlRequest {
     #[must_use]
     pub fn wants_answer(&self) -> bool {
         self.reply_to.is_some()
+    }
+
+    /// Where the answer goes; none if nobody waits for one.
+    #[must_use]
+    pub fn reply_to(&self) -> Option<&str> {
+        self.reply_to.as_ref().map(Subject::as_str)
+    }
+
+    /// The value of a header; the first one, if there are several.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str)
     }
 
     /// Answers with `body`, a JSON envelope; does nothing when nobody waits for it. When the future is done the answer
@@ -239,8 +254,14 @@ where
             let asker = message.reply;
             let why = match CtlSubject::parse(&message.subject) {
                 Ok(subject) => {
-                    let (reply_to, payload) = (asker.clone(), message.payload);
-                    let request = ControlRequest { subject, payload, reply_to, conn: conn.clone() };
+                    let request = ControlRequest {
+                        subject,
+                        written: message.subject,
+                        payload: message.payload,
+                        headers: message.headers,
+                        reply_to: asker.clone(),
+                        conn: conn.clone(),
+                    };
                     let served = AssertUnwindSafe(async { handler(request).await }).catch_unwind().await;
                     let Err(panic) = served else { return };
                     let (panic, panicked) = (panic_text(&*panic), counters.count_panicked());

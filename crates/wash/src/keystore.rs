@@ -14,7 +14,7 @@ use lattice_claims::{KeyError, KeyKind, KeyPair, PublicKey};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
-    output::Output,
+    output::{Format, Output},
 };
 
 const ENDING: &str = "nk";
@@ -227,6 +227,40 @@ pub(crate) fn resolve(text: &str, store: &KeyStore, out: &Output) -> Outcome<Key
     }
     let what = format!("{text:?} is neither a seed, nor a file, nor a key in {}", store.dir().display());
     Err(Failure::say(Exit::Refused, what).help("See the keys there are: wash keys list"))
+}
+
+/// The key that signs what is commanded: the one that is named, as [`resolve`] reads it, or the only user key in the folder of the
+/// keys, or of several the one that is called as its owner is. None signs nothing.
+///
+/// # Errors
+/// None is what was named, or a key of another kind. A folder that cannot be read holds no key.
+pub(crate) fn signing_key(named: Option<&str>) -> Outcome<Option<KeyPair>> {
+    let folder = KeysDir { directory: std::env::var_os("WASH_KEYS").map(PathBuf::from) };
+    // Whatever is to be said of files is said where keys are listed.
+    let silent = Output::new(Format::Json);
+    if let Some(named) = named.filter(|named| !named.is_empty()) {
+        let key = resolve(named, &folder.open()?, &silent)?;
+        return match PublicKey::of_kind(key.public_key().as_str(), KeyKind::User) {
+            Ok(_) => Ok(Some(key)),
+            Err(error) => Err(Failure::usage(error)
+                .context("--signing-key names no key that signs commands")
+                .help("name a user key; make one with: wash keys gen user --name NAME")),
+        };
+    }
+    let stored = folder.open().and_then(|store| store.list()).unwrap_or_default();
+    let users: Vec<(String, KeyPair)> = stored
+        .into_iter()
+        .filter_map(|stored| Some((stored.name, stored.key.ok()?)))
+        .filter(|(_, key)| key.kind() == KeyKind::User)
+        .collect();
+    let own = [format!("{}_user", user()), "default_user".to_owned()];
+    Ok(match users.as_slice() {
+        [(_, only)] => Some(only.clone()),
+        several => own
+            .iter()
+            .find_map(|own| several.iter().find(|(name, _)| name == own))
+            .map(|(_, key)| key.clone()),
+    })
 }
 
 fn looks_like_a_seed(text: &str) -> bool {

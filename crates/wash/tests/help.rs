@@ -40,6 +40,14 @@ const COMMANDS: &[&str] = &[
     "config put",
     "config get",
     "config del",
+    "trust",
+    "trust add",
+    "trust del",
+    "trust list",
+    "role",
+    "role add",
+    "role del",
+    "role list",
     "ctl",
 ];
 
@@ -107,6 +115,12 @@ fn without_a_lattice_every_command_says_so_and_exits_with_3() {
         "config put web address=127.0.0.1:8080",
         "config get web",
         "config del web",
+        "trust add AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "trust del AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA --forget",
+        "trust list",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts site=plant --names shop-*",
+        "role del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "role list",
     ] {
         let args: Vec<&str> = command.split(' ').chain(["-p", &port]).collect();
         let (code, out, err) = wash(&args);
@@ -137,6 +151,11 @@ fn command_lines_that_make_no_sense_exit_with_2() {
         "link put",
         "get hosts -x a.b",
         "get hosts -t 0",
+        "trust add",
+        "trust add hello",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA emperor",
+        "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts plant",
+        "trust del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "call",
         "call calculator greet you --http-path /",
         "up --label novalue",

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up fails the test, wherever it happens")]
 
 mod archive;
+mod command;
 mod compatibility;
 mod fixtures;
 mod hostile;
+mod trust;
 mod verify;

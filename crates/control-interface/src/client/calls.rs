@@ -25,6 +25,6 @@ impl Client {
         let call = Duration::from_millis(command.timeout_ms.unwrap_or(0));
         let patient = self.with_timeout(self.timeout.saturating_add(call));
         let answer = patient.exchange(verb, Some(host), Some(command)).await?;
-        answer.response.ok_or_else(|| refused(&what, answer.message))
+        answer.response.ok_or_else(|| refused(&what, answer.code, answer.message))
     }
 }

@@ -1,6 +1,6 @@
 //! Hosts and what runs on them.
 
-use lattice_core::{ActorId, HostId, Labels, LatticeName, ProviderId};
+use lattice_core::{AccountKey, ActorId, HostId, Labels, LatticeName, ProviderId, UserKey};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentDescription, LinkStatus, ProviderDescription};
@@ -109,6 +109,18 @@ pub struct HostInventory {
     /// Ours: one line each about what an operator should know, as `unsigned actors are allowed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<String>,
+    /// Ours: the accounts whose signatures count because this host's own flags name them; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusts: Option<Vec<AccountKey>>,
+    /// Ours: the keys that are admins because this host's own flags name them; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admins: Option<Vec<UserKey>>,
+    /// Ours: whether requests that change something have to be signed; missing reads as false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed_control: bool,
+    /// Ours: how many control requests were refused because of who sent them, since the host was started; missing reads as 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub control_refused: u64,
     /// Ours: how the engine was set up on this machine (pool, memory budget), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<serde_json::Map<String, serde_json::Value>>,
@@ -140,4 +152,9 @@ pub struct HostLabel {
     /// Its value; missing reads as empty.
     #[serde(default)]
     pub value: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -4,13 +4,15 @@ use std::fmt::Debug;
 
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
-    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck,
-    ProviderAuctionRequest, ProviderDescription, ScaleComponentCommand, StartProviderCommand,
-    StopHostCommand, StopProviderCommand, UpdateComponentCommand,
+    CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, Host, HostInventory, HostLabel,
+    LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand,
+    PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, StartProviderCommand, StopHostCommand,
+    StopProviderCommand, TrustChange, TrustEntry, UpdateComponentCommand,
     events::{
-        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, EventData,
-        HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged, LinkdefDeleted,
-        LinkdefSetFailed, ProviderStartFailed, ProviderStarted, ProviderStateChanged, ProviderStopped,
+        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
+        ControlRefused, EventData, HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged,
+        LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed, ProviderStarted, ProviderStateChanged,
+        ProviderStopped,
     },
 };
 use lattice_core::{ActorId, Event, EventName, HostId, Link, State};
@@ -77,6 +79,7 @@ fn envelopes() {
     same::<CtlResponse<u8>>(json!({"success": true, "message": "Configuration not found"}));
     same::<CtlResponse<u8>>(json!({"success": false, "message": "unsupported subject"}));
     fills::<CtlResponse<u8>>(json!({"success": true}), json!({"success": true, "message": ""}));
+    same::<CtlResponse<u8>>(json!({"success": false, "message": "no", "code": "no-role"}));
     refused::<CtlResponse<u8>>(json!({"message": ""}));
     assert_eq!(
         serde_json::to_string(&CtlResponse::ok(7)).unwrap(),
@@ -281,6 +284,47 @@ fn links_and_claims() {
     assert_eq!(status.state(), Some(State::Ready));
     same::<Vec<ClaimsMap>>(json!([{"call_alias": "", "iss": "A", "issuer": "A", "name": "hello", "rev": "1",
         "revision": "1", "sub": "M", "subject": "M", "tags": "a,b", "version": "0.1.0"}]));
+}
+
+#[test]
+fn trust_and_roles_of_ours() {
+    let (account, user) = (format!("A{}", "B".repeat(55)), format!("U{}", "B".repeat(55)));
+    same::<PutTrustCommand>(json!({"key": account}));
+    same::<PutTrustCommand>(json!({"key": account, "account": account}));
+    refused::<PutTrustCommand>(json!({"key": user}));
+    fills::<DeleteTrustCommand>(json!({"key": account}), json!({"key": account, "forget": false}));
+    let entry = json!({"key": account, "standing": "trusted", "account": account, "by": user,
+        "at": "2026-11-21T01:17:37Z", "through": HOST});
+    same::<TrustChange>(json!({"before": entry, "now": entry}));
+    fills::<TrustEntry>(json!({"key": account}), json!({"key": account, "standing": "", "at": ""}));
+    let limited = json!({"key": user, "role": "operator", "hosts": {"site": "plant"}, "names": ["shop-*"]});
+    same::<PutRoleCommand>(limited.clone());
+    fills::<PutRoleCommand>(json!({"key": user}), json!({"key": user, "role": ""}));
+    same::<DeleteRoleCommand>(json!({"key": user}));
+    let mut entry = limited;
+    entry["counts"] = json!(true);
+    entry["by"] = json!(user);
+    entry["at"] = json!("2026-11-21T01:17:37Z");
+    entry["through"] = json!(HOST);
+    same::<RoleChange>(json!({"before": entry, "lost": [user]}));
+    fills::<RoleEntry>(json!({"key": user}), json!({"key": user, "role": "", "counts": false, "at": ""}));
+}
+
+#[test]
+fn events_about_who_commands() {
+    let user = format!("U{}", "B".repeat(55));
+    same::<ControlAudit>(json!({"host_id": HOST, "key": user, "role": "operator", "command": "link.put",
+        "target": ["a", "b"], "success": true, "message": "successfully set link", "nonce": "n"}));
+    fills::<ControlAudit>(
+        json!({"host_id": HOST}),
+        json!({"host_id": HOST, "command": "", "target": [], "success": false, "message": ""}),
+    );
+    same::<ControlRefused>(json!({"host_id": HOST, "source": "unsigned", "count": 417, "total": 902,
+        "code": "signature-required", "command": "host.stop", "key": user, "reply_to": "_INBOX.x", "message": "m"}));
+    fills::<ControlRefused>(
+        json!({"host_id": HOST}),
+        json!({"host_id": HOST, "source": "", "count": 0, "total": 0, "code": "", "command": "", "message": ""}),
+    );
 }
 
 #[test]

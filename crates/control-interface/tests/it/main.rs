@@ -4,3 +4,4 @@
 
 mod client;
 mod golden;
+mod signed;

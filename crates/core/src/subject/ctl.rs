@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::CtlVerb;
 use crate::{ConfigName, EventName, HostId, LatticeName, escape_token, unescape};
 
 /// A control subject, typed.
@@ -12,54 +13,6 @@ pub struct CtlSubject {
     pub lattice: LatticeName,
     /// What is asked.
     pub verb: CtlVerb,
-}
-
-/// What a control subject asks for. `component` is v1's word for actor.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CtlVerb {
-    /// Every host answers with its description.
-    HostPing,
-    /// That host's inventory.
-    HostGet(HostId),
-    /// That host stops.
-    HostStop(HostId),
-    /// Ours: one host takes away what the lattice knows of a host that is lost.
-    HostForget,
-    /// Every host that could run the actor answers.
-    ComponentAuction,
-    /// Start, stop or resize an actor there.
-    ComponentScale(HostId),
-    /// Replace an actor's image there.
-    ComponentUpdate(HostId),
-    /// Ours: call a function of an actor there, by hand.
-    ComponentCall(HostId),
-    /// Every host that could run the provider answers.
-    ProviderAuction,
-    /// Start a provider there.
-    ProviderStart(HostId),
-    /// Stop a provider there.
-    ProviderStop(HostId),
-    /// Set a label of that host.
-    LabelPut(HostId),
-    /// Remove a label of that host.
-    LabelDel(HostId),
-    /// One host of the lattice writes a link.
-    LinkPut,
-    /// One host deletes a link.
-    LinkDel,
-    /// One host tells all links.
-    LinkGet,
-    /// One host tells all claims.
-    ClaimsGet,
-    /// One host writes a configuration.
-    ConfigPut(ConfigName),
-    /// One host tells a configuration.
-    ConfigGet(ConfigName),
-    /// One host deletes a configuration.
-    ConfigDel(ConfigName),
-    /// Every host takes registry credentials.
-    RegistryPut,
 }
 
 /// Why a subject is not a control subject of ours.
@@ -123,6 +76,8 @@ pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(Strin
     all.push((format!("{p}.link.*"), Some(format!("{p}.link"))));
     all.push((format!("{p}.claims.get"), Some(format!("{p}.claims"))));
     all.push((format!("{p}.config.>"), Some(format!("{p}.config"))));
+    all.push((format!("{p}.trust.*"), Some(format!("{p}.trust"))));
+    all.push((format!("{p}.role.*"), Some(format!("{p}.role"))));
     all
 }
 
@@ -150,6 +105,12 @@ impl CtlSubject {
             ("link", "get", None) => CtlVerb::LinkGet,
             ("claims", "get", None) => CtlVerb::ClaimsGet,
             ("registry", "put", None) => CtlVerb::RegistryPut,
+            ("trust", "put", None) => CtlVerb::TrustPut,
+            ("trust", "del", None) => CtlVerb::TrustDel,
+            ("trust", "get", None) => CtlVerb::TrustGet,
+            ("role", "put", None) => CtlVerb::RolePut,
+            ("role", "del", None) => CtlVerb::RoleDel,
+            ("role", "get", None) => CtlVerb::RoleGet,
             ("config", verb, Some(id)) => config_verb(verb, id).map_err(|why| fail(&why))?,
             (noun, verb, Some(id)) => {
                 let host = HostId::new(id).map_err(|e| fail(&e.to_string()))?;
@@ -190,29 +151,11 @@ fn config_verb(verb: &str, id: &str) -> Result<CtlVerb, String> {
 
 impl fmt::Display for CtlSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.", ctl_prefix(&self.lattice))?;
-        match &self.verb {
-            CtlVerb::HostPing => f.write_str("host.ping"),
-            CtlVerb::HostGet(id) => write!(f, "host.get.{id}"),
-            CtlVerb::HostStop(id) => write!(f, "host.stop.{id}"),
-            CtlVerb::HostForget => f.write_str("host.forget"),
-            CtlVerb::ComponentAuction => f.write_str("component.auction"),
-            CtlVerb::ComponentScale(id) => write!(f, "component.scale.{id}"),
-            CtlVerb::ComponentUpdate(id) => write!(f, "component.update.{id}"),
-            CtlVerb::ComponentCall(id) => write!(f, "component.call.{id}"),
-            CtlVerb::ProviderAuction => f.write_str("provider.auction"),
-            CtlVerb::ProviderStart(id) => write!(f, "provider.start.{id}"),
-            CtlVerb::ProviderStop(id) => write!(f, "provider.stop.{id}"),
-            CtlVerb::LabelPut(id) => write!(f, "label.put.{id}"),
-            CtlVerb::LabelDel(id) => write!(f, "label.del.{id}"),
-            CtlVerb::LinkPut => f.write_str("link.put"),
-            CtlVerb::LinkDel => f.write_str("link.del"),
-            CtlVerb::LinkGet => f.write_str("link.get"),
-            CtlVerb::ClaimsGet => f.write_str("claims.get"),
-            CtlVerb::ConfigPut(name) => write!(f, "config.put.{}", escape_token(name.as_str())),
-            CtlVerb::ConfigGet(name) => write!(f, "config.get.{}", escape_token(name.as_str())),
-            CtlVerb::ConfigDel(name) => write!(f, "config.del.{}", escape_token(name.as_str())),
-            CtlVerb::RegistryPut => f.write_str("registry.put"),
+        write!(f, "{}.{}", ctl_prefix(&self.lattice), self.verb.name())?;
+        match (self.verb.host(), self.verb.config()) {
+            (Some(host), _) => write!(f, ".{host}"),
+            (None, Some(config)) => write!(f, ".{}", escape_token(config.as_str())),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -251,6 +194,12 @@ mod tests {
             CtlVerb::ConfigGet(config.clone()),
             CtlVerb::ConfigDel(config),
             CtlVerb::RegistryPut,
+            CtlVerb::TrustPut,
+            CtlVerb::TrustDel,
+            CtlVerb::TrustGet,
+            CtlVerb::RolePut,
+            CtlVerb::RoleDel,
+            CtlVerb::RoleGet,
         ]
     }
 
@@ -291,6 +240,12 @@ mod tests {
         wasmbus.ctl.v1.default.config.get.a=2Eb/c
         wasmbus.ctl.v1.default.config.del.a=2Eb/c
         wasmbus.ctl.v1.default.registry.put
+        wasmbus.ctl.v1.default.trust.put
+        wasmbus.ctl.v1.default.trust.del
+        wasmbus.ctl.v1.default.trust.get
+        wasmbus.ctl.v1.default.role.put
+        wasmbus.ctl.v1.default.role.del
+        wasmbus.ctl.v1.default.role.get
         ");
         let dotted = CtlSubject::parse("wasmbus.ctl.v1.default.config.put.a.b/c").unwrap();
         assert_eq!(dotted.verb, CtlVerb::ConfigPut(ConfigName::new("a.b/c").unwrap()));

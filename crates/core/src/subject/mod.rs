@@ -5,12 +5,13 @@
 mod beat;
 mod call;
 mod ctl;
+mod verb;
 
 pub use beat::{Beat, BeatAnswer, BeatKind, BeatSubject, beat_all_subscription};
 pub use call::{
     BackSubject, CallSubject, CallTo, back_subscription, call_subject, calls_of_host, calls_of_target,
 };
 pub use ctl::{
-    CtlSubject, CtlVerb, SubjectError, ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix,
-    event_subject,
+    CtlSubject, SubjectError, ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
+pub use verb::{CtlVerb, Effect};

@@ -14,5 +14,5 @@ mod worker;
 pub(crate) use callee::Callees;
 pub(crate) use needs::{Needs, state_with_links};
 pub(crate) use start::{DefaultLimits, StartError, Starter};
-pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Signature};
+pub(crate) use table::{ActorSpec, ActorView, Actors, Limits, Running, Signature};
 pub(crate) use worker::{Crew, ScaleRefused};

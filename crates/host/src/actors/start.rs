@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use lattice_claims::{Trust, VerifyError, verify_actor};
+use lattice_claims::{VerifyError, verify_actor};
 use lattice_contracts::InvocationIds;
 use lattice_core::{ActorId, ConfigName, HostId, ImageRef, with_causes};
 use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
@@ -22,7 +22,7 @@ use super::{
     dispatch::{HostDispatch, is_linked},
     table::Running,
 };
-use crate::{calls::Remote, lattice::Lattice, links::Router};
+use crate::{calls::Remote, lattice::Lattice, links::Router, trust::Trusting};
 
 /// Why an actor does not start. Each text says what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,7 @@ pub(crate) struct Starter {
     pub(crate) host: HostId,
     pub(crate) runtime: Runtime,
     pub(crate) fetcher: Arc<Fetcher>,
-    pub(crate) trust: Arc<Trust>,
+    pub(crate) trust: Trusting,
     pub(crate) allow_unsigned: bool,
     pub(crate) limits: DefaultLimits,
     pub(crate) router: Router,
@@ -167,6 +167,13 @@ impl Starter {
         signature: Signature,
         digest: String,
     ) -> Result<Running, StartError> {
+        // Once more: compiling may have taken its time, and a key that was revoked meanwhile starts nothing.
+        if let Some(claims) = signature.claims() {
+            self.trust.check(&claims.issuer).map_err(|source| StartError::Refused {
+                image: spec.image_text.clone(),
+                source: Box::new(source),
+            })?;
+        }
         let needs: Needs = prepared.needs_links().into_iter().map(|(contract, _)| contract).collect();
         let dispatch = HostDispatch {
             actor: spec.id.clone(),
@@ -198,7 +205,7 @@ impl Starter {
 
     /// Hashing megabytes is no work for the threads that serve calls.
     async fn check(&self, image: &str, artifact: &Artifact) -> Result<Signature, StartError> {
-        let (bytes, trust) = (artifact.bytes.clone(), self.trust.clone());
+        let (bytes, trust) = (artifact.bytes.clone(), self.trust.current().await);
         let now = unix_now();
         let verified = tokio::task::spawn_blocking(move || verify_actor(&bytes, &trust, now))
             .await

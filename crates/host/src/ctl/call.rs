@@ -96,7 +96,7 @@ impl Calls {
                 reply.error = Some(CallFailed::from(error));
             }
         }
-        CtlResponse { success: reply.error.is_none(), message, response: Some(reply) }
+        CtlResponse { success: reply.error.is_none(), message, ..CtlResponse::ok(reply) }
     }
 
     async fn carry_out(&self, call: CallContext, command: CallComponentCommand) -> Result<Came, CallError> {

@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lattice_core::CtlVerb;
+use lattice_nats::ControlRequest;
 
-use super::reply::{Outcome, write};
+use super::{
+    call::Calls,
+    guard::{Admitted, Guard},
+    reply::{Outcome, write},
+};
 use crate::{
     about::About,
     actors::{Actors, Crew},
@@ -14,12 +19,17 @@ use crate::{
     lattice::Lattice,
     memory::Record,
     providers::Builtins,
+    roles::Roles,
     shutdown::StopRequest,
+    trust::Trusting,
 };
 
 /// Everything commands act on.
 pub(crate) struct Ctl {
     pub(crate) about: Arc<About>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) roles: Roles,
+    pub(crate) trust: Trusting,
     pub(crate) inventory: Inventory,
     pub(crate) actors: Actors,
     pub(crate) crew: Crew,
@@ -33,9 +43,25 @@ pub(crate) struct Ctl {
     pub(crate) allow_files: bool,
 }
 
+/// Takes one request from its arrival to its answer: whether it may be carried out is asked here, once, for all of them. `None`
+/// where the protocol wants silence.
+pub(super) async fn serve(ctl: &Ctl, calls: &Calls, request: &ControlRequest) -> Option<Bytes> {
+    let admitted = match ctl.guard.admit(request) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Some(refusal.answer()),
+    };
+    let verb = &request.subject.verb;
+    let answer = match verb {
+        CtlVerb::ComponentCall(_) => Some(calls.answer(&request.payload).await),
+        verb => ctl.answer(verb, &request.payload, &admitted).await,
+    };
+    ctl.guard.audit(admitted, verb, answer.as_ref());
+    answer
+}
+
 impl Ctl {
-    /// Carries out one command; `None` where the protocol wants silence.
-    pub(crate) async fn answer(&self, verb: &CtlVerb, body: &[u8]) -> Option<Bytes> {
+    /// Carries out one command that may be.
+    async fn answer(&self, verb: &CtlVerb, body: &[u8], asked: &Admitted) -> Option<Bytes> {
         match verb {
             CtlVerb::HostPing => write(self.host_ping()),
             CtlVerb::HostGet(_) => write(self.host_get()),
@@ -56,6 +82,12 @@ impl Ctl {
             CtlVerb::ConfigPut(name) => write(self.config_put(name, body).await),
             CtlVerb::ConfigGet(name) => write(self.config_get(name).await),
             CtlVerb::ConfigDel(name) => write(self.config_del(name).await),
+            CtlVerb::TrustPut => write(self.trust_put(body, asked).await),
+            CtlVerb::TrustDel => write(self.trust_del(body, asked).await),
+            CtlVerb::TrustGet => write(self.trust_get().await),
+            CtlVerb::RolePut => write(self.role_put(body, asked).await),
+            CtlVerb::RoleDel => write(self.role_del(body).await),
+            CtlVerb::RoleGet => write(self.role_get().await),
             CtlVerb::RegistryPut => write(refuse(
                 "registry.put is not served by this version: give credentials by --oci-user or a docker config file",
             )),

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use lattice_core::{CtlVerb, ctl_all_subscriptions, ctl_own_subscriptions};
+use lattice_core::{ctl_all_subscriptions, ctl_own_subscriptions};
 use lattice_nats::{Connection, ControlServer};
 use tracing::warn;
 
-use super::{Ctl, call::Calls};
+use super::{Ctl, call::Calls, router::serve};
 
 /// Commands in hand when the host stops get this long to be answered.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,11 +29,7 @@ impl ControlTask {
         let server = ControlServer::serve_on(connection, subjects, move |request| {
             let (ctl, calls) = (ctl.clone(), calls.clone());
             async move {
-                let answer = match &request.subject.verb {
-                    CtlVerb::ComponentCall(_) => Some(calls.answer(&request.payload).await),
-                    verb => ctl.answer(verb, &request.payload).await,
-                };
-                if let Some(body) = answer
+                if let Some(body) = serve(&ctl, &calls, &request).await
                     && let Err(error) = request.respond(body).await
                 {
                     warn!(subject = %request.subject, %error, "a control answer was not sent");

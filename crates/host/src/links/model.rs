@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::{Effect, Reconciler, Routes, Seen, Sides, Survey, away, plan::Verdict, wanted};
 use crate::{
     directory,
-    lattice::typed,
+    lattice::{View, typed},
     presence::{Sighting, Sightings, Standing},
 };
 
@@ -257,7 +257,7 @@ impl Model {
 
     /// Looks, and does what is to be done; how much that was.
     fn look(&mut self) -> usize {
-        let view = typed(&self.facts);
+        let view = typed(&self.facts, &View::default());
         let mut count = 0;
         for here in &mut self.providers {
             let judged = wanted(&here.id, here.serves, &view);
@@ -350,7 +350,7 @@ impl Model {
     }
 
     fn outcome(&self) -> Outcome {
-        let (view, me) = (typed(&self.facts), host(0));
+        let (view, me) = (typed(&self.facts, &View::default()), host(0));
         let survey = Survey {
             seen: Seen { host: &me, name: "calm-otter-1" },
             actors: self.actors.iter().map(ActorId::as_str).collect(),

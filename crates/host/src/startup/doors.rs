@@ -63,6 +63,9 @@ impl Ground {
     ) -> Ctl {
         Ctl {
             about: self.about.clone(),
+            guard: inventory.guard.clone(),
+            roles: workloads.roles.clone(),
+            trust: workloads.trust.clone(),
             inventory,
             actors: workloads.actors.clone(),
             crew: workloads.crew.clone(),

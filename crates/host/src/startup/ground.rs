@@ -14,6 +14,7 @@ use crate::{
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
     calls::{Remote, RemoteParts},
     config::HostConfig,
+    ctl::{Guard, tell_refusals},
     directory::Directory,
     events::Events,
     health::Health,
@@ -26,9 +27,11 @@ use crate::{
     own_fact::{self, Life},
     providers::{Builtins, Providers},
     reach,
+    roles::Roles,
     signal::Changed,
     states,
     supervisor::Tasks,
+    trust::Trusting,
 };
 
 /// What a host has before it knows its lattice.
@@ -107,6 +110,8 @@ pub(super) struct Workloads {
     pub(super) router: Router,
     pub(super) crew: Crew,
     pub(super) builtins: Builtins,
+    pub(super) roles: Roles,
+    pub(super) trust: Trusting,
 }
 
 impl Workloads {
@@ -141,6 +146,10 @@ impl Ground {
         });
         let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
         let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
+        let roles = Roles::new(config.admins.clone(), config.lattice.clone(), lattice.clone());
+        let trust =
+            Trusting::new(config.trust.clone(), lattice.clone(), roles.clone(), config.allow_unsigned);
+        let guard = Guard::new(about.clone(), roles.clone(), events.clone(), config.require_signed_control);
         let inventory = Inventory {
             about: about.clone(),
             actors: actors.clone(),
@@ -148,9 +157,11 @@ impl Ground {
             lattice: lattice.clone(),
             directory: directory.clone(),
             health: health.clone(),
+            trust: trust.clone(),
+            guard: Arc::new(guard),
             engine: runtime.describe(),
         };
-        let starter = self.starter(config, runtime, &router, &remote, &ids)?;
+        let starter = self.starter(config, runtime, &router, &remote, &ids, &trust)?;
         let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
         let builtins = Builtins {
             table: providers,
@@ -163,7 +174,7 @@ impl Ground {
             connection: connection.clone(),
             drain: config.drain,
         };
-        Ok((Workloads { actors, remote, router, crew, builtins }, inventory))
+        Ok((Workloads { actors, remote, router, crew, builtins, roles, trust }, inventory))
     }
 
     /// What actors are started with.
@@ -174,12 +185,13 @@ impl Ground {
         router: &Router,
         remote: &Remote,
         ids: &Arc<InvocationIds>,
+        trust: &Trusting,
     ) -> anyhow::Result<Starter> {
         Ok(Starter {
             host: self.about.id.clone(),
             runtime,
             fetcher: parts::fetcher(config)?,
-            trust: Arc::new(config.trust.clone()),
+            trust: trust.clone(),
             allow_unsigned: config.allow_unsigned,
             limits: DefaultLimits {
                 memory_bytes: config.limits.max_linear_memory_bytes,
@@ -204,6 +216,7 @@ impl Ground {
         tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life.clone(), stop()));
         tasks.spawn_core("reach", reach::follow(connection.clone(), about.clone(), health.clone(), stop()));
         tasks.spawn_core("overridden", lattice.clone().tell_overridden(events.clone(), stop()));
+        tasks.spawn_core("refusals", tell_refusals(inventory.guard.clone(), stop()));
     }
 }
 

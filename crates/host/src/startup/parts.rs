@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use lattice_claims::Trust;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
 use lattice_core::{HostId, LatticeName};
 use lattice_manifest::Manifest;
@@ -110,23 +109,15 @@ pub(super) fn about(
         let own = manifest.labels().0.iter().filter(|(key, _)| !config.labels.0.contains_key(*key));
         labels.0.extend(own.map(|(key, value)| (key.clone(), value.clone())));
     }
-    let notices = notices(&config.trust, config.allow_unsigned, &config.lattice);
+    let notices = notices(config.allow_unsigned, &config.lattice);
     let server = connection.shown_servers();
     About::new(host.clone(), config.lattice.clone(), labels, config.nats.js_domain.clone(), server, notices)
 }
 
-fn notices(trust: &Trust, allow_unsigned: bool, lattice: &LatticeName) -> Vec<String> {
-    let mut notices = Vec::new();
-    if allow_unsigned {
-        notices.push(format!(
-            "unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)"
-        ));
-    }
-    if trust.iter().next().is_none() {
-        let rest = if allow_unsigned { "signed actors will not start" } else { "no actor will start" };
-        notices.push(format!("no issuer is trusted, so {rest}; name one with --trust ACCOUNT"));
-    }
-    notices
+fn notices(allow_unsigned: bool, lattice: &LatticeName) -> Vec<String> {
+    let unsigned =
+        format!("unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)");
+    allow_unsigned.then_some(unsigned).into_iter().collect()
 }
 
 /// The engine, with compiled code of earlier starts. A cache that cannot be used costs time, not the start.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lattice_core::{FactKey, HostFact, HostId, Link};
+use lattice_core::{FactKey, HostFact, HostId, Link, RoleFact, TrustFact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -138,6 +138,12 @@ pub(crate) fn check_data(key: &FactKey, data: &Value) -> Result<(), String> {
         FactKey::Claims(_) if !data.is_object() => Err("claims are a map".to_owned()),
         FactKey::Host(_) => {
             HostFact::deserialize(data).map(drop).map_err(|error| format!("this is no host: {error}"))
+        }
+        FactKey::Trust(_) => TrustFact::deserialize(data)
+            .map(drop)
+            .map_err(|error| format!("this says nothing of a key: {error}")),
+        FactKey::Role(_) => {
+            RoleFact::deserialize(data).map(drop).map_err(|error| format!("this is no role: {error}"))
         }
         _ => Ok(()),
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lattice_core::{ConfigName, FactKey, HostFact, HostId, Link, LinkKey};
+use lattice_core::{
+    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, TrustFact, UserKey,
+};
 use serde_json::{Map, Value};
 
 use super::{FactStore, StateError, Version};
@@ -55,6 +57,44 @@ impl FactStore {
     /// As [`FactStore::put`].
     pub async fn put_claims(&self, subject: &str, claims: Map<String, Value>) -> Result<Version, StateError> {
         self.put(&FactKey::Claims(subject.to_owned()), Value::Object(claims)).await
+    }
+
+    /// Writes whether signatures of `key` count.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_trust(&self, key: &AccountKey, says: &TrustFact) -> Result<Version, StateError> {
+        let key = FactKey::Trust(key.clone());
+        let data = serde_json::to_value(says)
+            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
+        self.put(&key, data).await
+    }
+
+    /// Deletes what the lattice says of `key`; true if it said something.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_trust(&self, key: &AccountKey) -> Result<bool, StateError> {
+        self.delete(&FactKey::Trust(key.clone())).await.map(|before| before.is_some())
+    }
+
+    /// Writes what `key` may command.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`].
+    pub async fn put_role(&self, key: &UserKey, says: &RoleFact) -> Result<Version, StateError> {
+        let key = FactKey::Role(key.clone());
+        let data = serde_json::to_value(says)
+            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
+        self.put(&key, data).await
+    }
+
+    /// Deletes what `key` may command; true if there was something.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_role(&self, key: &UserKey) -> Result<bool, StateError> {
+        self.delete(&FactKey::Role(key.clone())).await.map(|before| before.is_some())
     }
 
     /// Writes what `host` tells of itself.

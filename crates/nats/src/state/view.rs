@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use lattice_core::{ConfigName, FactKey, HostFact, HostId, Link, LinkKey};
+use lattice_core::{
+    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, TrustFact, UserKey,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -105,6 +107,25 @@ impl Facts {
         self.live().filter_map(|(key, fact)| match key {
             // The data was read as a host before the fact was taken in.
             FactKey::Host(id) => Some((id, HostFact::deserialize(&fact.data).ok()?)),
+            _ => None,
+        })
+    }
+
+    /// What the lattice says of accounts and of keys that sign for them, each with the fact that says when, and through which
+    /// host.
+    pub fn trust(&self) -> impl Iterator<Item = (&AccountKey, TrustFact, &Fact)> {
+        self.live().filter_map(|(key, fact)| match key {
+            // The data was read as such before the fact was taken in.
+            FactKey::Trust(key) => Some((key, TrustFact::deserialize(&fact.data).ok()?, fact)),
+            _ => None,
+        })
+    }
+
+    /// What keys may command, each with the fact that says when, and through which host. Whether it counts, their orders say.
+    pub fn roles(&self) -> impl Iterator<Item = (&UserKey, RoleFact, &Fact)> {
+        self.live().filter_map(|(key, fact)| match key {
+            // The data was read as such before the fact was taken in.
+            FactKey::Role(key) => Some((key, RoleFact::deserialize(&fact.data).ok()?, fact)),
             _ => None,
         })
     }

@@ -18,9 +18,11 @@ mod inspect;
 mod keys;
 mod link;
 mod reg;
+mod role;
 mod scale;
 mod start;
 mod stop;
+mod trust;
 mod up;
 
 use crate::{failure::Outcome, output::Output};
@@ -84,6 +86,10 @@ commands! {
     Link => link,
     /// Keep named configurations in the lattice.
     Config => config,
+    /// Say whose signatures count.
+    Trust => trust,
+    /// Say who may command what.
+    Role => role,
     /// The commands that talk to a lattice, under the name they had in 2021.
     Ctl => ctl,
     /// Print completions for a shell.

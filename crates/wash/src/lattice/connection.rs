@@ -11,6 +11,7 @@ use lattice_nats::{ConnectOptions, Connection, Credentials, Secret};
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
+    keystore::signing_key,
 };
 
 /// Hosts answer a question to all of them within milliseconds; after so long without one more, all have answered.
@@ -94,6 +95,9 @@ struct Flags {
     /// JetStream domain that keeps the lattice's state
     #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     js_domain: Option<String>,
+    /// User key that signs what you command: a seed, its file, or the name of a stored key [default: your only user key]
+    #[arg(long, env = "WASH_SIGNING_KEY", value_name = "KEY", hide_env_values = true)]
+    signing_key: Option<String>,
 }
 
 /// A lattice in reach.
@@ -175,6 +179,8 @@ impl ConnectionArgs {
     pub(crate) async fn connect(self) -> Outcome<Session> {
         let timeout = Duration::from_millis(self.0.timeout_ms);
         let lattice = self.0.lattice.clone();
+        // Before anything else: a key that is not usable would only show when something is half done.
+        let signer = signing_key(self.0.signing_key.as_deref())?;
         let connection = Connection::connect(self.0.options(), timeout).await.map_err(|error| {
             // Options that make no sense are the user's to change; all else is about a server.
             let exit = match error {
@@ -188,7 +194,8 @@ impl ConnectionArgs {
                 _ => failure,
             }
         })?;
-        Ok(Session::new(Client::new(connection, lattice, timeout), timeout))
+        let client = Client::new(connection, lattice, timeout);
+        Ok(Session::new(signer.map_or(client.clone(), |key| client.signed_by(key)), timeout))
     }
 }
 

@@ -1,0 +1,244 @@
+//! Who may command: every request that changes something passes here before anything is done, and is told of after.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use lattice_claims::{
+    COMMAND_HEADER, CommandError, CommandRequest, SEEN_MAX, Seen, SignedCommand, verify_command,
+};
+use lattice_control_interface::{
+    CtlResponse,
+    events::{ControlAudit, ControlRefused},
+};
+use lattice_core::{CtlVerb, Effect, Order, Role, Target, UserKey};
+use lattice_nats::ControlRequest;
+use serde::de::IgnoredAny;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    refusals::{Refusals, Sample, Source, Told},
+    rule::{Policy, judge},
+    target,
+};
+use crate::{about::About, events::Events, roles::Roles};
+
+/// How often what was counted of a flood is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How much of an answer is told; the whole of it went to whoever asked.
+const MESSAGE_CHARS: usize = 512;
+
+/// Judges and tells; one of it on a host.
+pub(crate) struct Guard {
+    about: Arc<About>,
+    roles: Roles,
+    events: Events,
+    /// Whether what is not signed is refused.
+    pub(crate) requires_signature: bool,
+    seen: Mutex<Seen>,
+    refusals: Mutex<Refusals>,
+}
+
+/// Who asked for a change, as far as it is known, and about what.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    /// Who signed.
+    pub(crate) key: Option<UserKey>,
+    /// The command as evidence, where it was signed.
+    pub(crate) order: Option<Order>,
+    role: Option<Role>,
+    nonce: Option<String>,
+    names: Vec<String>,
+}
+
+/// Why a request is not carried out.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    code: &'static str,
+    why: String,
+}
+
+impl Refusal {
+    /// The answer.
+    pub(crate) fn answer(&self) -> Bytes {
+        let response = CtlResponse::<()>::denied(self.code, self.why.as_str());
+        Bytes::from(serde_json::to_vec(&response).unwrap_or_default())
+    }
+}
+
+impl Guard {
+    pub(crate) fn new(about: Arc<About>, roles: Roles, events: Events, requires_signature: bool) -> Self {
+        // What was issued before this moment may have been carried out by this host's last life.
+        let seen = Mutex::new(Seen::since(now_ms(), SEEN_MAX));
+        Self { about, roles, events, requires_signature, seen, refusals: Mutex::default() }
+    }
+
+    /// Whether a request may be carried out. A signed one may be for once.
+    pub(crate) fn admit(&self, request: &ControlRequest) -> Result<Admitted, Refusal> {
+        let verb = &request.subject.verb;
+        if verb.effect() == Effect::Reads {
+            return Ok(Admitted::default());
+        }
+        let signed = match request.header(COMMAND_HEADER) {
+            None => None,
+            Some(token) => match self.verify(token, request) {
+                Ok(signed) => Some(signed),
+                Err(error) => return Err(self.refuse(request, Source::Forged, None, &error)),
+            },
+        };
+        let key = signed.as_ref().and_then(|signed| UserKey::new(signed.key.as_str()).ok());
+        let grants = self.roles.now();
+        let grant = key.as_ref().and_then(|key| grants.get(key));
+        let source = || match (&key, grant) {
+            (Some(key), Some(_)) => Source::Key(key.clone()),
+            (Some(_), None) => Source::UnknownKey,
+            (None, _) => Source::Unsigned,
+        };
+        let policy =
+            Policy { requires_signature: self.requires_signature, knows_admins: self.roles.knows_admins() };
+        let names = target::names(verb, &request.payload);
+        let labels = self.about.labels();
+        let wanted = Target { verb, labels: &labels, names: names.as_deref() };
+        if let Err((code, why)) = judge(policy, key.as_ref(), grant, &wanted) {
+            return Err(self.refused(request, source(), key.clone(), code, why));
+        }
+        if let Some(signed) = &signed
+            && let Err(error) = self.lock_seen().accept(signed, now_ms())
+        {
+            return Err(self.refuse(request, source(), key.clone(), &error));
+        }
+        let order = request.header(COMMAND_HEADER).map(|token| Order {
+            token: token.to_owned(),
+            body: String::from_utf8_lossy(&request.payload).into_owned(),
+        });
+        let (role, nonce) = (grant.map(lattice_core::Grant::role), signed.map(|signed| signed.nonce));
+        Ok(Admitted { order, role, nonce, names: names.unwrap_or_default(), key })
+    }
+
+    fn verify(&self, token: &str, request: &ControlRequest) -> Result<SignedCommand, CommandError> {
+        let lattice = self.about.lattice.as_str();
+        let request = CommandRequest { lattice, subject: &request.written, body: &request.payload };
+        verify_command(token, &request, now_ms())
+    }
+
+    fn refuse(
+        &self,
+        request: &ControlRequest,
+        source: Source,
+        key: Option<UserKey>,
+        error: &CommandError,
+    ) -> Refusal {
+        self.refused(request, source, key, error.code(), format!("{error}; {}", error.remedy()))
+    }
+
+    fn refused(
+        &self,
+        request: &ControlRequest,
+        source: Source,
+        key: Option<UserKey>,
+        code: &'static str,
+        why: String,
+    ) -> Refusal {
+        let reply_to = request.reply_to().map(|inbox| inbox.chars().take(128).collect());
+        let command = request.subject.verb.name();
+        let sample = Sample { code, command, key, reply_to, message: why.clone() };
+        let told = self.lock_refusals().note(source, sample, Instant::now());
+        self.tell(told);
+        Refusal { code, why }
+    }
+
+    /// How many requests were refused here, since the host was started.
+    pub(crate) fn refused_total(&self) -> u64 {
+        self.lock_refusals().total()
+    }
+
+    /// What an operator should know at every look.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let total = self.refused_total();
+        let requests = if total == 1 { "request was" } else { "requests were" };
+        (total > 0).then(|| {
+            format!(
+                "{total} control {requests} refused because of who sent them, since this host was started; its log and the \
+                 events control_refused say more"
+            )
+        })
+    }
+
+    /// The admins that this host's flags name.
+    pub(crate) fn admins(&self) -> Vec<UserKey> {
+        self.roles.admins().iter().cloned().collect()
+    }
+
+    /// Tells who did what, and how it ended.
+    pub(crate) fn audit(&self, admitted: Admitted, verb: &CtlVerb, answer: Option<&Bytes>) {
+        if verb.effect() == Effect::Reads {
+            return;
+        }
+        let answer = answer.and_then(|bytes| serde_json::from_slice::<CtlResponse<IgnoredAny>>(bytes).ok());
+        let (success, message) = answer.map_or((false, String::new()), |it| (it.success, it.message));
+        let Admitted { key, role, nonce, names, .. } = admitted;
+        let (command, target) = (verb.name(), names.join(" "));
+        let by = key.as_ref().map_or("nobody who signed", UserKey::as_str);
+        info!(command, target, by, role = role.map(Role::word), success, "commanded");
+        self.events.publish(&ControlAudit {
+            host_id: self.about.id.clone(),
+            key,
+            role: role.map(|role| role.word().to_owned()),
+            command: command.to_owned(),
+            target: names,
+            success,
+            message: message.chars().take(MESSAGE_CHARS).collect(),
+            nonce,
+        });
+    }
+
+    fn tell(&self, told: impl IntoIterator<Item = Told>) {
+        for Told { source, count, total, sample } in told {
+            let Sample { code, command, key, reply_to, message } = sample;
+            warn!(source = source.name(), count, total, code, command, message, "control requests refused");
+            self.events.publish(&ControlRefused {
+                host_id: self.about.id.clone(),
+                source: source.name().to_owned(),
+                count,
+                total,
+                code: code.to_owned(),
+                command: command.to_owned(),
+                key,
+                reply_to,
+                message: message.chars().take(MESSAGE_CHARS).collect(),
+            });
+        }
+    }
+
+    fn lock_seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_refusals(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells what a flood left untold, until stopped.
+pub(crate) async fn tell_refusals(guard: Arc<Guard>, stop: CancellationToken) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let due = guard.lock_refusals().due(Instant::now());
+        guard.tell(due);
+    }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

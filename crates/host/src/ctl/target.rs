@@ -1,0 +1,96 @@
+//! What a command names: what limits of a role by names are compared with, and what audit events tell. Pure.
+//!
+//! Read by the same types as the command itself, so that nothing is judged by one name and done to another.
+
+use lattice_control_interface::{
+    CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, PutRoleCommand,
+    PutTrustCommand, ScaleComponentCommand, StartProviderCommand, StopProviderCommand,
+    UpdateComponentCommand,
+};
+use lattice_core::{ConfigName, CtlVerb, Link};
+
+use super::reply::read;
+
+/// Actors, providers, configurations and keys that a command names, the one that it is about first; none where it cannot be
+/// read. Configurations that are to be used count, too: who gives one to an actor of his own reads it.
+pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
+    let one = |name: &dyn ToString| vec![name.to_string()];
+    let with = |name: &dyn ToString, configs: &[ConfigName]| {
+        std::iter::once(name.to_string()).chain(configs.iter().map(ToString::to_string)).collect()
+    };
+    Some(match verb {
+        CtlVerb::ComponentScale(_) => {
+            let command: ScaleComponentCommand = read("", body).ok()?;
+            with(&command.component_id, &command.config)
+        }
+        CtlVerb::ComponentUpdate(_) => one(&read::<UpdateComponentCommand>("", body).ok()?.component_id),
+        CtlVerb::ComponentCall(_) => one(&read::<CallComponentCommand>("", body).ok()?.component_id),
+        CtlVerb::ProviderStart(_) => {
+            let command: StartProviderCommand = read("", body).ok()?;
+            with(&command.provider_id, &command.config)
+        }
+        CtlVerb::ProviderStop(_) => one(&read::<StopProviderCommand>("", body).ok()?.provider_id),
+        CtlVerb::LinkPut => {
+            let link: Link = read("", body).ok()?;
+            let configs = [link.source_config.as_slice(), link.target_config.as_slice()].concat();
+            [one(&link.source), with(&link.target, &configs)].concat()
+        }
+        CtlVerb::LinkDel => {
+            let command: DeleteLinkCommand = read("", body).ok()?;
+            [Some(command.source_id), command.target].into_iter().flatten().map(|id| id.to_string()).collect()
+        }
+        CtlVerb::ConfigPut(name) | CtlVerb::ConfigDel(name) => one(name),
+        CtlVerb::TrustPut => one(&read::<PutTrustCommand>("", body).ok()?.key),
+        CtlVerb::TrustDel => one(&read::<DeleteTrustCommand>("", body).ok()?.key),
+        CtlVerb::RolePut => one(&read::<PutRoleCommand>("", body).ok()?.key),
+        CtlVerb::RoleDel => one(&read::<DeleteRoleCommand>("", body).ok()?.key),
+        _ => Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use lattice_core::HostId;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_names_in_commands() {
+        let host = HostId::new(format!("N{}", "B".repeat(55))).unwrap();
+        let config = ConfigName::new("web").unwrap();
+        let key = format!("U{}", "B".repeat(55));
+        let link = json!({
+            "source_id": "a", "target": "b", "wit_namespace": "wasi", "wit_package": "http",
+            "source_config": ["c"], "target_config": ["d"],
+        });
+        for (verb, body, expected) in [
+            (
+                CtlVerb::ComponentScale(host.clone()),
+                json!({"component_id": "a", "count": 1, "config": ["x", "y"]}),
+                Some("a x y"),
+            ),
+            (CtlVerb::ProviderStop(host.clone()), json!({"provider_ref": "p"}), Some("p")),
+            (CtlVerb::LinkPut, link.clone(), Some("a b c d")),
+            (
+                CtlVerb::LinkDel,
+                json!({"source_id": "a", "wit_namespace": "wasi", "wit_package": "http"}),
+                Some("a"),
+            ),
+            (CtlVerb::ConfigPut(config), json!({}), Some("web")),
+            (CtlVerb::RolePut, json!({"key": key, "role": "viewer"}), Some(key.as_str())),
+            (CtlVerb::HostStop(host.clone()), json!({}), Some("")),
+            (CtlVerb::ComponentScale(host), json!({"component_id": "a.b"}), None),
+            (CtlVerb::LinkPut, json!([]), None),
+        ] {
+            let found = names(&verb, body.to_string().as_bytes()).map(|names| names.join(" "));
+            assert_eq!(found.as_deref(), expected, "{verb:?} {body}");
+        }
+        // Of two fields of one name none counts: a reader would have to choose.
+        let twice = br#"{"component_id":"a","component_id":"b"}"#;
+        assert_eq!(
+            names(&CtlVerb::ComponentCall(HostId::new(format!("N{}", "B".repeat(55))).unwrap()), twice),
+            None
+        );
+    }
+}
