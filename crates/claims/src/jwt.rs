@@ -159,7 +159,8 @@ impl EdDSAPublicKeyLike for Verifier {
     }
 }
 
-fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
+/// The key as jwt-simple wants it.
+pub(crate) fn key_pair_of(pair: &KeyPair) -> Result<Edwards25519KeyPair, SignError> {
     let library = |reason: &dyn std::fmt::Display| SignError::Library { reason: reason.to_string() };
     let seed = pair.signing_seed().map_err(|error| library(&error))?;
     // jwt-simple takes the seed followed by its public key.
@@ -168,7 +169,7 @@ fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
     both[32..].copy_from_slice(&pair.public_key().raw());
     let key = Edwards25519KeyPair::from_bytes(&both);
     both.fill(0);
-    Ok(Signer(key.map_err(|error| library(&error))?, None, None))
+    key.map_err(|error| library(&error))
 }
 
 #[derive(Serialize)]
@@ -179,7 +180,7 @@ struct Custom<'a, M> {
     wascap_revision: Option<u32>,
 }
 
-fn timestamp(field: &'static str, value: u64) -> Result<UnixTimeStamp, SignError> {
+pub(crate) fn timestamp(field: &'static str, value: u64) -> Result<UnixTimeStamp, SignError> {
     // The library keeps seconds in 32 bits and would silently write another time.
     if value > u64::from(u32::MAX) {
         return Err(SignError::Time { field, value });
@@ -221,7 +222,7 @@ pub fn sign_token<M: Metadata + Serialize>(
         custom: Custom { wascap: claims.metadata.as_ref(), wascap_revision: claims.revision },
     };
     let options = HeaderOptions { signature_type: Some(TYPE.to_owned()), ..HeaderOptions::default() };
-    let token = signer(issuer)?
+    let token = Signer(key_pair_of(issuer)?, None, None)
         .sign_with_options(body, &options)
         .map_err(|error| SignError::Library { reason: error.to_string() })?;
     if token.len() > TOKEN_BYTES_MAX {

@@ -65,6 +65,7 @@ impl Inventory {
             notices: self.notices(),
             peers: Some(self.directory.peers()),
             lost: self.directory.lost(),
+            open: self.reach.is_open(),
         }
     }
 

@@ -31,6 +31,8 @@ struct Known {
     away: Option<(Instant, String)>,
     /// The last time it was.
     notice: Option<String>,
+    /// Whether NATS asks nobody who he is; none before there was a connection.
+    open: Option<bool>,
 }
 
 impl Reach {
@@ -45,6 +47,11 @@ impl Reach {
         self.0.read().unwrap_or_else(PoisonError::into_inner).notice.clone()
     }
 
+    /// Whether NATS asks nobody who he is, so that whoever reaches it steers the lattice; none before there was a connection.
+    pub(crate) fn is_open(&self) -> Option<bool> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).open
+    }
+
     /// Follows the connection until stopped.
     pub(crate) async fn keep(
         self,
@@ -55,7 +62,11 @@ impl Reach {
     ) {
         let mut connected = connection.connected();
         loop {
-            if self.turn(*connected.borrow_and_update(), &about.server, Instant::now()) {
+            let is_connected = *connected.borrow_and_update();
+            if is_connected {
+                self.met(connection.is_open_to_anybody(), &about.server);
+            }
+            if self.turn(is_connected, &about.server, Instant::now()) {
                 let (host_id, state) = (about.id.clone(), self.state());
                 // Without a connection the event waits until there is one; its time tells when it was.
                 events.publish(&HostStateChanged { host_id, state });
@@ -65,6 +76,15 @@ impl Reach {
                 heard = connected.changed() => if heard.is_err() { return },
             }
         }
+    }
+
+    /// Takes in what kind of server it is: after each connect, since it may have become another.
+    fn met(&self, open: bool, server: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if open && known.open != Some(true) {
+            warn!(server, "open lattice: NATS asks nobody for credentials, so whoever reaches it steers the lattice");
+        }
+        known.open = Some(open);
     }
 
     /// Takes in whether there is a connection; true if that is news.
@@ -111,6 +131,9 @@ mod tests {
         assert!(reach.state().to_string().starts_with("degraded: no lattice: NATS at s:1"));
         let back = start + Duration::from_secs(61);
         assert!(reach.turn(true, "s:1", back) && reach.state() == State::Ready);
+        assert_eq!(reach.is_open(), None);
+        reach.met(true, "s:1");
+        assert_eq!(reach.is_open(), Some(true));
         assert!(reach.notice().unwrap().starts_with("had no lattice for 1 minute, 1 second, until 2"));
     }
 }

@@ -12,6 +12,7 @@ mod control;
 mod events;
 mod invocation;
 mod jetstream_api;
+mod inbox;
 mod jitter;
 mod options;
 pub mod remote;
@@ -31,7 +32,7 @@ pub use control::{ControlRequest, ControlServer, RespondError};
 pub use events::{EventError, EventPublisher, EventStream};
 pub use invocation::{Announced, CallCounts, Called, Calls, Inbound, Outbound, Received, Serve, Serving};
 pub use jetstream_api::ApiError;
-pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
+pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Member, Secret, Tls};
 pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{
     Fact, FactStore, Facts, Loaded, Overridden, SetAside, SnapshotError, SnapshotFile, SnapshotKind,

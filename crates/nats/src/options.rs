@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use lattice_core::{HostId, LatticeName};
+
 /// Where a NATS server listens when nobody says otherwise.
 pub const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 
@@ -90,10 +92,22 @@ pub struct ConnectOptions {
     pub name: String,
     /// The JetStream domain that holds the lattice's state; none is the server's own.
     pub js_domain: Option<String>,
-    /// First part of the subjects that answers come back on; none is `_INBOX`.
+    /// First part of the subjects that answers come back on; none is the inbox that the credentials allow on the lattice of
+    /// `member`, or else `_INBOX`.
     pub inbox_prefix: Option<String>,
+    /// On which lattice, and as which host.
+    pub member: Option<Member>,
     /// TLS.
     pub tls: Tls,
+}
+
+/// Whose connection it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The lattice that is talked to.
+    pub lattice: LatticeName,
+    /// The host that talks; none for tools.
+    pub host: Option<HostId>,
 }
 
 impl Default for ConnectOptions {
@@ -114,6 +128,7 @@ impl ConnectOptions {
             name: "lattice".to_owned(),
             js_domain: None,
             inbox_prefix: None,
+            member: None,
             tls: Tls::default(),
         }
     }
@@ -122,6 +137,20 @@ impl ConnectOptions {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// The same for a tool that talks to a lattice.
+    #[must_use]
+    pub fn on(mut self, lattice: &LatticeName) -> Self {
+        self.member = Some(Member { lattice: lattice.clone(), host: None });
+        self
+    }
+
+    /// The same for a host of a lattice.
+    #[must_use]
+    pub fn as_host(mut self, lattice: &LatticeName, host: &HostId) -> Self {
+        self.member = Some(Member { lattice: lattice.clone(), host: Some(host.clone()) });
         self
     }
 
@@ -149,6 +178,7 @@ impl fmt::Debug for ConnectOptions {
             .field("name", &self.name)
             .field("js_domain", &self.js_domain)
             .field("inbox_prefix", &self.inbox_prefix)
+            .field("member", &self.member)
             .field("tls", &self.tls)
             .finish()
     }

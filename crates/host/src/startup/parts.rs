@@ -73,10 +73,10 @@ async fn wait_for_nats(connection: &Connection) {
 }
 
 /// Which NATS, and who to be there.
-pub(super) fn nats_options(nats: &NatsArgs, host: &HostId) -> ConnectOptions {
+pub(super) fn nats_options(nats: &NatsArgs, lattice: &LatticeName, host: &HostId) -> ConnectOptions {
     let servers =
         nats.nats_url.clone().unwrap_or_else(|| format!("nats://{}:{}", nats.nats_host, nats.nats_port));
-    let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}"));
+    let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}")).as_host(lattice, host);
     options.js_domain.clone_from(&nats.js_domain);
     options.credentials = match (&nats.nats_creds, &nats.nats_jwt, &nats.nats_seed) {
         (Some(file), ..) => Credentials::CredsFile(file.clone()),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed set-up fails the test, wherever it happens")]
 
+mod closed;
 mod connect;
 mod control;
 mod events;
