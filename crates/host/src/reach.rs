@@ -82,7 +82,10 @@ impl Reach {
     fn met(&self, open: bool, server: &str) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if open && known.open != Some(true) {
-            warn!(server, "open lattice: NATS asks nobody for credentials, so whoever reaches it steers the lattice");
+            warn!(
+                server,
+                "open lattice: NATS asks nobody for credentials, so whoever reaches it steers the lattice"
+            );
         }
         known.open = Some(open);
     }

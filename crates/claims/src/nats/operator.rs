@@ -33,8 +33,7 @@ impl OperatorToken {
     /// # Errors
     /// A key is of another kind, or a time does not fit.
     pub fn sign(&self, operator: &KeyPair, times: Times) -> Result<String, SignError> {
-        let nats =
-            Nats { system_account: self.system_account.to_string(), kind: Kind::Operator, version: 2 };
+        let nats = Nats { system_account: self.system_account.to_string(), kind: Kind::Operator, version: 2 };
         let (issuer, subject) = ((operator, KeyKind::Operator), (&self.operator, KeyKind::Operator));
         sign(issuer, subject, &self.name, &nats, times)
     }

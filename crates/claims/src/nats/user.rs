@@ -122,8 +122,7 @@ impl UserToken {
         let tag = |name: &str| nats.tags.iter().find_map(|tag| tag.strip_prefix(name)).map(str::to_owned);
         let role = tag(ROLE_TAG).and_then(|role| role.parse().ok()).zip(tag(LATTICE_TAG));
         let is_scoped = nats.issuer_account.is_some() && (nats.subs, nats.data, nats.payload) == (0, 0, 0);
-        let permissions =
-            Permissions { publish: nats.publish.allow, subscribe: nats.subscribe.allow };
+        let permissions = Permissions { publish: nats.publish.allow, subscribe: nats.subscribe.allow };
         let account = nats.issuer_account.map(|key| PublicKey::of_kind(&key, KeyKind::Account));
         Ok(Self {
             name: envelope.name,

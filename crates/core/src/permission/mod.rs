@@ -217,7 +217,8 @@ pub fn inbox_prefix(lattice: &LatticeName, me: &str) -> String {
 /// `host` in its place. None if these permissions know no inbox of ours: then it is NATS's own.
 #[must_use]
 pub fn inbox_within(subscribe: &[String], lattice: &LatticeName, host: Option<&HostId>) -> Option<String> {
-    let inbox = subscribe.iter().find_map(|subject| subject.strip_prefix("wasmbus.inbox.")?.strip_suffix(".>"))?;
+    let inbox =
+        subscribe.iter().find_map(|subject| subject.strip_prefix("wasmbus.inbox.")?.strip_suffix(".>"))?;
     let me = match inbox.split_once('.')? {
         (_, "*") => host?.as_str(),
         (_, me) => me,

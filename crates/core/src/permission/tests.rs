@@ -139,7 +139,9 @@ fn a_host_has_what_it_subscribes_and_publishes() {
         wanted.extend(ctl_own_subscriptions(&lattice, &me));
         let (calls, group) = calls_of_target(&lattice, &id("greeter"));
         wanted.push((calls, Some(group)));
-        let beat = |host: &HostId, kind| BeatSubject { lattice: lattice.clone(), host: host.clone(), kind }.to_string();
+        let beat = |host: &HostId, kind| {
+            BeatSubject { lattice: lattice.clone(), host: host.clone(), kind }.to_string()
+        };
         for subject in [
             calls_of_host(&lattice, &me),
             back_subscription(&lattice, &id(me.as_str()), 7),
@@ -172,8 +174,7 @@ fn nobody_of_one_lattice_reaches_another() {
     let other = lattice("other");
     for principal in principals() {
         let here = of(&principal);
-        let Permissions { publish, subscribe } =
-            Permissions::of(&principal, &Reach::Lattice(other.clone()));
+        let Permissions { publish, subscribe } = Permissions::of(&principal, &Reach::Lattice(other.clone()));
         for subject in publish.iter().filter(|subject| subject.contains(".other")) {
             assert!(!here.may_publish(subject), "{principal:?} publishes to {subject}");
         }

@@ -78,6 +78,7 @@ pub(super) fn nats_options(nats: &NatsArgs, lattice: &LatticeName, host: &HostId
         nats.nats_url.clone().unwrap_or_else(|| format!("nats://{}:{}", nats.nats_host, nats.nats_port));
     let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}")).as_host(lattice, host);
     options.js_domain.clone_from(&nats.js_domain);
+    options.tls.ca_file.clone_from(&nats.nats_tls_ca_file);
     options.credentials = match (&nats.nats_creds, &nats.nats_jwt, &nats.nats_seed) {
         (Some(file), ..) => Credentials::CredsFile(file.clone()),
         (None, Some(jwt), Some(seed)) => {

@@ -10,12 +10,14 @@ mod claims;
 mod completions;
 mod config;
 mod ctl;
+mod ctx;
 mod down;
 mod drain;
 mod get;
 mod inspect;
 mod keys;
 mod link;
+mod nats;
 mod reg;
 mod scale;
 mod start;
@@ -81,6 +83,10 @@ commands! {
     Link => link,
     /// Keep named configurations in the lattice.
     Config => config,
+    /// Say which lattice is meant where nothing else does.
+    Ctx => ctx,
+    /// Make a NATS server of your own that takes nobody without credentials, and its users.
+    Nats => nats,
     /// The commands that talk to a lattice, under the name they had in 2021.
     Ctl => ctl,
     /// Print completions for a shell.

@@ -22,9 +22,8 @@ async fn a_provider_is_who_its_token_says_and_nobody_else() {
     let refused = web.subscribe_in_force([(own.clone(), None)], LONG).await.err();
     assert_eq!(refused, Some(SubscribeError::Denied { subject: own }));
     for to in [CallTo::Anyone, CallTo::Host(host('A'))] {
-        let subject = |source: &str| {
-            call_subject(&lattice(), &entity(source), &to, &entity("greeter"), "a:b/c", "d")
-        };
+        let subject =
+            |source: &str| call_subject(&lattice(), &entity(source), &to, &entity("greeter"), "a:b/c", "d");
         while refusals.try_recv().is_ok() {}
         for source in ["web", "kv"] {
             web.client().publish(subject(source), bytes::Bytes::new()).await.unwrap();

@@ -160,7 +160,8 @@ async fn nobody_without_a_token_gets_in() {
     assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}");
     assert!(error.to_string().contains("authorization violation"), "{error}");
     let key = lattice_claims::KeyPair::generate(lattice_claims::KeyKind::User);
-    let foreign = Closed { account: lattice_claims::KeyPair::generate(lattice_claims::KeyKind::Account), ..closed };
+    let foreign =
+        Closed { account: lattice_claims::KeyPair::generate(lattice_claims::KeyKind::Account), ..closed };
     let error = foreign.provider("web", |token| token.user = key.public_key().clone()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused { .. }), "the key is not the token's: {error:?}");
 }

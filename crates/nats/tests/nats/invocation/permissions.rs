@@ -34,16 +34,15 @@ async fn restricted() -> NatsServer {
             (name, Permissions::of(&user, &on))
         })
         .collect();
-    let users: Vec<ServerUser<'_>> = users
-        .iter()
-        .map(|(name, permissions)| ServerUser { name, password: "x", permissions })
-        .collect();
+    let users: Vec<ServerUser<'_>> =
+        users.iter().map(|(name, permissions)| ServerUser { name, password: "x", permissions }).collect();
     server_with(&server_authorization(&users)).await
 }
 
 async fn join_as(server: &NatsServer, user: &str) -> Connection {
     let url = server.url().replace("nats://", &format!("nats://{user}:x@"));
-    let options = ConnectOptions { inbox_prefix: Some(inbox_prefix(&lattice(), user)), ..ConnectOptions::to(&url) };
+    let options =
+        ConnectOptions { inbox_prefix: Some(inbox_prefix(&lattice(), user)), ..ConnectOptions::to(&url) };
     Connection::connect(options, LONG).await.unwrap()
 }
 

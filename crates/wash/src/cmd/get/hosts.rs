@@ -78,6 +78,12 @@ impl Reply for Hosts {
         for host in self.hosts.iter().filter(|host| !host.notices.is_empty()) {
             text += &format!("\n{}: {}", host.friendly_name, host.notices.join("; "));
         }
+        if let Some(host) = self.hosts.iter().find(|host| host.open == Some(true)) {
+            let server = host.ctl_host.as_deref().unwrap_or("its server");
+            text += &format!(
+                "\nopen lattice: NATS at {server} asks nobody for credentials, so whoever reaches it steers the lattice"
+            );
+        }
         text
     }
 }
@@ -126,6 +132,18 @@ mod tests {
         NCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC  cool-bay-3         -  0.1.0              lost
         warm-reef-22: unsigned actors are allowed
         ");
+        let mut open = all.hosts.clone();
+        for host in &mut open {
+            (host.open, host.ctl_host) = (Some(true), Some("nats://127.0.0.1:4222".to_owned()));
+        }
+        let open = Hosts { hosts: open, lost: Vec::new(), lattice: "default".into() };
+        let said = "\nopen lattice: NATS at nats://127.0.0.1:4222 asks nobody for credentials, so whoever reaches it steers the lattice";
+        assert!(
+            open.text().ends_with(said) && open.text().matches("open lattice").count() == 1,
+            "{}",
+            open.text()
+        );
+        assert!(!all.text().contains("open lattice"));
         let json = serde_json::to_value(&all).unwrap();
         assert_eq!((json["hosts"].as_array().unwrap().len(), json["lost"].as_array().unwrap().len()), (2, 1));
         assert!(json["hosts"][1].get("lost").is_none(), "{json}");
