@@ -1,5 +1,6 @@
 //! Putting a host together, part by part, in the order in which each needs the one before.
 
+mod credentials;
 mod parts;
 
 use std::{sync::Arc, time::Duration};
@@ -72,7 +73,7 @@ impl Host {
         let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let host = identity.id.clone();
         let (tasks, changed) = (Tasks::new(), Changed::new());
-        let options = parts::nats_options(&config.nats, &config.lattice, &host);
+        let options = parts::nats_options(&config, &host);
         let memory = parts::memory(&config, &identity, &options)?;
         let record = Record::open(&memory, &tasks)?;
         let connection = parts::connect(options, !record.started().is_empty()).await?;

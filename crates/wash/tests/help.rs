@@ -39,6 +39,20 @@ const COMMANDS: &[&str] = &[
     "config get",
     "config del",
     "ctl",
+    "ctx",
+    "ctx list",
+    "ctx show",
+    "ctx use",
+    "ctx new",
+    "ctx del",
+    "nats",
+    "nats init",
+    "nats user",
+    "nats user add",
+    "nats user list",
+    "nats user revoke",
+    "nats push",
+    "nats permissions",
 ];
 
 #[test]

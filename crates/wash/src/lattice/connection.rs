@@ -122,13 +122,19 @@ impl clap::FromArgMatches for ConnectionArgs {
     fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
         let from = |id: &str| matches.value_source(id);
         let (url, host, port) = (from("nats_url"), from("ctl_host"), from("ctl_port"));
+        let is_typed = |source: Option<ValueSource>| source == Some(ValueSource::CommandLine);
         let is_given =
-            |source: Option<ValueSource>| source.is_some_and(|source| source != ValueSource::DefaultValue);
-        let lattice_given = is_given(from("lattice"));
+            |source: Option<ValueSource>| is_typed(source) || source == Some(ValueSource::EnvVariable);
+        let (lattice_given, context) = (is_given(from("lattice")), from("context"));
         let mut flags = Flags::from_arg_matches_mut(matches)?;
         let env = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let of_host = flags.choose(url, host, port, &env)?;
-        let server_given = of_host || [url, host, port].into_iter().any(is_given);
+        let places = [url, host, port];
+        // A context that is typed says where, unless that is typed too.
+        let server_given = match is_typed(context) {
+            true => places.into_iter().any(is_typed),
+            false => of_host || places.into_iter().any(is_given),
+        };
         Ok(ConnectionArgs { flags, server_given, lattice_given })
     }
 

@@ -28,3 +28,6 @@ pub(crate) use push::push;
 pub(crate) use server::ServerFolder;
 pub(crate) use site::{SiteWanted, make_site};
 pub(crate) use users::{NewUser, User};
+
+#[cfg(test)]
+mod tests;
