@@ -7,11 +7,13 @@
 mod account;
 mod creds;
 mod operator;
+mod provider;
 mod token;
 mod user;
 
 pub use account::{AccountToken, ScopedKey};
 pub use creds::{CredsError, CredsFile};
 pub use operator::OperatorToken;
+pub use provider::{PROVIDER_TOKEN_SECONDS, provider_credentials};
 pub use token::{NatsTokenError, Times};
 pub use user::{UserGrant, UserToken};

@@ -6,4 +6,5 @@ mod archive;
 mod compatibility;
 mod fixtures;
 mod hostile;
+mod nats;
 mod verify;

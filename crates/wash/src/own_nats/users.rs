@@ -157,12 +157,13 @@ impl OwnNats {
             Some(user) => {
                 let state = user.state(clock::now());
                 let text = format!("the user {name} of {} is not usable: {state}", self.root.display());
-                let role = new.principal.role();
-                Err(Failure::say(Exit::Refused, text).help(format!(
-                    "make it anew: wash nats user add {} {name} --role {role} --lattice {}",
-                    self.root.display(),
-                    new.reach
-                )))
+                let (role, dir) = (new.principal.role(), self.root.display());
+                let reach = match &new.reach {
+                    Reach::Lattice(lattice) => format!("--lattice {lattice}"),
+                    Reach::Every => "--every-lattice".to_owned(),
+                };
+                Err(Failure::say(Exit::Refused, text)
+                    .help(format!("make it anew: wash nats user add {dir} {name} --role {role} {reach}")))
             }
             None => Err(Failure::say(Exit::Refused, format!("the user {name} is gone again"))),
         }

@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use lattice_claims::{
     KeyKind, KeyPair,
-    nats::{AccountToken, OperatorToken, ScopedKey, Times, UserGrant, UserToken},
+    nats::{AccountToken, OperatorToken, ScopedKey, Times, UserGrant, UserToken, provider_credentials},
 };
 use lattice_core::{
     EntityId, LatticeName,
-    permission::{Permissions, Principal, Reach, Role},
+    permission::{Permissions, Principal, Reach, Role, inbox_prefix},
 };
 use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Secret};
 use lattice_testkit::NatsServer;
@@ -94,15 +94,23 @@ impl Closed {
         Connection::connect(options, LONG).await.unwrap()
     }
 
-    /// A provider's token of the scoped key, as `change` makes it.
-    pub(crate) async fn provider(
+    /// Logs in as a provider, with what its host would give it.
+    pub(crate) async fn provider(&self, id: &str) -> Connection {
+        let account = self.account.public_key();
+        let creds = provider_credentials(&self.scoped, account, &id.parse().unwrap(), now()).unwrap();
+        let options = self.options(creds.token, &creds.key, &lattice());
+        let inbox_prefix = Some(inbox_prefix(&lattice(), id));
+        Connection::connect(ConnectOptions { inbox_prefix, ..options }, LONG).await.unwrap()
+    }
+
+    /// Logs in with a provider's token that is not as it should be.
+    pub(crate) async fn changed_provider(
         &self,
-        id: &str,
         change: impl FnOnce(&mut UserToken),
     ) -> Result<Connection, ConnectError> {
         let key = KeyPair::generate(KeyKind::User);
         let mut token = UserToken {
-            name: id.to_owned(),
+            name: "web".to_owned(),
             user: key.public_key().clone(),
             account: Some(self.account.public_key().clone()),
             grant: UserGrant::Scoped,
@@ -110,9 +118,9 @@ impl Closed {
             expires: Some(now() + 3600),
         };
         change(&mut token);
-        let mut options = self.options(token.sign(&self.scoped).unwrap(), &key, &lattice());
-        options.inbox_prefix = Some(lattice_core::permission::inbox_prefix(&lattice(), id));
-        Connection::connect(options, LONG).await
+        let options = self.options(token.sign(&self.scoped).unwrap(), &key, &lattice());
+        let inbox_prefix = Some(inbox_prefix(&lattice(), "web"));
+        Connection::connect(ConnectOptions { inbox_prefix, ..options }, LONG).await
     }
 }
 

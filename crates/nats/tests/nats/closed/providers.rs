@@ -13,7 +13,7 @@ use crate::{LONG, host, lattice};
 #[tokio::test]
 async fn a_provider_is_who_its_token_says_and_nobody_else() {
     let closed = Closed::start().await;
-    let web = closed.provider("web", |_| {}).await.unwrap();
+    let web = closed.provider("web").await;
     let mut refusals = web.violations();
     let calls = Calls::open(&web, &lattice(), &entity("web")).await.unwrap();
     let (own, group) = calls_of_target(&lattice(), &entity("web"));
@@ -52,12 +52,12 @@ async fn a_provider_cannot_give_itself_more_or_live_longer() {
     let closed = Closed::start().await;
     let everything = Permissions::of(&Principal::Host(None), &Reach::Lattice(lattice()));
     let own = closed
-        .provider("web", |token| token.grant = UserGrant::Own { role: None, permissions: everything })
+        .changed_provider(|token| token.grant = UserGrant::Own { role: None, permissions: everything })
         .await
         .unwrap_err();
     assert!(matches!(own, ConnectError::Refused { .. }), "{own:?}");
     let late = closed
-        .provider("web", |token| {
+        .changed_provider(|token| {
             token.issued = now() - 100;
             token.expires = Some(now() - 1);
         })
@@ -65,7 +65,7 @@ async fn a_provider_cannot_give_itself_more_or_live_longer() {
         .unwrap_err();
     assert!(matches!(late, ConnectError::Refused { .. }), "{late:?}");
     // While connected, too: the server ends the connection when the token's time is over.
-    let short = closed.provider("web", |token| token.expires = Some(now() + 2)).await.unwrap();
+    let short = closed.changed_provider(|token| token.expires = Some(now() + 2)).await.unwrap();
     let mut connected = short.connected();
     tokio::time::timeout(LONG, connected.wait_for(|connected| !connected)).await.unwrap().unwrap();
 }

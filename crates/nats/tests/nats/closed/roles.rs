@@ -162,7 +162,7 @@ async fn nobody_without_a_token_gets_in() {
     let key = lattice_claims::KeyPair::generate(lattice_claims::KeyKind::User);
     let foreign =
         Closed { account: lattice_claims::KeyPair::generate(lattice_claims::KeyKind::Account), ..closed };
-    let error = foreign.provider("web", |token| token.user = key.public_key().clone()).await.unwrap_err();
+    let error = foreign.changed_provider(|token| token.user = key.public_key().clone()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused { .. }), "the key is not the token's: {error:?}");
 }
 

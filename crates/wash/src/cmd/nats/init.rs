@@ -19,10 +19,10 @@ const NAME: &str = "hub";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  wash nats init ~/hub                                      a server of your own; start it with: wash up --nats-dir ~/hub
+  wash nats init ~/hub                     a server of your own; start it: wash up --nats-dir ~/hub
   wash nats init ~/hub --listen 0.0.0.0:4222 --leaf-listen 0.0.0.0:7422 --address nats.example.com \\
-    --tls-cert cert.pem --tls-key key.pem                   one that others reach
-  wash nats init ~/hub --site plant                         a further site that joins it; copy ~/hub/sites/plant there")]
+    --tls-cert cert.pem --tls-key key.pem  one that others reach
+  wash nats init ~/hub --site plant        a further site that joins it; copy ~/hub/sites/plant there")]
 pub(super) struct Args {
     /// Folder to make; with --site it may be there already
     #[arg(value_name = "DIR")]
