@@ -176,7 +176,7 @@ impl Permissions {
     }
 
     /// The same for every user token signed by a scoped signing key, with the token's name in the principal's place: the server
-    /// fills it in.
+    /// fills it in, in subjects but not in the names of queue groups.
     #[must_use]
     pub fn template(role: Role, lattice: &LatticeName) -> Self {
         Self::filled(role, lattice.as_str(), "{{name()}}")

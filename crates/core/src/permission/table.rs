@@ -118,7 +118,7 @@ pub const TABLE: &[Row] = &[
     publish(Provider, "wasmbus.host.{lattice}.{me}.>", "calls to one host, as itself"),
     publish(Provider, "wasmbus.back.{lattice}.{me}.>", "answers, as itself"),
     publish(Provider, "wasmbus.inbox.{lattice}.{me}.>", "messages to itself, to know that a subscription is in force"),
-    subscribe(Provider, "wasmbus.call.{lattice}.*.{me}.> {me}", "calls of itself"),
+    subscribe(Provider, "wasmbus.call.{lattice}.*.{me}.>", "calls of itself"),
     subscribe(Provider, "wasmbus.back.{lattice}.*.{me}.>", "what comes back to it"),
     subscribe(Provider, "wasmbus.rpc.{lattice}.{me}.>", "health, links and its end, from its host"),
     subscribe(Provider, "wasmbus.inbox.{lattice}.{me}.>", "answers to it"),

@@ -241,6 +241,17 @@ proptest! {
 }
 
 #[test]
+fn templates_have_the_name_where_servers_fill_it_in() {
+    for role in [Role::Provider, Role::Tool] {
+        let Permissions { publish, subscribe } = Permissions::template(role, &lattice("default"));
+        for subject in publish.into_iter().chain(subscribe) {
+            assert!(subject.split('.').filter(|token| *token == "{{name()}}").count() == 1, "{subject}");
+            assert!(!subject.contains(' '), "{subject}");
+        }
+    }
+}
+
+#[test]
 fn roles_read_back() {
     for role in Role::ALL {
         assert_eq!(role.name().parse(), Ok(role));
