@@ -41,9 +41,12 @@ impl Stage {
     #[must_use]
     pub fn program(&self, name: &str) -> Launch {
         let mut launch = Launch::binary(name).expect("our programs are built");
-        for (variable, folder) in
-            [("WASMCLOUD_DATA_DIR", "data"), ("WASH_KEYS", "keys"), ("WASMCLOUD_CACHE_DIR", "cache")]
-        {
+        for (variable, folder) in [
+            ("WASMCLOUD_DATA_DIR", "data"),
+            ("WASH_KEYS", "keys"),
+            ("WASH_CONTEXTS", "contexts"),
+            ("WASMCLOUD_CACHE_DIR", "cache"),
+        ] {
             launch = launch.env(variable, self.folder().join(folder));
         }
         // No login of whoever runs the tests may help.

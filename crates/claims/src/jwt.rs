@@ -159,7 +159,13 @@ impl EdDSAPublicKeyLike for Verifier {
     }
 }
 
+/// Who signs with that key.
 pub(crate) fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
+    Ok(Signer(key_pair_of(pair)?, None, None))
+}
+
+/// The key as jwt-simple wants it.
+fn key_pair_of(pair: &KeyPair) -> Result<Edwards25519KeyPair, SignError> {
     let library = |reason: &dyn std::fmt::Display| SignError::Library { reason: reason.to_string() };
     let seed = pair.signing_seed().map_err(|error| library(&error))?;
     // jwt-simple takes the seed followed by its public key.
@@ -168,7 +174,7 @@ pub(crate) fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
     both[32..].copy_from_slice(&pair.public_key().raw());
     let key = Edwards25519KeyPair::from_bytes(&both);
     both.fill(0);
-    Ok(Signer(key.map_err(|error| library(&error))?, None, None))
+    key.map_err(|error| library(&error))
 }
 
 #[derive(Serialize)]

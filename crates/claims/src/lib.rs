@@ -1,8 +1,8 @@
 //! Keys, claims and signatures: who an actor or provider is, who vouches for it, and whether its bytes are what was signed.
 //!
 //! The formats are wascap's: an nkey names everybody, a JWT signed by an account key carries the claims, an actor holds its
-//! token in a wasm custom section and a provider in its archive. Everything here works on bytes and on a clock that the
-//! caller passes (`now`, unix seconds): no files, no network, no system time.
+//! token in a wasm custom section and a provider in its archive. [`nats`] has the tokens of NATS servers. Everything here works
+//! on bytes and on a clock that the caller passes (`now`, unix seconds): no files, no network, no system time.
 
 mod actor;
 mod archive;
@@ -11,6 +11,7 @@ mod entities;
 mod error;
 mod jwt;
 mod keys;
+pub mod nats;
 mod section;
 mod token;
 mod trust;

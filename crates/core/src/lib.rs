@@ -16,6 +16,7 @@ mod image_ref;
 mod invocation;
 mod labels;
 mod link;
+pub mod permission;
 mod placement;
 mod role;
 mod state;

@@ -99,6 +99,9 @@ pub(crate) struct NatsArgs {
         hide_env_values = true, value_parser = secret
     )]
     pub(crate) nats_seed: Option<Secret>,
+    /// Certificates (PEM) to trust besides those of the system, where the server speaks TLS
+    #[arg(long, env = "WASMCLOUD_NATS_TLS_CA_FILE", value_name = "FILE")]
+    pub(crate) nats_tls_ca_file: Option<PathBuf>,
     /// JetStream domain that keeps the lattice's state
     #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     pub(crate) js_domain: Option<String>,

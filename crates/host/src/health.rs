@@ -36,6 +36,8 @@ struct Known {
     reasons: BTreeMap<Cause, String>,
     /// What is over, and an operator should know all the same: one line for each cause, the last.
     notices: BTreeMap<Cause, String>,
+    /// Whether NATS asks nobody who he is; none before there was a connection.
+    open: Option<bool>,
 }
 
 impl Known {
@@ -90,6 +92,22 @@ impl Health {
         // Under the lock, so that of two changes the later one is told last. Without a connection the event waits until
         // there is one; its time tells when it was.
         events.publish(&HostStateChanged { host_id: host.clone(), state });
+    }
+
+    /// Whether NATS asks nobody who he is, so that whoever reaches it steers the lattice; none before there was a connection.
+    pub(crate) fn is_open(&self) -> Option<bool> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).open
+    }
+
+    /// Takes in what kind of server this is: after each connect, since it may have become another.
+    pub(crate) fn met(&self, open: bool, server: &str) {
+        let before = self.0.known.write().unwrap_or_else(PoisonError::into_inner).open.replace(open);
+        if open && before != Some(true) {
+            warn!(
+                server,
+                "open lattice: NATS asks nobody for credentials, so whoever reaches it steers the lattice"
+            );
+        }
     }
 
     /// Leaves a line about something that is over.

@@ -67,6 +67,7 @@ impl Inventory {
             notices: self.notices(),
             peers: Some(self.directory.peers()),
             lost: self.directory.lost(),
+            open: self.health.is_open(),
         }
     }
 

@@ -40,7 +40,11 @@ pub(crate) async fn follow(
     let (mut connected, mut reach) = (connection.connected(), Reach::default());
     let server = &about.server;
     loop {
-        match reach.turn(*connected.borrow_and_update(), Instant::now()) {
+        let is_connected = *connected.borrow_and_update();
+        if is_connected {
+            health.met(connection.is_open_to_anybody(), server);
+        }
+        match reach.turn(is_connected, Instant::now()) {
             Turn::Same => {}
             Turn::Lost => health.set(Cause::NoLattice, Some(lost(server))),
             Turn::Back(away) => {

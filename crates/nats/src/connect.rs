@@ -6,7 +6,7 @@ use async_nats::{ConnectErrorKind, Event, ServerError};
 use lattice_core::innermost_cause;
 use tokio::sync::{broadcast, watch};
 
-use crate::{ConnectOptions, Credentials, replies::Replies, violation::Violation};
+use crate::{ConnectOptions, Credentials, inbox, replies::Replies, violation::Violation};
 
 /// The oldest server that will do: key expiry and its markers came with it.
 const OLDEST_SERVER: (u64, u64) = (2, 11);
@@ -53,7 +53,7 @@ pub enum ConnectError {
     },
     /// The server wants other credentials.
     #[error(
-        "NATS at {servers} refused {given}; give the credentials of a user of that server, with a credentials file or user and password"
+        "NATS at {servers} refused {given} (authorization violation); give the credentials of a user of that server, with a credentials file or user and password"
     )]
     Refused {
         /// The servers tried.
@@ -196,7 +196,7 @@ async fn build(
             signals.take(event);
             std::future::ready(())
         });
-    if let Some(prefix) = &options.inbox_prefix {
+    if let Some(prefix) = inbox::prefix(options).await {
         built = built.custom_inbox_prefix(prefix);
     }
     if let Some(file) = &options.tls.ca_file {

@@ -155,6 +155,14 @@ impl Connection {
         self.inner.client.server_info().version
     }
 
+    /// True if the server now connected to asks nobody who he is: whoever reaches it steers the lattice.
+    #[must_use]
+    pub fn is_open_to_anybody(&self) -> bool {
+        let info = self.inner.client.server_info();
+        // Before the first connect nothing is known.
+        !info.server_id.is_empty() && !info.auth_required
+    }
+
     /// The underlying client, for what this crate does not cover.
     #[must_use]
     pub fn client(&self) -> &async_nats::Client {

@@ -13,6 +13,7 @@ mod events;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inbox;
 mod invocation;
 mod jetstream_api;
 mod jitter;
@@ -34,7 +35,7 @@ pub use control::{ControlRequest, ControlServer, RespondError};
 pub use events::{EventError, EventPublisher, EventStream};
 pub use invocation::{Announced, CallCounts, Called, Calls, Inbound, Outbound, Received, Serve, Serving};
 pub use jetstream_api::ApiError;
-pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Secret, Tls};
+pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Member, Secret, Tls};
 pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{
     Fact, FactStore, Facts, Loaded, Overridden, SetAside, SnapshotError, SnapshotFile, SnapshotKind,

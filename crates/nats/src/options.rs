@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use lattice_core::{HostId, LatticeName};
+
 use crate::WallClock;
 
 /// Where a NATS server listens when nobody says otherwise.
@@ -92,12 +94,24 @@ pub struct ConnectOptions {
     pub name: String,
     /// The JetStream domain that holds the lattice's state; none is the server's own.
     pub js_domain: Option<String>,
-    /// First part of the subjects that answers come back on; none is `_INBOX`.
+    /// First part of the subjects that answers come back on; none is the inbox that the credentials allow on the lattice of
+    /// `member`, or else `_INBOX`.
     pub inbox_prefix: Option<String>,
+    /// On which lattice, and as which host.
+    pub member: Option<Member>,
     /// TLS.
     pub tls: Tls,
     /// What this process takes for the time of day.
     pub wall_clock: WallClock,
+}
+
+/// Whose connection it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The lattice that is talked to.
+    pub lattice: LatticeName,
+    /// The host that talks; none for tools.
+    pub host: Option<HostId>,
 }
 
 impl Default for ConnectOptions {
@@ -118,6 +132,7 @@ impl ConnectOptions {
             name: "lattice".to_owned(),
             js_domain: None,
             inbox_prefix: None,
+            member: None,
             tls: Tls::default(),
             wall_clock: WallClock::default(),
         }
@@ -127,6 +142,20 @@ impl ConnectOptions {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// The same for a tool that talks to a lattice.
+    #[must_use]
+    pub fn on(mut self, lattice: &LatticeName) -> Self {
+        self.member = Some(Member { lattice: lattice.clone(), host: None });
+        self
+    }
+
+    /// The same for a host of a lattice.
+    #[must_use]
+    pub fn as_host(mut self, lattice: &LatticeName, host: &HostId) -> Self {
+        self.member = Some(Member { lattice: lattice.clone(), host: Some(host.clone()) });
         self
     }
 
@@ -154,6 +183,7 @@ impl fmt::Debug for ConnectOptions {
             .field("name", &self.name)
             .field("js_domain", &self.js_domain)
             .field("inbox_prefix", &self.inbox_prefix)
+            .field("member", &self.member)
             .field("tls", &self.tls)
             .field("wall_clock", &self.wall_clock)
             .finish()

@@ -42,12 +42,56 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
         file.write_all(bytes)?;
         file.persist(path).map(drop).map_err(|error| error.error)
     };
-    written().map_err(|error| Failure::refused(error).context(format!("cannot write {}", path.display())))
+    written().map_err(|error| cannot_write(path, error))
+}
+
+/// As [`write()`], for what its owner alone may read (mode 0600), and on the disk before it counts: keys, credentials.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Outcome {
+    let written = private(path, bytes).and_then(|file| file.persist(path).map_err(|error| error.error));
+    written.map(drop).map_err(|error| cannot_write(path, error))
+}
+
+/// As [`write_private`], where there must be no such file yet.
+///
+/// # Errors
+/// There is one, or what the file system says.
+pub(crate) fn write_private_new(path: &Path, bytes: &[u8]) -> Outcome {
+    let written =
+        private(path, bytes).and_then(|file| file.persist_noclobber(path).map_err(|error| error.error));
+    written.map(drop).map_err(|error| cannot_write(path, error))
+}
+
+fn private(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    // A temporary file is its owner's alone, and so is what it becomes.
+    let mut file = tempfile::Builder::new().tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Failure {
+    Failure::refused(error).context(format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_private_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        write_private_new(&file, b"1").unwrap();
+        assert!(write_private_new(&file, b"2").is_err());
+        write_private(&file, b"3").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"3");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
 
     #[test]
     fn only_plain_files_of_some_length_are_read() {

@@ -11,6 +11,7 @@
 mod cli;
 mod clock;
 mod cmd;
+mod context;
 mod exit;
 mod failure;
 mod files;
@@ -20,6 +21,7 @@ mod lattice;
 mod local;
 mod manifest;
 mod output;
+mod own_nats;
 mod signals;
 mod signed;
 mod wit;

@@ -49,6 +49,20 @@ const COMMANDS: &[&str] = &[
     "role del",
     "role list",
     "ctl",
+    "ctx",
+    "ctx list",
+    "ctx show",
+    "ctx use",
+    "ctx new",
+    "ctx del",
+    "nats",
+    "nats init",
+    "nats user",
+    "nats user add",
+    "nats user list",
+    "nats user revoke",
+    "nats push",
+    "nats permissions",
 ];
 
 #[test]

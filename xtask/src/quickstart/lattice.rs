@@ -37,7 +37,7 @@ pub(crate) struct Place {
     http_port: u16,
     /// Held for the life of the process: no other one uses this folder meanwhile.
     _hold: Option<Hold>,
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl Place {
@@ -48,11 +48,11 @@ impl Place {
             let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
             let data_dir = temporary.path().to_owned();
             let (nats_port, http_port) = (free_port()?, free_port()?);
-            return Ok(Self { data_dir, nats_port, http_port, _hold: None, _temporary: Some(temporary) });
+            return Ok(Self { data_dir, nats_port, http_port, _hold: None, temporary: Some(temporary) });
         };
         let nats_port = usual_or_free("NATS", wanted_nats_port())?;
         let http_port = usual_or_free("HTTP", USUAL_HTTP_PORT)?;
-        let place = Self { data_dir: folder(), nats_port, http_port, _hold: None, _temporary: None };
+        let place = Self { data_dir: folder(), nats_port, http_port, _hold: None, temporary: None };
         hold.tell(&place.urls())?;
         Ok(Self { _hold: Some(hold), ..place })
     }
@@ -112,6 +112,10 @@ pub(crate) async fn start(place: &Place, nats_server: &Path, account: &str) -> a
     let mut launch = Launch::binary("wash")?.arg("up").arg("--nats-server").arg(nats_server);
     launch = launch.arg("--data-dir").arg(&place.data_dir).arg("-m").arg(manifest);
     launch = launch.args(["--nats-port", &place.nats_port.to_string()]);
+    if place.temporary.is_some() {
+        // A check must not become what the user's own commands mean.
+        launch = launch.env("WASH_CONTEXTS", place.data_dir.join("contexts"));
+    }
     launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
     launch = launch.env("QUICKSTART_ADDRESS", format!("127.0.0.1:{}", place.http_port));
     let mut lattice = Lattice { process: launch.log(place.data_dir.join("wash-up.log")).start().await? };

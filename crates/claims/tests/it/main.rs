@@ -7,5 +7,6 @@ mod command;
 mod compatibility;
 mod fixtures;
 mod hostile;
+mod nats;
 mod trust;
 mod verify;

@@ -52,6 +52,9 @@ pub struct Host {
     /// Ours: other hosts that this one takes to be lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostHost>,
+    /// Ours: true if its NATS server asks nobody for credentials; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
 }
 
 /// A host that was silent and did not answer, as another one tells it: what it last said of itself. Everything but `id` has

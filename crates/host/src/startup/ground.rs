@@ -49,7 +49,7 @@ impl Base {
     pub(super) async fn lay(config: &HostConfig) -> anyhow::Result<Self> {
         let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let (tasks, changed) = (Tasks::new(), Changed::new());
-        let options = parts::nats_options(&config.nats, &identity.id);
+        let options = parts::nats_options(config, &identity.id);
         let memory = parts::memory(config, &identity, &options)?;
         let record = Record::open(&memory, &tasks)?;
         let connection = parts::connect(options, !record.started().is_empty()).await?;

@@ -11,9 +11,10 @@ use lattice_registry::{FetchConfig, Fetcher};
 use lattice_runtime::{Runtime, RuntimeConfig};
 use tracing::warn;
 
+use super::credentials;
 use crate::{
     about::About,
-    config::{HostConfig, NatsArgs},
+    config::HostConfig,
     generations,
     identity::Identity,
     memory::{Memory, Server},
@@ -72,17 +73,21 @@ async fn wait_for_nats(connection: &Connection) {
 }
 
 /// Which NATS, and who to be there.
-pub(super) fn nats_options(nats: &NatsArgs, host: &HostId) -> ConnectOptions {
+pub(super) fn nats_options(config: &HostConfig, host: &HostId) -> ConnectOptions {
+    let nats = &config.nats;
     let servers =
         nats.nats_url.clone().unwrap_or_else(|| format!("nats://{}:{}", nats.nats_host, nats.nats_port));
-    let mut options = ConnectOptions::to(&servers).named(format!("wasmcloud {host}"));
+    let mut options =
+        ConnectOptions::to(&servers).named(format!("wasmcloud {host}")).as_host(&config.lattice, host);
     options.js_domain.clone_from(&nats.js_domain);
+    options.tls.ca_file.clone_from(&nats.nats_tls_ca_file);
     options.credentials = match (&nats.nats_creds, &nats.nats_jwt, &nats.nats_seed) {
         (Some(file), ..) => Credentials::CredsFile(file.clone()),
         (None, Some(jwt), Some(seed)) => {
             Credentials::JwtSeed { jwt: jwt.reveal().to_owned(), seed: seed.clone() }
         }
-        _ => Credentials::None,
+        _ => credentials::of_wash_up(&config.data_dir, &servers, &config.lattice)
+            .map_or(Credentials::None, Credentials::CredsFile),
     };
     options
 }

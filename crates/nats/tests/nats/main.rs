@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed set-up fails the test, wherever it happens")]
 
 mod clocks;
+mod closed;
 mod connect;
 mod control;
 mod events;

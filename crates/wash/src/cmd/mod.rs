@@ -10,6 +10,7 @@ mod claims;
 mod completions;
 mod config;
 mod ctl;
+mod ctx;
 mod down;
 mod drain;
 mod get;
@@ -17,6 +18,7 @@ mod host;
 mod inspect;
 mod keys;
 mod link;
+mod nats;
 mod reg;
 mod role;
 mod scale;
@@ -90,6 +92,10 @@ commands! {
     Trust => trust,
     /// Say who may command what.
     Role => role,
+    /// Say which lattice is meant where nothing else does.
+    Ctx => ctx,
+    /// Make a NATS server of your own that takes nobody without credentials, and its users.
+    Nats => nats,
     /// The commands that talk to a lattice, under the name they had in 2021.
     Ctl => ctl,
     /// Print completions for a shell.

@@ -9,6 +9,7 @@ use lattice_core::LatticeName;
 use lattice_nats::{ConnectOptions, Connection, Credentials, Secret};
 
 use crate::{
+    context::{Context, Contexts},
     exit::Exit,
     failure::{Failure, Outcome},
     keystore::signing_key,
@@ -19,12 +20,18 @@ const QUIET: Duration = Duration::from_millis(250);
 
 /// What mends a refused login.
 const CREDENTIALS: &str = "give the credentials of a user of that server: --ctl-credsfile FILE, --ctl-jwt JWT with --ctl-seed \
-     SEED, or --nats-url nats://USER:PASSWORD@HOST:PORT";
+     SEED, or --nats-url nats://USER:PASSWORD@HOST:PORT; or choose a context that has them: `wash ctx list`, `wash ctx use NAME`";
 
 /// Which lattice, and how to get there. What is typed goes before what the environment says, whichever of host, port and
-/// URL that is.
+/// URL that is; and both go before a context.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionArgs(Flags);
+pub(crate) struct ConnectionArgs {
+    flags: Flags,
+    /// Whether somebody said where the server is.
+    server_given: bool,
+    /// Whether somebody said which lattice.
+    lattice_given: bool,
+}
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
@@ -98,6 +105,9 @@ struct Flags {
     /// User key that signs what you command: a seed, its file, or the name of a stored key [default: your only user key]
     #[arg(long, env = "WASH_SIGNING_KEY", value_name = "KEY", hide_env_values = true)]
     signing_key: Option<String>,
+    /// Context for what the flags above do not say [default: the current one, see wash ctx]
+    #[arg(long, env = "WASH_CONTEXT", value_name = "NAME")]
+    context: Option<String>,
 }
 
 /// A lattice in reach.
@@ -116,9 +126,20 @@ impl clap::FromArgMatches for ConnectionArgs {
     fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
         let from = |id: &str| matches.value_source(id);
         let (url, host, port) = (from("nats_url"), from("ctl_host"), from("ctl_port"));
+        let is_typed = |source: Option<ValueSource>| source == Some(ValueSource::CommandLine);
+        let is_given =
+            |source: Option<ValueSource>| is_typed(source) || source == Some(ValueSource::EnvVariable);
+        let (lattice_given, context) = (is_given(from("lattice")), from("context"));
         let mut flags = Flags::from_arg_matches_mut(matches)?;
-        flags.choose(url, host, port, &|name| std::env::var(name).ok().filter(|text| !text.is_empty()))?;
-        Ok(ConnectionArgs(flags))
+        let env = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let of_host = flags.choose(url, host, port, &env)?;
+        let places = [url, host, port];
+        // A context that is typed says where, unless that is typed too.
+        let server_given = match is_typed(context) {
+            true => places.into_iter().any(is_typed),
+            false => of_host || places.into_iter().any(is_given),
+        };
+        Ok(ConnectionArgs { flags, server_given, lattice_given })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -138,14 +159,15 @@ impl clap::Args for ConnectionArgs {
 }
 
 impl Flags {
-    /// Settles what counts where several say where the server is.
+    /// Settles what counts where several say where the server is. True if the environment of a host says it.
     fn choose(
         &mut self,
         url: Option<ValueSource>,
         host: Option<ValueSource>,
         port: Option<ValueSource>,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(), clap::Error> {
+    ) -> Result<bool, clap::Error> {
+        let mut of_host = false;
         let typed = Some(ValueSource::CommandLine);
         if url != typed && (host == typed || port == typed) {
             self.nats_url = None;
@@ -155,6 +177,7 @@ impl Flags {
             && let Some(name) = env("WASMCLOUD_NATS_HOST")
         {
             self.ctl_host = name;
+            of_host = true;
         }
         if port == Some(ValueSource::DefaultValue)
             && let Some(text) = env("WASMCLOUD_NATS_PORT")
@@ -166,8 +189,9 @@ impl Flags {
                     clap::Error::raw(clap::error::ErrorKind::ValueValidation, text)
                 })?
                 .get();
+            of_host = true;
         }
-        Ok(())
+        Ok(of_host)
     }
 }
 
@@ -177,11 +201,12 @@ impl ConnectionArgs {
     /// # Errors
     /// No NATS server in reach: exit code 3, with the remedy.
     pub(crate) async fn connect(self) -> Outcome<Session> {
-        let timeout = Duration::from_millis(self.0.timeout_ms);
-        let lattice = self.0.lattice.clone();
+        let timeout = Duration::from_millis(self.flags.timeout_ms);
         // Before anything else: a key that is not usable would only show when something is half done.
-        let signer = signing_key(self.0.signing_key.as_deref())?;
-        let connection = Connection::connect(self.0.options(), timeout).await.map_err(|error| {
+        let signer = signing_key(self.flags.signing_key.as_deref())?;
+        let context = self.context(Contexts::of_user().as_ref())?;
+        let (options, lattice) = self.settled(context);
+        let connection = Connection::connect(options, timeout).await.map_err(|error| {
             // Options that make no sense are the user's to change; all else is about a server.
             let exit = match error {
                 lattice_nats::ConnectError::Options { .. } => Exit::Usage,
@@ -199,9 +224,52 @@ impl ConnectionArgs {
     }
 }
 
+impl ConnectionArgs {
+    /// The context for what the flags do not say: the one named; else, where a server is, one of that server; else the current one.
+    fn context(&self, contexts: Option<&Contexts>) -> Outcome<Option<Context>> {
+        match (&self.flags.context, contexts) {
+            (Some(name), _) => Contexts::required()?.require(name).map(Some),
+            (None, Some(contexts)) if self.server_given => contexts.about(&self.flags.url()),
+            (None, Some(contexts)) => contexts.current(),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// How to connect, and which lattice is meant.
+    fn settled(self, context: Option<Context>) -> (ConnectOptions, LatticeName) {
+        let Self { flags, server_given, lattice_given } = self;
+        // A server that is named says nothing about the lattice, so what a context of it says does not count then.
+        let own = context.as_ref().filter(|_| !server_given || flags.context.is_some());
+        let lattice = match own.and_then(|context| context.lattice.clone()) {
+            Some(lattice) if !lattice_given => lattice,
+            _ => flags.lattice.clone(),
+        };
+        let url = own.filter(|_| !server_given).map(Context::url);
+        let mut options = flags.options(url).on(&lattice);
+        if let Some(context) = context {
+            let with_user = options.servers.first().is_some_and(|server| server.contains('@'));
+            if let (Credentials::None, false, Some(file)) =
+                (&options.credentials, with_user, context.ctl_credsfile)
+            {
+                options.credentials = Credentials::CredsFile(file);
+            }
+            options.tls.ca_file = options.tls.ca_file.or(context.ctl_tls_ca_file);
+            options.tls.first |= context.ctl_tls_first == Some(true);
+            options.js_domain = options.js_domain.or(context.js_domain);
+        }
+        (options, lattice)
+    }
+}
+
 impl Flags {
-    fn options(self) -> ConnectOptions {
-        let url = self.nats_url.unwrap_or_else(|| format!("nats://{}:{}", self.ctl_host, self.ctl_port));
+    fn url(&self) -> String {
+        let by_port = || format!("nats://{}:{}", self.ctl_host, self.ctl_port);
+        self.nats_url.clone().unwrap_or_else(by_port)
+    }
+
+    /// At `url`, if a context says so.
+    fn options(self, url: Option<String>) -> ConnectOptions {
+        let url = url.unwrap_or_else(|| self.url());
         let mut options = ConnectOptions::to(&url).named("wash");
         options.credentials = match (self.ctl_credsfile, self.ctl_jwt, self.ctl_seed) {
             (Some(file), _, _) => Credentials::CredsFile(file),
@@ -255,7 +323,7 @@ mod tests {
 
     fn options(args: &[&str]) -> ConnectOptions {
         let line = Line::try_parse_from([&["wash"], args].concat()).unwrap();
-        line.connection.0.options()
+        line.connection.settled(None).0
     }
 
     #[test]
@@ -274,9 +342,9 @@ mod tests {
             (Some(ValueSource::CommandLine), Some(ValueSource::EnvVariable), Some(ValueSource::DefaultValue));
         let env = |name: &str| Some(if name.ends_with("PORT") { "4555" } else { "elsewhere" }.to_owned());
         let server = |line: &[&str], url, host, port| {
-            let mut flags = Line::try_parse_from([&["wash"], line].concat()).unwrap().connection.0;
+            let mut flags = Line::try_parse_from([&["wash"], line].concat()).unwrap().connection.flags;
             flags.choose(url, host, port, &env).unwrap();
-            flags.options().servers.concat()
+            flags.options(None).servers.concat()
         };
         let line = ["--nats-url", "nats://a:1", "-r", "b", "-p", "2"];
         assert_eq!(server(&line, set, set, typed), "nats://b:2");
@@ -285,6 +353,37 @@ mod tests {
         assert_eq!(server(&line[2..], None, typed, none), "nats://b:4555");
         assert_eq!(server(&line[2..], None, none, set), "nats://elsewhere:2");
         assert!(Line::try_parse_from(["wash", "-p", "0"]).is_err());
+    }
+
+    #[test]
+    fn a_context_says_what_the_flags_do_not() {
+        let context = Context {
+            name: "plant".into(),
+            lattice: Some(LatticeName::new("plant").unwrap()),
+            nats_url: Some("nats://plant:1".into()),
+            ctl_credsfile: Some("/plant.creds".into()),
+            js_domain: Some("plant".into()),
+            ..Context::default()
+        };
+        let with = |args: &[&str]| {
+            let line = Line::try_parse_from([&["wash"], args].concat()).unwrap();
+            let (options, lattice) = line.connection.settled(Some(context.clone()));
+            (options.servers.concat(), options.credentials, lattice.to_string(), options.js_domain)
+        };
+        let creds = |file: &str| Credentials::CredsFile(file.into());
+        let (url, domain) = ("nats://plant:1".to_owned(), Some("plant".to_owned()));
+        let plant = "plant".to_owned();
+        assert_eq!(with(&[]), (url.clone(), creds("/plant.creds"), plant.clone(), domain.clone()));
+        let other = with(&["-x", "other", "--ctl-credsfile", "/my.creds"]);
+        assert_eq!(other, (url, creds("/my.creds"), "other".to_owned(), domain.clone()));
+        // Where another address of the server is typed, only how to log in is taken.
+        let typed = with(&["--nats-url", "nats://10.0.0.1:1"]);
+        assert_eq!(
+            typed,
+            ("nats://10.0.0.1:1".into(), creds("/plant.creds"), "default".into(), domain.clone())
+        );
+        let user = with(&["--nats-url", "nats://anna:x@plant:1"]);
+        assert_eq!(user.1, Credentials::None, "the URL has a user of its own");
     }
 
     #[tokio::test]

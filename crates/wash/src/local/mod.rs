@@ -10,6 +10,6 @@ mod watchdog;
 
 pub(crate) use child::{Child, Logs};
 pub(crate) use host::{HostOptions, HostProcess, HostProgram};
-pub(crate) use nats::{Found, NatsServer, Port, probe};
+pub(crate) use nats::{Found, NatsServer, NatsWanted, Port, probe, write_open_config};
 pub(crate) use place::Place;
 pub(crate) use record::{Living, Record, Role, Slot, Stopped};

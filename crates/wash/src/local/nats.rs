@@ -49,6 +49,9 @@ pub(crate) struct Found {
     pub(crate) version: String,
     #[serde(default)]
     pub(crate) jetstream: bool,
+    /// Whether it asks for credentials.
+    #[serde(default)]
+    pub(crate) auth_required: bool,
 }
 
 /// Asks what listens at `address`; a NATS server says so at once.
@@ -67,6 +70,18 @@ pub(crate) async fn probe(address: &str) -> Port {
     }
 }
 
+/// How a server of our own is to be started.
+pub(crate) struct NatsWanted<'a> {
+    /// The program; else the first in PATH that is new enough.
+    pub(crate) program: Option<&'a Path>,
+    /// Whether it goes on when we end.
+    pub(crate) detached: bool,
+    /// Where clients reach it.
+    pub(crate) url: String,
+    /// Writes the configuration, and gives its file.
+    pub(crate) write: &'a (dyn Fn() -> Outcome<PathBuf> + Sync),
+}
+
 /// A NATS server of our own.
 #[derive(Debug)]
 pub(crate) struct NatsServer {
@@ -76,17 +91,16 @@ pub(crate) struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts a server on `port` of loopback, with its store in `place`.
+    /// Starts a server on `port`, with the configuration that `wanted` writes once nobody else can have the port's slot.
     ///
     /// `Ok(Err(found))` if another one answers there by now: two `wash up` at once are no error.
     pub(crate) async fn start(
         out: &Output,
         place: &Place,
         port: u16,
-        program: Option<&Path>,
-        js_domain: Option<&str>,
-        detached: bool,
+        wanted: NatsWanted<'_>,
     ) -> Outcome<Result<NatsServer, Found>> {
+        let NatsWanted { program, detached, url, write } = wanted;
         let (program, version) = find(out, program).await?;
         let address = format!("127.0.0.1:{port}");
         let Some(slot) = free_slot(place, port, &address).await? else {
@@ -101,12 +115,13 @@ impl NatsServer {
                 .help("stop it with `wash down`, or choose another port with --nats-port")),
             };
         };
-        let config = write_config(place, port, js_domain)?;
+        let config = write()?;
         let mut command = Command::new(&program);
         command.arg("--config").arg(&config);
+        // Relative paths in it are meant from where it lies.
+        command.current_dir(config.parent().unwrap_or(Path::new("/")));
         let failed = |error| cannot("start", &program, error);
         let child = Child::start(command, Stdio::null(), &slot, Logs::File).map_err(failed)?;
-        let url = format!("nats://{address}");
         let mut server = NatsServer { url, version: version.to_string(), child };
         match server.ready(&address).await {
             Ok(()) => {}
@@ -213,7 +228,8 @@ pub(super) fn in_path(name: &str, path: &OsStr) -> Vec<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).filter(runnable).collect()
 }
 
-fn write_config(place: &Place, port: u16, js_domain: Option<&str>) -> Outcome<PathBuf> {
+/// Writes the configuration of a server without credentials.
+pub(crate) fn write_open_config(place: &Place, port: u16, js_domain: Option<&str>) -> Outcome<PathBuf> {
     let folder = place.nats(port);
     let file = folder.join("nats-server.conf");
     // The server makes a folder `jetstream` in it.
@@ -230,7 +246,7 @@ fn config(port: u16, store: &Path, js_domain: Option<&str>) -> String {
     let domain = js_domain.map(|domain| format!("\n  domain: {}", quoted(domain))).unwrap_or_default();
     // The lattice finds a dead host as fast as the server finds a dead connection: two pings of a second.
     format!(
-        "# Written by `wash up` at each start.\n\
+        "# Written by `wash up --open` at each start: whoever reaches this server steers the lattice.\n\
          server_name: \"wash-up-{port}\"\n\
          listen: \"127.0.0.1:{port}\"\n\
          ping_interval: \"1s\"\n\
@@ -258,7 +274,7 @@ mod tests {
     #[test]
     fn the_configuration() {
         insta::assert_snapshot!(config(4222, Path::new("/data/a \"b\""), Some("edge")), @r#"
-        # Written by `wash up` at each start.
+        # Written by `wash up --open` at each start: whoever reaches this server steers the lattice.
         server_name: "wash-up-4222"
         listen: "127.0.0.1:4222"
         ping_interval: "1s"
@@ -283,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_listens_is_told_apart() {
-        let nats = Port::Nats(Found { version: "2.11.3".into(), jetstream: true });
+        let nats = Port::Nats(Found { version: "2.11.3".into(), jetstream: true, auth_required: false });
         assert_eq!(says("INFO {\"version\":\"2.11.3\",\"jetstream\":true,\"x\":1} \r\n").await, nats);
         assert_eq!(says("HTTP/1.1 400 Bad Request\r\n").await, Port::Taken);
         assert_eq!(says("").await, Port::Taken);

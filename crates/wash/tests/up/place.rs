@@ -20,6 +20,7 @@ pub(crate) const HOST_ID: &str = "NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const HOST: &str = r#"#!/bin/sh
 [ "$1" = --version ] && { echo "wasmcloud 0.0.1"; exit 0; }
 echo "flags: $*" >&2
+echo "creds: $WASMCLOUD_NATS_CREDS" >&2
 trap 'echo "host stops in order" >&2; exit 0' TERM INT
 echo "wasmcloud ready: host NAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA lattice default name script nats x"
 while :; do sleep 0.05; done
@@ -55,12 +56,12 @@ impl Place {
 
     fn launch(&self, args: &[&str]) -> Launch {
         let mut launch = Launch::program(env!("CARGO_BIN_EXE_wash")).args(args);
-        for name in ["WASMCLOUD_NATS_URL", "WASMCLOUD_TRUST"] {
+        for name in ["WASMCLOUD_NATS_URL", "WASMCLOUD_TRUST", "WASMCLOUD_OPEN", "WASH_CONTEXT"] {
             // The tests' own surroundings must not steer the lattice; an empty list trusts nobody more.
             assert!(std::env::var_os(name).is_none(), "{name} is set");
         }
         launch = launch.env("WASMCLOUD_DATA_DIR", self.data()).env("WASH_KEYS", self.dir.path().join("keys"));
-        launch
+        launch.env("WASH_CONTEXTS", self.dir.path().join("contexts"))
     }
 
     /// `wash up` with `args`, started.

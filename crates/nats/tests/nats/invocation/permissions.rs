@@ -1,10 +1,13 @@
-//! The permissions of docs/protocol.md, set on a broker: who may call as whom, answer as whom, and read what.
+//! The permissions of `core`, set on a broker: who may call as whom, answer as whom, and read what.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use lattice_contracts::CallContext;
-use lattice_core::{CallTo, ErrorCode, HostId};
+use lattice_core::{
+    CallTo, ErrorCode,
+    permission::{Permissions, Principal, Reach, ServerUser, inbox_prefix, server_authorization},
+};
 use lattice_nats::{Calls, ConnectOptions, Connection, Outbound, Refused, SubscribeError};
 use lattice_testkit::NatsServer;
 use tokio::{sync::Semaphore, time::Instant};
@@ -12,35 +15,34 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{Callee, ask, ask_as, call, caller_on, echo, greet, id, pattern, publish, serving_on};
 use crate::{LONG, host, lattice, server_with};
 
-/// Permissions of a host.
-fn of_host(host: &HostId) -> String {
-    format!(
-        r#"{{ user: "{host}", password: "x", permissions: {{
-          publish: {{ allow: ["wasmbus.call.default.>", "wasmbus.host.default.>", "wasmbus.back.default.>", "_INBOX_{host}.>"] }},
-          subscribe: {{ allow: ["wasmbus.call.default.>", "wasmbus.host.default.*.{host}.>",
-            "wasmbus.back.default.*.{host}.>", "_INBOX_{host}.>"] }} }} }}"#
-    )
-}
-
-/// Permissions of a provider.
-fn of_provider(me: &str) -> String {
-    format!(
-        r#"{{ user: "{me}", password: "x", permissions: {{
-          publish: {{ allow: ["wasmbus.call.default.{me}.>", "wasmbus.host.default.{me}.>", "wasmbus.back.default.{me}.>",
-            "_INBOX_{me}.>"] }},
-          subscribe: {{ allow: ["wasmbus.call.default.*.{me}.> {me}", "wasmbus.back.default.*.{me}.>",
-            "_INBOX_{me}.>"] }} }} }}"#
-    )
-}
-
 async fn restricted() -> NatsServer {
-    let users = [of_host(&host('A')), of_host(&host('B')), of_provider("web"), of_provider("mallory")];
-    server_with(&format!("authorization {{ users: [ {} ] }}", users.join("\n"))).await
+    let on = Reach::Lattice(lattice());
+    let users = [
+        Principal::Host(Some(host('A'))),
+        Principal::Host(Some(host('B'))),
+        Principal::Provider(id("web")),
+        Principal::Provider(id("mallory")),
+    ];
+    let users: Vec<(String, Permissions)> = users
+        .into_iter()
+        .map(|user| {
+            let name = match &user {
+                Principal::Host(Some(host)) => host.to_string(),
+                Principal::Provider(name) => name.to_string(),
+                other => panic!("{other:?}"),
+            };
+            (name, Permissions::of(&user, &on))
+        })
+        .collect();
+    let users: Vec<ServerUser<'_>> =
+        users.iter().map(|(name, permissions)| ServerUser { name, password: "x", permissions }).collect();
+    server_with(&server_authorization(&users)).await
 }
 
 async fn join_as(server: &NatsServer, user: &str) -> Connection {
     let url = server.url().replace("nats://", &format!("nats://{user}:x@"));
-    let options = ConnectOptions { inbox_prefix: Some(format!("_INBOX_{user}")), ..ConnectOptions::to(&url) };
+    let options =
+        ConnectOptions { inbox_prefix: Some(inbox_prefix(&lattice(), user)), ..ConnectOptions::to(&url) };
     Connection::connect(options, LONG).await.unwrap()
 }
 

@@ -81,6 +81,12 @@ impl Reply for Hosts {
         if !self.lost.is_empty() {
             text += "\na lost host that will not come back is forgotten with `wash host forget HOST`";
         }
+        if let Some(host) = self.hosts.iter().find(|host| host.open == Some(true)) {
+            let server = host.ctl_host.as_deref().unwrap_or("its server");
+            text += &format!(
+                "\nopen lattice: NATS at {server} asks nobody for credentials, so whoever reaches it steers the lattice"
+            );
+        }
         text
     }
 }
@@ -130,6 +136,18 @@ mod tests {
         warm-reef-22: unsigned actors are allowed
         a lost host that will not come back is forgotten with `wash host forget HOST`
         ");
+        let mut open = all.hosts.clone();
+        for host in &mut open {
+            (host.open, host.ctl_host) = (Some(true), Some("nats://127.0.0.1:4222".to_owned()));
+        }
+        let open = Hosts { hosts: open, lost: Vec::new(), lattice: "default".into() };
+        let said = "\nopen lattice: NATS at nats://127.0.0.1:4222 asks nobody for credentials, so whoever reaches it steers the lattice";
+        assert!(
+            open.text().ends_with(said) && open.text().matches("open lattice").count() == 1,
+            "{}",
+            open.text()
+        );
+        assert!(!all.text().contains("open lattice"));
         let json = serde_json::to_value(&all).unwrap();
         assert_eq!((json["hosts"].as_array().unwrap().len(), json["lost"].as_array().unwrap().len()), (2, 1));
         assert!(json["hosts"][1].get("lost").is_none(), "{json}");

@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgMatches, parser::ValueSource};
 use lattice_core::{Labels, LatticeName};
 
+use super::access::Access;
 use crate::failure::{Failure, Outcome};
 
 /// Start a lattice on this machine: a NATS server, where none runs, and a host.
@@ -13,7 +14,8 @@ use crate::failure::{Failure, Outcome};
 Examples:
   wash up -m manifests/quickstart.yaml       a lattice with the actors of a manifest, until Ctrl-C
   wash up -d                                 in the background, until `wash down`
-  wash up --nats-url nats://broker:4222      a host that joins a lattice elsewhere
+  wash up --nats-url nats://broker:4222 --nats-creds host.creds      a host that joins a lattice elsewhere
+  wash up --nats-dir ~/hub                   on a NATS of your own, see wash nats init
   wash up -- --max-execution-time-ms 5000    flags after `--` go to the host as they are")]
 pub(crate) struct Args {
     /// Manifest for the host to run
@@ -22,15 +24,9 @@ pub(crate) struct Args {
     /// Start in the background, and return when all is ready
     #[arg(short, long)]
     pub(super) detached: bool,
-    /// Lattice to join
-    #[arg(
-        short = 'x',
-        long,
-        visible_alias = "lattice-prefix",
-        env = "WASMCLOUD_LATTICE",
-        default_value = "default"
-    )]
-    pub(super) lattice: LatticeName,
+    /// Lattice to join [default: default, or that of --nats-dir]
+    #[arg(short = 'x', long, visible_alias = "lattice-prefix", env = "WASMCLOUD_LATTICE")]
+    pub(super) lattice: Option<LatticeName>,
     #[command(flatten)]
     pub(super) nats: NatsFlags,
     #[command(flatten)]
@@ -98,6 +94,12 @@ pub(super) struct NatsArgs {
     /// Credentials file (.creds) for the host
     #[arg(long, visible_alias = "nats-creds", env = "WASMCLOUD_NATS_CREDS", value_name = "FILE")]
     pub(super) nats_credsfile: Option<PathBuf>,
+    /// Start, or join, the server of this folder, which `wash nats init` made
+    #[arg(long, env = "WASH_NATS_DIR", value_name = "DIR", conflicts_with_all = ["nats_url", "open"])]
+    pub(super) nats_dir: Option<PathBuf>,
+    /// Without credentials: whoever reaches the server steers the lattice
+    #[arg(long, env = "WASMCLOUD_OPEN")]
+    pub(super) open: bool,
     /// JetStream domain that keeps the lattice's state
     #[arg(long, visible_alias = "nats-js-domain", env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     pub(super) js_domain: Option<String>,
@@ -151,6 +153,11 @@ pub(super) struct HostArgs {
 }
 
 impl Args {
+    /// The lattice to join.
+    pub(super) fn lattice(&self) -> LatticeName {
+        self.lattice.clone().unwrap_or_default()
+    }
+
     /// The host's flags.
     pub(super) fn host_args(&self, trusted: &[String]) -> Outcome<Vec<OsString>> {
         let mut args: Vec<OsString> = Vec::new();
@@ -188,10 +195,13 @@ impl Args {
         Ok(args)
     }
 
-    /// What the host gets beside its flags: secrets do not belong into a list of processes.
-    pub(super) fn host_env(&self) -> Vec<(&'static str, OsString)> {
+    /// What the host gets beside its flags: secrets do not belong into a list of processes. Credentials that are given go before
+    /// those that are made.
+    pub(super) fn host_env(&self, access: &Access) -> Vec<(&'static str, OsString)> {
         let seed = self.host.host_seed.as_ref().map(|seed| ("WASMCLOUD_HOST_SEED", seed.into()));
-        let creds = self.nats.nats_credsfile.as_ref().map(|file| ("WASMCLOUD_NATS_CREDS", file.into()));
-        seed.into_iter().chain(creds).collect()
+        let creds = self.nats.nats_credsfile.as_ref().or(access.host.as_ref());
+        let creds = creds.map(|file| ("WASMCLOUD_NATS_CREDS", file.into()));
+        let ca = access.ca.as_ref().map(|file| ("WASMCLOUD_NATS_TLS_CA_FILE", file.into()));
+        seed.into_iter().chain(creds).chain(ca).collect()
     }
 }

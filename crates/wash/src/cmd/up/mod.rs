@@ -1,5 +1,6 @@
 //! `wash up`: a NATS server, where none runs, and a host.
 
+mod access;
 mod args;
 mod nats;
 mod reply;
@@ -20,7 +21,7 @@ pub(crate) use args::Args;
 use reply::Up;
 use states::Look;
 
-pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
+pub(crate) async fn run(mut args: Args, out: &Output) -> Outcome {
     // Read by the host anyway; read here first, so that nothing is started for a file with errors.
     let manifest = args.manifest.as_deref().map(|file| manifest::load(out, file)).transpose()?;
     let place = Place::resolve(args.host.data_dir.as_deref())?;
@@ -28,12 +29,12 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let program = HostProgram::find(args.host.wasmcloud.as_deref()).await?;
     out.note(format!("wasmcloud {} ({})", program.version, program.program.display()));
     let mut signals = Signals::listen()?;
-    let nats = nats::provide(out, &place, &args).await?;
+    let (nats, access) = nats::provide(out, &place, &mut args).await?;
     let options = HostOptions {
-        lattice: args.lattice.to_string(),
+        lattice: args.lattice().to_string(),
         nats_url: nats.url().to_owned(),
         args: args.host_args(&trusted)?,
-        env: args.host_env(),
+        env: args.host_env(&access),
         logs: if args.detached { Logs::File } else { Logs::Shown },
         detached: args.detached,
     };
@@ -44,8 +45,11 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
             return Err(failure);
         }
     };
-    let reply = Up::new(&args, &program, &nats, &host, trusted);
-    let look = manifest.map(|manifest| Look::new(&args, &nats, &host, manifest));
+    let mut reply = Up::new(&args, &program, &nats, &host, trusted);
+    if nats.is_of_own_folder() {
+        reply.context = access::save_context(out, &args, nats.url(), &access);
+    }
+    let look = manifest.map(|manifest| Look::new(&args, &nats, &access, &host, manifest));
     if args.detached {
         nats.leave();
         host.child.leave();

@@ -28,6 +28,11 @@ pub(super) struct Up {
     wasmcloud_version: String,
     wasmcloud_pid: u32,
     trusted: Vec<String>,
+    /// The context that was saved, and is the current one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
+    /// Whether the server asks nobody for credentials.
+    open: bool,
     /// With `-d` and a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) states: Option<Applied>,
@@ -47,8 +52,8 @@ impl Up {
         trusted: Vec<String>,
     ) -> Up {
         let mut kill_cmd = "wash down".to_owned();
-        if args.lattice.as_str() != "default" {
-            kill_cmd += &format!(" -x {}", args.lattice);
+        if args.lattice().as_str() != "default" {
+            kill_cmd += &format!(" -x {}", args.lattice());
         }
         if let Some(folder) = &args.host.data_dir {
             kill_cmd += &format!(" --data-dir {}", folder.display());
@@ -61,10 +66,12 @@ impl Up {
             nats_version: nats.version().map(str::to_owned),
             nats_log: nats.ours().and_then(|server| server.child.log()).map(Path::to_owned),
             host_id: host.host_id.clone(),
-            lattice: args.lattice.to_string(),
+            lattice: args.lattice().to_string(),
             wasmcloud_version: program.version.clone(),
             wasmcloud_pid: host.child.pid(),
             trusted,
+            context: None,
+            open: args.nats.open,
             states: None,
             other_port: args
                 .nats
@@ -88,8 +95,9 @@ fn without_user(url: &str) -> String {
 impl Reply for Up {
     fn text(&self) -> String {
         let nats = self.nats_url.trim_start_matches("nats://");
-        let line = format!("lattice {} up: host {}, NATS {nats}", self.lattice, self.host_id);
-        let port = self.other_port.map(|port| {
+        let open = if self.open { " (open to anybody)" } else { "" };
+        let line = format!("lattice {} up: host {}, NATS {nats}{open}", self.lattice, self.host_id);
+        let port = self.other_port.filter(|_| self.context.is_none()).map(|port| {
             format!(
                 "\nother commands find it with --ctl-port {port}, or after: export WASMCLOUD_CTL_PORT={port}"
             )

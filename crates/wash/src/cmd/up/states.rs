@@ -7,7 +7,7 @@ use lattice_core::{HostId, LatticeName};
 use lattice_manifest::Manifest;
 use lattice_nats::{ConnectOptions, Connection, Credentials};
 
-use super::{Args, nats::Nats};
+use super::{Args, access::Access, nats::Nats};
 use crate::{
     cmd::apply::{Applied, settled},
     failure::{Failure, Outcome},
@@ -28,12 +28,20 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn new(args: &Args, nats: &Nats, host: &HostProcess, manifest: Manifest) -> Look {
-        let mut options = ConnectOptions::to(nats.url()).named("wash up");
-        if let Some(file) = &args.nats.nats_credsfile {
+    pub(super) fn new(
+        args: &Args,
+        nats: &Nats,
+        access: &Access,
+        host: &HostProcess,
+        manifest: Manifest,
+    ) -> Look {
+        let mut options = ConnectOptions::to(nats.url()).named("wash up").on(&args.lattice());
+        // A host's own credentials do not steer; where there are no others, they are tried.
+        if let Some(file) = access.operator.as_ref().or(args.nats.nats_credsfile.as_ref()) {
             options.credentials = Credentials::CredsFile(file.clone());
         }
-        Look { options, lattice: args.lattice.clone(), host: host.host_id.clone(), manifest }
+        options.tls.ca_file.clone_from(&access.ca);
+        Look { options, lattice: args.lattice(), host: host.host_id.clone(), manifest }
     }
 
     /// The states of everything in the manifest, when they last.

@@ -1,0 +1,80 @@
+//! `wash nats user revoke`.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    failure::{Failure, Outcome},
+    output::{Output, Reply},
+    own_nats::{OwnNats, push},
+};
+
+/// Take a user's rights away: it is refused, and disconnected, by every server that is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder of `wash nats init`
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The user's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// A further server to be told, as that of a site; may be repeated
+    #[arg(long, value_name = "URL")]
+    nats_url: Vec<String>,
+    /// Longest wait for an answer, in milliseconds
+    #[arg(short, long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    timeout_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Revoked {
+    name: String,
+    key: String,
+    /// Servers that refuse it from now on.
+    told: Vec<String>,
+    /// Names of sites whose servers were not told here.
+    sites: Vec<String>,
+    #[serde(skip)]
+    dir: PathBuf,
+}
+
+pub(super) async fn run(args: Args, out: &Output) -> Outcome {
+    let own = OwnNats::require(&args.dir)?;
+    let user = own.revoke_user(&args.name)?;
+    let ca = own.plan.tls_ca.then(|| own.server().join("ca.pem"));
+    let (mut told, mut not_told) = (Vec::new(), Vec::new());
+    for url in std::iter::once(own.plan.url()).chain(args.nats_url) {
+        match push(&own, &url, ca.clone(), Duration::from_millis(args.timeout_ms)).await {
+            Ok(pushed) => told.push(pushed.url),
+            Err(failure) => not_told.push((url, failure)),
+        }
+    }
+    if let Some((url, failure)) = not_told.into_iter().next() {
+        // Revoked it is, and a server that starts anew from its folder knows; the one that runs does not.
+        let dir = own.root().display();
+        let help = format!("when the server is there: wash nats push {dir} --nats-url {url}");
+        let exit = failure.exit();
+        let text =
+            format!("{} is revoked, but the server at {url} was not told and still takes it", user.name);
+        return Err(Failure::say(exit, text).help(help));
+    }
+    let sites = own.site_folders()?.into_iter().map(|site| site.about.name).collect();
+    let dir = own.root().to_owned();
+    out.reply(&Revoked { name: user.name, key: user.key.to_string(), told, sites, dir })
+}
+
+impl Reply for Revoked {
+    fn text(&self) -> String {
+        let told = self.told.join(", ");
+        let mut text = format!("revoked {}; refused by {told} from now on", self.name);
+        if !self.sites.is_empty() {
+            text += &format!(
+                "\nthe server of each site ({}) has to be told too: wash nats push {} --nats-url nats://HOST:PORT",
+                self.sites.join(", "),
+                self.dir.display()
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,117 @@
+//! A further site: a server with its own store and lattice, joined to the first one by a leaf connection.
+
+use std::{fs, io};
+
+use lattice_core::{
+    EntityId, LatticeName,
+    permission::{Principal, Reach},
+};
+
+use super::{
+    NewUser, OwnNats, Remote, ServerFolder,
+    config::ServerConfig,
+    folder::cannot,
+    make::private_folder,
+    server::{self, About},
+};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Outcome},
+};
+
+/// A site to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct SiteWanted {
+    /// Its name, and the JetStream domain of its server.
+    pub(crate) name: EntityId,
+    /// Its lattice.
+    pub(crate) lattice: LatticeName,
+    /// Where its server listens, `HOST:PORT`.
+    pub(crate) listen: String,
+}
+
+/// Makes a site's users and its folder.
+///
+/// # Errors
+/// There is a site of that name, or a file cannot be written.
+pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFolder> {
+    let name = wanted.name.as_str();
+    let dir = own.sites().join(name);
+    if dir.join(server::ABOUT).exists() {
+        let text = format!("there is a site {name} already: {}", dir.display());
+        return Err(Failure::say(Exit::Refused, text).help("choose another name for the further one"));
+    }
+    if name == own.plan.name {
+        let text = format!("the first server is called {name} already, and no two sites may share a name");
+        return Err(Failure::say(Exit::Refused, text).help("choose another name for the further one"));
+    }
+    let reach = Reach::Lattice(wanted.lattice.clone());
+    let user = |role: &str| EntityId::new(format!("{name}-{role}")).map_err(Failure::refused);
+    for (name, principal) in [
+        (user("leaf")?, Principal::Site(wanted.name.clone())),
+        (user("host")?, Principal::Host(None)),
+        (user("operator")?, Principal::Operator(user("operator")?)),
+    ] {
+        own.ensure_user(&NewUser::new(name, principal, reach.clone()))?;
+    }
+    private_folder(&dir)?;
+    let address = wanted.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
+    let about = About {
+        name: name.to_owned(),
+        listen: wanted.listen.clone(),
+        url: format!("nats://{address}"),
+        lattice: wanted.lattice.clone(),
+        tls_ca: false,
+    };
+    // Its description comes last, and is what makes it a site: begun and not finished, it is begun again.
+    own.write_site(&about)?;
+    ServerFolder::find(&dir)
+}
+
+impl OwnNats {
+    /// The folders of all sites, by name.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(crate) fn site_folders(&self) -> Outcome<Vec<ServerFolder>> {
+        let dir = self.sites();
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", &dir, error)),
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| cannot("read", &dir, error))?.path();
+            if path.join(server::ABOUT).exists() {
+                folders.push(ServerFolder::find(&path)?);
+            }
+        }
+        folders.sort_by(|one, other| one.about.name.cmp(&other.about.name));
+        Ok(folders)
+    }
+
+    /// Writes what a site's server needs, as things are now.
+    pub(super) fn write_site(&self, about: &About) -> Outcome {
+        let Some(url) = self.plan.leaf_url() else {
+            let text = format!("the server of {} takes no leaf connections", self.root.display());
+            return Err(Failure::say(Exit::Refused, text).help("make another folder with `wash nats init`"));
+        };
+        let dir = self.sites().join(&about.name);
+        let ca = self.plan.tls_ca.then_some(server::CA);
+        if ca.is_some() {
+            let from = self.server().join(server::CA);
+            let bytes = fs::read(&from).map_err(|error| cannot("read", &from, error))?;
+            crate::files::write_private(&dir.join(server::CA), &bytes)?;
+        }
+        let config = |config: ServerConfig<'_>| {
+            let remote = Some(Remote { url: &url, creds: server::LEAF, ca });
+            ServerConfig { domain: Some(&about.name), remote, ..config }.text()
+        };
+        let user = |role: &str| format!("{}-{role}", about.name);
+        let (leaf, host, operator) = (user("leaf"), user("host"), user("operator"));
+        let users: [(&str, &str); 3] =
+            [(&leaf, server::LEAF), (&host, server::HOST), (&operator, server::OPERATOR)];
+        self.write_folder(&dir, about, &users, config)
+    }
+}

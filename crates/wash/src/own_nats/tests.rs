@@ -1,0 +1,115 @@
+use std::{fs, path::Path};
+
+use lattice_core::{
+    EntityId, LatticeName,
+    permission::{Principal, Reach, Role},
+};
+
+use super::*;
+use crate::exit::Exit;
+
+fn plan() -> Plan {
+    Plan {
+        name: "hub".into(),
+        domain: Some("hub".into()),
+        listen: "127.0.0.1:4222".into(),
+        leaf_listen: Some("127.0.0.1:7422".into()),
+        address: None,
+        lattice: LatticeName::default(),
+        tls: false,
+        tls_ca: false,
+    }
+}
+
+fn viewer(name: &str) -> NewUser {
+    let name = EntityId::new(name).unwrap();
+    NewUser::new(name.clone(), Principal::Viewer(name), Reach::Lattice(LatticeName::default()))
+}
+
+fn made(root: &Path) -> OwnNats {
+    make(root, plan(), &TlsGiven::default()).unwrap().unwrap()
+}
+
+#[test]
+fn made_once_and_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("hub");
+    assert!(OwnNats::open(&root).unwrap().is_none());
+    let own = made(&root);
+    let again = OwnNats::open(&root).unwrap().unwrap();
+    assert_eq!(again.account().unwrap(), own.account().unwrap());
+    assert_eq!(again.plan, plan());
+    assert!(make(&root, plan(), &TlsGiven::default()).unwrap().is_none(), "it is there");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    let config = fs::read_to_string(root.join("server/nats-server.conf")).unwrap();
+    for key in ["operator", "system", "account"] {
+        let seed = fs::read_to_string(root.join(format!("keys/{key}.nk"))).unwrap();
+        assert!(!config.contains(seed.trim()), "no server needs the {key}'s key");
+    }
+    fs::create_dir(folder.path().join("other")).unwrap();
+    fs::write(folder.path().join("other/file"), "").unwrap();
+    let refused = make(&folder.path().join("other"), plan(), &TlsGiven::default()).unwrap_err();
+    assert!(refused.text().contains("something else"), "{}", refused.text());
+    // Whoever died on the way left a folder of another name; it stops nobody.
+    fs::create_dir(folder.path().join(".nats-dead")).unwrap();
+    made(&folder.path().join("third"));
+}
+
+#[test]
+fn users_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = made(&folder.path().join("hub"));
+    let vera = own.add_user(&viewer("vera")).unwrap();
+    assert_eq!(vera.role, Some((Role::Viewer, "default".to_owned())));
+    assert_eq!(own.add_user(&viewer("vera")).unwrap_err().exit(), Exit::Refused, "there is one");
+    let states = || -> Vec<(String, &'static str)> {
+        own.users().unwrap().into_iter().map(|user| (user.name.clone(), user.state(vera.issued))).collect()
+    };
+    let of = |list: [(&str, &'static str); 3]| list.map(|(name, state)| (name.to_owned(), state)).to_vec();
+    assert_eq!(states(), of([("host", "active"), ("operator", "active"), ("vera", "active")]));
+    let before = own.account_token().unwrap().issued;
+    assert!(own.revoke_user("vera").unwrap().revoked);
+    assert!(own.account_token().unwrap().issued > before, "servers keep the newest");
+    own.revoke_user("vera").unwrap();
+    assert_eq!(states()[2].1, "revoked");
+    assert!(own.revoke_user("nobody").unwrap_err().text().contains("no user nobody"));
+    assert!(own.ensure_user(&viewer("vera")).unwrap_err().text().contains("revoked"));
+    // The configuration knows, for a server that is started later.
+    let config = fs::read_to_string(own.server().join("nats-server.conf")).unwrap();
+    assert!(config.contains(&own.account().unwrap().1));
+    let again = own.add_user(&viewer("vera")).unwrap();
+    assert!(again.key != vera.key && states()[2].1 == "active", "another key under the same name");
+    assert_eq!(own.ensure_user(&viewer("vera")).unwrap(), again.file);
+    let host = NewUser { principal: Principal::Host(None), ..viewer("vera") };
+    assert!(own.ensure_user(&host).is_err(), "another role");
+}
+
+#[test]
+fn a_site_that_was_begun_is_finished_and_knows_its_own_lattice_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = made(&folder.path().join("hub"));
+    let wanted = SiteWanted {
+        name: EntityId::new("plant").unwrap(),
+        lattice: LatticeName::new("plant").unwrap(),
+        listen: "0.0.0.0:4333".into(),
+    };
+    // As left by a process that died before the last file.
+    fs::create_dir(own.sites().join("plant")).unwrap();
+    let site = make_site(&own, &wanted).unwrap();
+    assert_eq!((site.about.url.as_str(), site.port().unwrap()), ("nats://127.0.0.1:4333", 4333));
+    let config = fs::read_to_string(site.config()).unwrap();
+    assert!(
+        config.contains("nats-leaf://127.0.0.1:7422") && config.contains("domain: \"plant\""),
+        "{config}"
+    );
+    assert!(make_site(&own, &wanted).unwrap_err().text().contains("already"));
+    let first = SiteWanted { name: EntityId::new("hub").unwrap(), ..wanted };
+    assert!(make_site(&own, &first).is_err(), "two domains of one name");
+    // Copied elsewhere, it is found by itself.
+    let moved = folder.path().join("moved");
+    fs::rename(site.dir(), &moved).unwrap();
+    let found = ServerFolder::find(&moved).unwrap();
+    assert!(found.host_creds().exists() && found.operator_creds().exists());
+    assert_eq!(ServerFolder::find(own.root()).unwrap().about.name, "hub");
+    assert!(ServerFolder::find(folder.path()).is_err());
+}
