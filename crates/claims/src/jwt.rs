@@ -165,7 +165,7 @@ pub(crate) fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
 }
 
 /// The key as jwt-simple wants it.
-fn key_pair_of(pair: &KeyPair) -> Result<Edwards25519KeyPair, SignError> {
+pub(crate) fn key_pair_of(pair: &KeyPair) -> Result<Edwards25519KeyPair, SignError> {
     let library = |reason: &dyn std::fmt::Display| SignError::Library { reason: reason.to_string() };
     let seed = pair.signing_seed().map_err(|error| library(&error))?;
     // jwt-simple takes the seed followed by its public key.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     error::SignError,
-    jwt::{TOKEN_BYTES_MAX, check_kind, signer, timestamp},
+    jwt::{TOKEN_BYTES_MAX, check_kind, key_pair_of, timestamp},
     keys::{KeyError, KeyKind, KeyPair, PublicKey},
 };
 
@@ -117,7 +117,7 @@ pub(super) fn sign<N: Serialize>(
         custom: Custom { name, nats },
     };
     let options = HeaderOptions { signature_type: Some(TYPE.to_owned()), ..HeaderOptions::default() };
-    let signer = signer(issuer.0)?;
+    let signer = Signer(key_pair_of(issuer.0)?, None, None);
     let token = signer
         .sign_with_options(body, &options)
         .map_err(|error| SignError::Library { reason: error.to_string() })?;

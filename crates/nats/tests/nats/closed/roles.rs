@@ -240,6 +240,7 @@ async fn a_tool_calls_as_itself_and_reads_what_comes_back_to_it_alone() {
         link: LinkName::default(),
         deadline: Instant::now() + LONG,
         depth: 0,
+        trace: None,
     };
     let greet = || Called { interface: "a:b/c".into(), function: "d".into(), ..Called::default() };
     for to in [CallTo::Anyone, CallTo::Host(host('A'))] {
