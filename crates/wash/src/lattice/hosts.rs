@@ -62,7 +62,7 @@ pub(crate) async fn resolve_host(session: &Session, wanted: &str) -> Outcome<Hos
         return Ok(id);
     }
     let hosts = all_hosts(session).await?;
-    let named: Vec<Named> = hosts.iter().map(Named::from).collect();
+    let named: Vec<Named<'_>> = hosts.iter().map(Named::from).collect();
     one_of(&named, wanted).map(|host| host.id.clone())
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn resolve_host_or_lost(session: &Session, wanted: &str) -> Out
     }
     let mut hosts = all_hosts(session).await?;
     let lost = lost_of(&mut hosts);
-    let named: Vec<Named> = lost.iter().map(Named::from).chain(hosts.iter().map(Named::from)).collect();
+    let named: Vec<Named<'_>> = lost.iter().map(Named::from).chain(hosts.iter().map(Named::from)).collect();
     one_of(&named, wanted).map(|host| host.id.clone())
 }
 
