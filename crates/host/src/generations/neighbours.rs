@@ -183,7 +183,7 @@ mod tests {
 
     /// Lets the time of the next question come, and answers it.
     fn ask(neighbours: &mut Neighbours, at: &mut At, answer: Answer) {
-        *at += ASK_EVERY_MS;
+        *at += ASK_EVERY_MS + 1;
         let [Ask { host, number }] = neighbours.on(*at, Event::Tick).try_into().unwrap();
         neighbours.on(*at + 1, Event::Answered { host, number, answer });
     }
