@@ -87,6 +87,8 @@ pub const TABLE: &[Row] = &[
     subscribe(Host, "wasmbus.beat.{lattice}.*", "beats of its neighbours"),
     subscribe(Host, "wasmbus.beat.{lattice}.*.all", "full beats of everybody"),
     subscribe(Host, "wasmbus.beat.{lattice}.{me}.ask", "questions whether it lives"),
+    subscribe(Host, "wasmbus.evt.{lattice}.host_lost", "what other hosts say of a silent one"),
+    subscribe(Host, "wasmbus.evt.{lattice}.host_back", "what other hosts say of a silent one"),
     subscribe(Host, "wasmbus.ctl.v1.{lattice}.host.ping", "control requests to all hosts"),
     subscribe(Host, "wasmbus.ctl.v1.{lattice}.registry.put", "control requests to all hosts"),
     subscribe(Host, "wasmbus.ctl.v1.{lattice}.component.auction", "control requests to all hosts"),

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    BackSubject, BeatKind, BeatSubject, CallTo, ConfigName, CtlSubject, CtlVerb, back_subscription,
-    beat_all_subscription, call_subject, calls_of_host, calls_of_target, ctl_all_subscriptions,
-    ctl_own_subscriptions, event_subject,
+    BackSubject, BeatKind, BeatSubject, CallTo, ConfigName, CtlSubject, CtlVerb, EventName,
+    back_subscription, beat_all_subscription, call_subject, calls_of_host, calls_of_target,
+    ctl_all_subscriptions, ctl_own_subscriptions, event_subject,
 };
 
 fn host(letter: char) -> HostId {
@@ -153,6 +153,8 @@ fn a_host_has_what_it_subscribes_and_publishes() {
             calls_of_host(&lattice, &me),
             back_subscription(&lattice, &id(me.as_str()), 7),
             beat_all_subscription(&lattice),
+            event_subject(&lattice, Some(EventName::HostLost)),
+            event_subject(&lattice, Some(EventName::HostBack)),
             beat(&other, BeatKind::Neighbours),
             beat(&me, BeatKind::Ask),
             format!("{}.x.*", inbox_prefix(&lattice, me.as_str())),

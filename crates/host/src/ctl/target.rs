@@ -3,8 +3,8 @@
 //! Read by the same types as the command itself, so that nothing is judged by one name and done to another.
 
 use lattice_control_interface::{
-    CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, PutRoleCommand,
-    PutTrustCommand, ScaleComponentCommand, StartProviderCommand, StopProviderCommand,
+    CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, ForgetHostCommand,
+    PutRoleCommand, PutTrustCommand, ScaleComponentCommand, StartProviderCommand, StopProviderCommand,
     UpdateComponentCommand,
 };
 use lattice_core::{ConfigName, CtlVerb, Link};
@@ -40,6 +40,7 @@ pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
             [Some(command.source_id), command.target].into_iter().flatten().map(|id| id.to_string()).collect()
         }
         CtlVerb::ConfigPut(name) | CtlVerb::ConfigDel(name) => one(name),
+        CtlVerb::HostForget => one(&read::<ForgetHostCommand>("", body).ok()?.host_id),
         CtlVerb::TrustPut => one(&read::<PutTrustCommand>("", body).ok()?.key),
         CtlVerb::TrustDel => one(&read::<DeleteTrustCommand>("", body).ok()?.key),
         CtlVerb::RolePut => one(&read::<PutRoleCommand>("", body).ok()?.key),

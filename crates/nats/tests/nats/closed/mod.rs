@@ -16,7 +16,7 @@ use lattice_core::{
 use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Secret};
 use lattice_testkit::NatsServer;
 
-use crate::{LONG, lattice, server_with};
+use crate::{LONG, host, lattice, server_with};
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
@@ -88,8 +88,9 @@ impl Closed {
             expires: None,
         };
         let mut options = self.options(token.sign(&self.account).unwrap(), &key, lattice);
-        if let Principal::Host(Some(host)) = principal {
-            options = options.as_host(lattice, host);
+        if let Principal::Host(bound) = principal {
+            // Credentials of any host are used by one all the same.
+            options = options.as_host(lattice, &bound.clone().unwrap_or_else(|| host('B')));
         }
         Connection::connect(options, LONG).await.unwrap()
     }
