@@ -201,7 +201,9 @@ impl Permissions {
     pub fn may_subscribe(&self, subject: &str, queue: Option<&str>) -> bool {
         self.subscribe.iter().any(|allowed| match allowed.split_once(' ') {
             None => subject_matches(allowed, subject),
-            Some((pattern, group)) => queue == Some(group) && subject_matches(pattern, subject),
+            Some((pattern, group)) => {
+                subject_matches(pattern, subject) && queue.is_some_and(|queue| subject_matches(group, queue))
+            }
         })
     }
 }

@@ -124,7 +124,7 @@ fn control_requests_are_for_operators_and_looking_for_viewers() {
             let should = match principal.role() {
                 Role::Operator | Role::Site => true,
                 Role::Viewer => reads,
-                Role::Host => subject.ends_with("host.ping"),
+                Role::Host => subject.ends_with("host.ping") || subject.contains(".host.get."),
                 Role::Provider | Role::Tool => false,
             };
             assert_eq!(may, should, "{principal:?} {subject}");
