@@ -262,7 +262,7 @@ mod tests {
         std::fs::write(folder.path().join("broken.json"), "{").unwrap();
         // Another test may be starting a program just now, which holds our files open until it has begun.
         let end = std::time::Instant::now() + Duration::from_secs(10);
-        while Living::all(folder.path()).unwrap() != [] && std::time::Instant::now() < end {
+        while !Living::all(folder.path()).unwrap().is_empty() && std::time::Instant::now() < end {
             std::thread::yield_now();
         }
         assert_eq!(Living::all(folder.path()).unwrap(), []);

@@ -48,12 +48,14 @@ impl ServerConfig<'_> {
     pub(crate) fn text(&self) -> String {
         let ((system, system_token), (account, account_token)) = (self.system_account, self.account);
         let domain = self.domain.map(|domain| format!("\n  domain: {}", quoted(domain))).unwrap_or_default();
-        // The lattice finds a dead host as fast as the server finds a dead connection: two pings of a second.
+        // The lattice finds a dead host as fast as the server finds a dead connection: two pings of a second. A connect line
+        // has the user's token in it, and a host of a lattice with a long name needs more than the 4 KB that are usual.
         let mut text = format!(
             "server_name: {}\n\
              listen: {}\n\
              ping_interval: \"1s\"\n\
              ping_max: 2\n\
+             max_control_line: 32KB\n\
              jetstream {{\n  store_dir: {}{domain}\n}}\n\
              operator: {}\n\
              system_account: {system}\n\
