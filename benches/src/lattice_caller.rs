@@ -1,12 +1,12 @@
 //! The calling side of a call between hosts, without a guest: the project's own protocol and nothing around it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use lattice_contracts::{CallContext, InvocationIds};
 use lattice_core::{CallTo, EntityId, Hop, HostId, LatticeName, LinkName};
 use lattice_nats::{
-    Called, Calls, ConnectOptions, Connection,
+    Called, Calls, ConnectOptions, Connection, Credentials,
     remote::{Function, values},
 };
 
@@ -25,14 +25,23 @@ pub struct LatticeCaller {
 }
 
 impl LatticeCaller {
-    /// Connects to a NATS server of this machine.
+    /// Connects to a NATS server of this machine, with the credentials in that file if there is one.
     ///
     /// # Errors
     /// A malformed name, a server elsewhere, or what NATS says.
-    pub async fn connect(url: &str, source: &str, host: &str, target: &str) -> anyhow::Result<Self> {
+    pub async fn connect(
+        url: &str,
+        creds: Option<PathBuf>,
+        source: &str,
+        host: &str,
+        target: &str,
+    ) -> anyhow::Result<Self> {
         ensure!(url.starts_with("nats://127.0.0.1:"), "{url} is not on this machine");
         let source: EntityId = source.parse().context("SOURCE")?;
-        let connection = Connection::connect(ConnectOptions::to(url).named("bench"), CONNECT_WITHIN).await?;
+        let credentials = creds.map_or(Credentials::None, Credentials::CredsFile);
+        let options = ConnectOptions::to(url).named("bench").on(&LatticeName::default());
+        let connection =
+            Connection::connect(ConnectOptions { credentials, ..options }, CONNECT_WITHIN).await?;
         let calls = Calls::open(&connection, &LatticeName::default(), &source).await?;
         let ids = InvocationIds::new(u64::from(std::process::id()));
         let (host, target) = (host.parse().context("HOST")?, target.parse().context("TARGET")?);

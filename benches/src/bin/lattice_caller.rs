@@ -1,10 +1,11 @@
-//! Calls as a host makes them: `bench-lattice-caller URL SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx` calls `add` of the actor TARGET on
+//! Calls as a host makes them: `bench-lattice-caller URL SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx [CREDS]` calls `add` of the actor TARGET on
 //! HOST over and over in the name of SOURCE, which must be linked to it, for that many seconds or (`100000x`) that many calls, and
 //! prints one JSON object. It stops by itself.
 //!
 //! It has this process' side of the protocol and no guest, as `bench-nats-caller` has: what lies between the two is the protocol's.
 
 use std::{
+    path::PathBuf,
     process::ExitCode,
     sync::{
         Arc,
@@ -48,7 +49,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!(
-                "error: {error:#}\nusage: bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx"
+                "error: {error:#}\nusage: bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx [CREDS]"
             );
             ExitCode::FAILURE
         }
@@ -56,11 +57,17 @@ async fn main() -> ExitCode {
 }
 
 async fn start(args: &[String]) -> anyhow::Result<String> {
-    let [url, source, host, target, in_flight, until] = args else { bail!("six arguments are needed") };
+    let (args, creds) = match args {
+        [args @ .., creds] if args.len() == 6 => (args, Some(PathBuf::from(creds))),
+        args => (args, None),
+    };
+    let [url, source, host, target, in_flight, until] = args else {
+        bail!("six or seven arguments are needed")
+    };
     let in_flight = in_flight.parse::<usize>().context("IN_FLIGHT is no number")?.clamp(1, IN_FLIGHT_MAX);
     let until = Until::read(until)?;
     let run = Arc::new(Run {
-        caller: LatticeCaller::connect(url, source, host, target).await?,
+        caller: LatticeCaller::connect(url, creds, source, host, target).await?,
         made: AtomicU64::new(0),
         failed: AtomicU64::new(0),
     });

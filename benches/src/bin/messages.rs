@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run(args: &[String]) -> anyhow::Result<String> {
     let [url, source, host, target, calls] = args else { bail!("five arguments are needed") };
     let calls = calls.parse::<u64>().context("CALLS is no number")?.clamp(1, CALLS_MAX);
-    let caller = LatticeCaller::connect(url, source, host, target).await?;
+    let caller = LatticeCaller::connect(url, None, source, host, target).await?;
     // The first call finds out what there is to find out.
     caller.add().await?;
     let counted = Arc::new(AtomicU64::new(0));

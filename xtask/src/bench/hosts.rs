@@ -1,6 +1,11 @@
 //! Two hosts on one NATS: the first listens for HTTP, the second runs the actors.
 
-use std::{ffi::OsStr, net::SocketAddr, time::Duration};
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use lattice_testkit::{Http, Launch, NatsServer, Process, actor_file, free_port, until};
@@ -11,6 +16,26 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// Where a body comes back as it was sent.
 pub(super) const BODY_PATH: &str = "/mirror";
+
+/// A NATS server, and where its users' credentials are; nowhere where it asks for none.
+pub(super) struct Broker {
+    /// Where it listens.
+    pub(super) url: String,
+    /// A folder of `.creds` files, by user.
+    pub(super) users: Option<PathBuf>,
+}
+
+impl Broker {
+    /// One that takes everybody.
+    pub(super) fn open(nats: &NatsServer) -> Self {
+        Self { url: nats.url(), users: None }
+    }
+
+    /// The credentials of a user, where any are asked for.
+    pub(super) fn creds(&self, user: &str) -> Option<PathBuf> {
+        Some(self.users.as_ref()?.join(user).with_extension("creds"))
+    }
+}
 
 /// A host of the release build with folders of its own.
 pub(super) struct BenchHost {
@@ -37,10 +62,11 @@ pub(super) struct Pair {
 }
 
 impl BenchHost {
-    async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
+    pub(super) async fn start(broker: &Broker) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let launch = Launch::program(release("wasmcloud"))
-            .args(["--allow-unsigned", "--allow-file-load", "--log-level", "warn", "--nats-url", &nats.url()])
+            .args(["--allow-unsigned", "--allow-file-load", "--log-level", "warn", "--nats-url", &broker.url])
+            .args(broker.creds("host").into_iter().flat_map(|file| [PathBuf::from("--nats-creds"), file]))
             .arg("--data-dir")
             .arg(folder.path().join("data"))
             .arg("--cache-dir")
@@ -66,12 +92,13 @@ impl BenchHost {
 
 impl Pair {
     pub(super) async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
-        let (first, second) = (BenchHost::start(nats).await?, BenchHost::start(nats).await?);
+        let broker = Broker::open(nats);
+        let (first, second) = (BenchHost::start(&broker).await?, BenchHost::start(&broker).await?);
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let (calculator, hello, mirror) =
             (actor_file("calculator")?, actor_file("hello")?, actor_file("misbehave")?);
         let [one, two] = [["--host-id", &first.id], ["--host-id", &second.id]];
-        let wash = async |words: &[&str]| wash(nats, words).await;
+        let wash = async |words: &[&str]| wash(&broker, words).await;
         let calculator = calculator.display().to_string();
         wash(&[&["start", "actor", &calculator, "fresh"], &two[..]].concat()).await?;
         wash(&[&["start", "actor", &calculator, "reuse", "--reuse", "1000000"], &two[..]].concat()).await?;
@@ -98,9 +125,30 @@ impl Pair {
 }
 
 /// Runs `wash` of the release build against that NATS server.
-pub(super) async fn wash(nats: &NatsServer, words: &[impl AsRef<OsStr>]) -> anyhow::Result<()> {
+pub(super) async fn wash(broker: &Broker, words: &[impl AsRef<OsStr>]) -> anyhow::Result<()> {
+    let creds = broker.creds("operator");
+    let creds = creds.as_deref().map(|file| ("WASMCLOUD_CTL_CREDS", file.as_os_str()));
+    run_wash(words, [("WASMCLOUD_NATS_URL", OsStr::new(&broker.url))].into_iter().chain(creds)).await
+}
+
+/// Makes a NATS that takes nobody without credentials; [`Broker::users`] of it is `DIR/users`.
+pub(super) async fn nats_init(dir: &Path, listen: SocketAddr, tools: &[String]) -> anyhow::Result<()> {
+    let (dir, listen) = (dir.display().to_string(), listen.to_string());
+    let leaf = SocketAddr::from(([127, 0, 0, 1], free_port()?)).to_string();
+    let none: [(&str, &OsStr); 0] = [];
+    run_wash(&["nats", "init", &dir, "--listen", &listen, "--leaf-listen", &leaf], none).await?;
+    for tool in tools {
+        run_wash(&["nats", "user", "add", &dir, tool, "--role", "tool"], none).await?;
+    }
+    Ok(())
+}
+
+async fn run_wash<'a>(
+    words: &[impl AsRef<OsStr>],
+    env: impl IntoIterator<Item = (&'static str, &'a OsStr)>,
+) -> anyhow::Result<()> {
     let mut command = tokio::process::Command::new(release("wash"));
-    command.args(words).env("WASMCLOUD_NATS_URL", nats.url()).kill_on_drop(true);
+    command.args(words).envs(env).kill_on_drop(true);
     let shown: Vec<_> = words.iter().map(|word| word.as_ref().to_string_lossy()).collect();
     let shown = shown.join(" ");
     let output = tokio::time::timeout(SOON, command.output())

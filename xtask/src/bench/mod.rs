@@ -6,6 +6,7 @@
 mod calls;
 mod hosts;
 mod http;
+mod permissions;
 mod report;
 mod servers;
 mod starts;
@@ -52,9 +53,16 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
         shown(part);
         let (part, actors) = servers::between().await?;
         shown(part);
+        let (part, commands) = servers::commands().await?;
+        shown(part);
         let (part, raw_calls) = calls::measure(&nats_server).await?;
         shown(part);
-        let raw = json!({ "http": http, "instances": alone, "between": actors, "calls": raw_calls });
+        let (part, permissions) = permissions::measure(&nats_server).await?;
+        shown(part);
+        let raw = json!({
+            "http": http, "instances": alone, "between": actors, "commands": commands, "calls": raw_calls,
+            "permissions": permissions,
+        });
         anyhow::Ok((rows, raw))
     })?;
     let starts = starts::measure(first)?;

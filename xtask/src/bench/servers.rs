@@ -74,6 +74,13 @@ pub(super) async fn hyper() -> anyhow::Result<(Process, SocketAddr)> {
     Ok((launch.start().await?, address))
 }
 
+/// hyper with a guest and nothing else, and its address.
+pub(super) async fn least() -> anyhow::Result<(Process, SocketAddr)> {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let launch = Launch::program(release("bench-least")).arg(address.to_string()).arg(actor_file("hello")?);
+    Ok((launch.ready("ready", SOON).start().await?, address))
+}
+
 /// Something that answers each message on `subject` with one, by nothing but async-nats and wasmtime.
 pub(super) async fn responder(
     nats: &NatsServer,
@@ -131,6 +138,15 @@ pub(super) async fn between() -> anyhow::Result<(Vec<Row>, Value)> {
         row("actor to actor in one host, kept instance, p50", "kept", 5.0, 3.0)?,
     ];
     Ok((rows, raw))
+}
+
+/// Signed commands, against what one may cost.
+pub(super) async fn commands() -> anyhow::Result<(Vec<Row>, Value)> {
+    let raw = output("bench-commands", &[INSTANCE_ROUNDS.to_owned()]).await?;
+    let figure = raw["checked"]["p99_us"].as_f64().context("commands were not measured")?;
+    let limit = 1000.0;
+    let (name, ratio) = ("signed command checked, p99", limit / figure);
+    Ok((vec![Row { name, figure, limit, unit: "µs", ratio, gate: Some(1.0), goal: None }], raw))
 }
 
 /// Runs a program of `benches/` and reads the JSON object it prints.
