@@ -1,7 +1,7 @@
 //! How an actor at the end of a link is called: looked up at each call, so that a link outlives the actor and serves its
 //! successor, on this host or on another.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lattice_contracts::{
@@ -13,7 +13,7 @@ use lattice_nats::remote::{self as wire, Taken, http::incoming, values};
 use lattice_runtime::{Actor, Function, NotEntered, Ticket, Values};
 
 use super::Actors;
-use crate::calls::{Here, Remote, Way};
+use crate::calls::{Here, Patience, Remote, Way};
 
 /// Hands out callees; cheap to clone.
 #[derive(Clone)]
@@ -126,11 +126,15 @@ impl Callee {
         self.check_distance(&call)?;
         let function = wire::Function { interface: incoming::INTERFACE, function: incoming::FUNCTION };
         let offer = incoming::offer(request, self.hop()).await?;
-        match self.callees.remote.call(&self.way, &call, function, &offer, || self.here(), None).await? {
-            Taken::Elsewhere(reply) => incoming::response(reply, self.hop()).await,
-            Taken::Here => {
-                let request = incoming::take_back(offer, self.hop()).await?;
-                self.enter(&call).await?.handle(call, request).await
+        let mut patience = Patience::new();
+        loop {
+            match self.callees.remote.call(&self.way, &call, function, &offer, || self.here(), None).await? {
+                Taken::Elsewhere(reply) => return incoming::response(reply, self.hop()).await,
+                Taken::Here => {
+                    let Some(ticket) = self.enter_within(patience.next(), &call).await? else { continue };
+                    let request = incoming::take_back(offer, self.hop()).await?;
+                    return ticket.handle(call, request).await;
+                }
             }
         }
     }
@@ -150,11 +154,16 @@ impl Callee {
         let params = params.into_bytes()?;
         let called = wire::Function { interface, function };
         let offer = values::offer(called, &params, self.hop())?;
-        match self.callees.remote.call(&self.way, &call, called, &offer, || self.here(), None).await? {
-            Taken::Elsewhere(reply) => Ok(Values::from_bytes(values::results(reply, self.hop()).await?)),
-            Taken::Here => {
-                let params = Values::from_bytes(params);
-                self.enter(&call).await?.invoke(call, interface, function, params).await
+        let mut patience = Patience::new();
+        loop {
+            match self.callees.remote.call(&self.way, &call, called, &offer, || self.here(), None).await? {
+                Taken::Elsewhere(reply) => {
+                    return Ok(Values::from_bytes(values::results(reply, self.hop()).await?));
+                }
+                Taken::Here => {
+                    let Some(ticket) = self.enter_within(patience.next(), &call).await? else { continue };
+                    return ticket.invoke(call, interface, function, Values::from_bytes(params)).await;
+                }
             }
         }
     }
@@ -164,6 +173,11 @@ impl Callee {
             Distance::Local => Err(self.callees.remote.too_far(call)),
             Distance::PreferLocal | Distance::Lattice => Ok(()),
         }
+    }
+
+    /// None if no permit became free in that time, and another host may have one by now.
+    async fn enter_within(&self, time: Duration, call: &CallContext) -> Result<Option<Ticket>, CallError> {
+        tokio::time::timeout(time, self.enter(call)).await.ok().transpose()
     }
 
     async fn enter(&self, call: &CallContext) -> Result<Ticket, CallError> {

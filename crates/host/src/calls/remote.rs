@@ -15,8 +15,12 @@ use lattice_nats::{
     Called, Calls, Connection,
     remote::{Caller, Function, Offer, Taken, http::incoming},
 };
+use tokio::time::Instant;
 
-use super::choose::{Asked, Choice, Here, Refusal, Situation, Why, choose};
+use super::{
+    Patience,
+    choose::{Asked, Choice, Here, Refusal, Situation, Why, choose},
+};
 use crate::{
     about::About,
     actors::Actors,
@@ -98,8 +102,9 @@ impl Remote {
         mut refused: Option<CallError>,
     ) -> Result<Taken, CallError> {
         let shared = &*self.0;
-        let hosts = self.candidates(way, call);
+        let mut hosts = self.candidates(way, call);
         let site = shared.about.site();
+        let mut patience = Patience::new();
         let (refused_here, mut asked, mut anyone_asked) = (refused.is_some(), Vec::<Asked>::new(), false);
         let mut pauses: &[Duration] = &BUSY_PAUSES;
         loop {
@@ -136,7 +141,10 @@ impl Remote {
                 }
                 Choice::Nobody(why) => return Err(refused.unwrap_or_else(|| self.nobody(call, &why))),
             };
-            let called = self.called(way, function, &to, patient);
+            // Where only one host has it, the place in its queue is worth more than a look around.
+            let wait = (patient && hosts.iter().filter(|one| one.alive).count() > 1).then(|| patience.next());
+            let called = Called { at_once: !patient, wait, ..self.called(way, function, &to) };
+            let asked_at = Instant::now();
             let calls = shared.calls.get().ok_or_else(|| self.apart(call))?;
             match calls.call(call, to.clone(), called, request.outbound()).await {
                 Ok(reply) => return Ok(Taken::Elsewhere(reply)),
@@ -148,19 +156,23 @@ impl Remote {
                         CallTo::Anyone => anyone_asked = true,
                     }
                     refused = Some(error);
+                    // It has waited and was given back: others may be free by now, or new.
+                    if refusal == Refusal::Busy && wait.is_some_and(|wait| asked_at.elapsed() >= wait) {
+                        asked.retain(|asked| asked.refusal != Refusal::Busy);
+                        hosts = self.candidates(way, call);
+                    }
                 }
             }
         }
     }
 
-    fn called(&self, way: &Way, function: Function<'_>, to: &CallTo, patient: bool) -> Called {
+    fn called(&self, way: &Way, function: Function<'_>, to: &CallTo) -> Called {
         Called {
             interface: function.interface.to_owned(),
             function: function.function.to_owned(),
             link_version: self.0.lattice.link_version(&way.key),
             known: matches!(to, CallTo::Host(_)),
-            at_once: !patient,
-            text: false,
+            ..Called::default()
         }
     }
 

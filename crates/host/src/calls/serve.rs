@@ -1,8 +1,11 @@
 //! Calls from other hosts and from callers that know no hosts: found, checked, admitted, carried out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -143,10 +146,15 @@ impl Server {
                 let hop = Hop::Actor(actor.id().clone());
                 Err(CallError::new(hop, ErrorCode::Overloaded, reason).not_run())
             }
-            WhenFull::Wait => match actor.enter(&request.call).await {
-                Ok(ticket) => Ok(Admitted::Enter(ticket, Box::new(request))),
-                Err(NotEntered::Retired(error)) => self.successor(actor, request, error).await,
-                Err(refused) => Err(refused.into_error().not_run()),
+            WhenFull::Wait => match within(request.wait, actor.enter(&request.call)).await {
+                Some(Ok(ticket)) => Ok(Admitted::Enter(ticket, Box::new(request))),
+                Some(Err(NotEntered::Retired(error))) => self.successor(actor, request, error).await,
+                Some(Err(refused)) => Err(refused.into_error().not_run()),
+                None => {
+                    let reason = "no permit became free in the time that the call may wait here".to_owned();
+                    let hop = Hop::Actor(actor.id().clone());
+                    Err(CallError::new(hop, ErrorCode::Overloaded, reason).not_run())
+                }
             },
         }
     }
@@ -164,6 +172,14 @@ impl Server {
         let entered = successor.enter(&request.call).await;
         let ticket = entered.map_err(|refused| refused.into_error().not_run())?;
         Ok(Admitted::Enter(ticket, Box::new(request)))
+    }
+}
+
+/// What comes of `waiting`; none where that takes longer than `time`.
+async fn within<T>(time: Option<Duration>, waiting: impl Future<Output = T>) -> Option<T> {
+    match time {
+        Some(time) => tokio::time::timeout(time, waiting).await.ok(),
+        None => Some(waiting.await),
     }
 }
 

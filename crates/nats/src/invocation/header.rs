@@ -72,6 +72,8 @@ pub(crate) struct Header<'a> {
     pub(crate) handed_on: bool,
     /// The call shall be refused rather than wait.
     pub(crate) at_once: bool,
+    /// Milliseconds that the call may wait for its turn, then it shall be refused.
+    pub(crate) wait_ms: Option<u64>,
     /// The body is text for people.
     pub(crate) text: bool,
     /// An error's code.
@@ -108,6 +110,7 @@ impl<'a> Header<'a> {
             link_version: None,
             handed_on: false,
             at_once: false,
+            wait_ms: None,
             text: false,
             code: None,
             hop: None,
@@ -138,6 +141,7 @@ impl<'a> Header<'a> {
             ('o', Some(self.offset).filter(|n| *n > 0)),
             ('c', self.credit),
             ('t', self.time_left_ms),
+            ('w', self.wait_ms),
             ('d', Some(u64::from(self.depth)).filter(|n| *n > 0)),
         ];
         for (field, number) in numbers {
@@ -210,6 +214,7 @@ impl<'a> Header<'a> {
             'c' => self.credit = Some(value.parse().ok()?),
             't' => self.time_left_ms = Some(value.parse().ok()?),
             'd' => self.depth = value.parse().ok()?,
+            'w' => self.wait_ms = Some(value.parse().ok()?),
             'l' => self.link = Some(value),
             'e' => self.code = Some(value),
             'p' => self.hop = Some(value),
@@ -310,6 +315,7 @@ mod tests {
                     fin,
                     credit,
                     time_left_ms: time,
+                    wait_ms: time.filter(|ms| ms % 2 == 0),
                     depth,
                     handed_on,
                     at_once: handed_on != text,

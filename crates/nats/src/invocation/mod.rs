@@ -30,7 +30,7 @@ mod slot;
 mod ticking;
 mod window;
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -57,6 +57,9 @@ pub struct Called {
     pub known: bool,
     /// Others may be free: rather than let the call wait, the callee shall refuse it.
     pub at_once: bool,
+    /// Others may be free later: where the call has waited for its turn so long, to the millisecond, the callee shall refuse it
+    /// as `overloaded`, not run. None lets it wait until its deadline. Callees that do not know of it let it wait, too.
+    pub wait: Option<Duration>,
     /// The request is text for people (WAVE), and the reply shall be.
     pub text: bool,
 }

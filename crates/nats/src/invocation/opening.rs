@@ -1,6 +1,6 @@
 //! The first message of a call.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use async_nats::{Subject, message::OutboundMessage};
 use lattice_contracts::CallContext;
@@ -52,6 +52,7 @@ impl<'a> Opening<'a> {
             link: Some(link.as_str()).filter(|_| *link != LinkName::default()),
             link_version: number.zip(self.writer.as_deref()),
             at_once: self.operation.at_once,
+            wait_ms: self.operation.wait.map(millis),
             text: self.operation.text,
             ..Header::new(Kind::Call, *id)
         };
@@ -89,7 +90,11 @@ impl<'a> Opening<'a> {
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds left to a call; what is below one counts as one, so that 0 never means "no limit".
 pub(crate) fn ms_left(call: &CallContext) -> u64 {
-    u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX).max(1)
+    millis(call.time_left()).max(1)
 }

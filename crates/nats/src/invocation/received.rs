@@ -1,6 +1,6 @@
 //! A call that has come.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_nats::Subject;
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Received {
     pub handed_on: bool,
     /// The caller rather asks others than lets the call wait here.
     pub at_once: bool,
+    /// How long it may wait for its turn here, before it is refused; none for as long as it lasts.
+    pub wait: Option<Duration>,
     /// The request is text for people (WAVE), and the reply shall be.
     pub text: bool,
     /// The request.

@@ -263,6 +263,7 @@ impl Arrived<'_> {
             by_group: to == CallTo::Anyone,
             handed_on: header.handed_on,
             at_once: header.at_once,
+            wait: header.wait_ms.map(Duration::from_millis),
             text: header.text,
             body: match header.fin {
                 true => Inbound::complete(body.clone(), shared.post.hop.clone()),

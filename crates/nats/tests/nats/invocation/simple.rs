@@ -56,6 +56,7 @@ async fn all_that_a_call_carries_arrives() {
         link_version: Some(version.clone()),
         known: true,
         at_once: true,
+        wait: Some(Duration::from_millis(250)),
         text: true,
     };
     for to in [CallTo::Anyone, CallTo::Host(host('A'))] {
@@ -70,6 +71,7 @@ async fn all_that_a_call_carries_arrives() {
         assert_eq!((&got.interface, &got.function), (&called.interface, &called.function));
         assert_eq!(got.link_version.as_ref(), Some(&version));
         assert!(got.at_once);
+        assert_eq!(got.wait, Some(Duration::from_millis(250)));
         assert_eq!(
             (got.by_group, got.handed_on, got.text, got.body.is_whole()),
             (by_group, false, true, true)
