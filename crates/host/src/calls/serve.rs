@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue};
+use lattice_contracts::{http::Outgoing, keyvalue::Keyvalue};
 use lattice_core::{CallError, ErrorCode, Hop};
 use lattice_nats::{
     Outbound, Received, Serve,
@@ -68,7 +68,7 @@ enum Target {
 
 #[async_trait]
 impl Serve for Server {
-    async fn serve(&self, request: Received) -> Result<Outbound, CallError> {
+    async fn serve(&self, request: Box<Received>) -> Result<Outbound, CallError> {
         if self.door.is_closed() {
             return Err(self.gone("the host is stopping".to_owned()));
         }
@@ -77,22 +77,22 @@ impl Serve for Server {
         check(&self.lattice, &request.call, &request.interface, request.link_version.as_ref())
             .await
             .map_err(|why| self.fail(why.code, why.reason).not_run())?;
-        let call = request.call.clone();
+        // Each way in a box of its own size: the usual call's is a small part of the largest.
         match target {
             Target::Http(actor) => match self.admit(&actor, request).await? {
-                Admitted::Enter(ticket, request) => serve_http(ticket, call, *request).await,
+                Admitted::Enter(ticket, request) => Box::pin(serve_http(ticket, request)).await,
                 Admitted::HandedOn(outcome) => outcome,
             },
             Target::Function(actor) => match self.admit(&actor, request).await? {
-                Admitted::Enter(ticket, request) => serve_function(ticket, call, *request).await,
+                Admitted::Enter(ticket, request) => Box::pin(serve_function(ticket, request)).await,
                 Admitted::HandedOn(outcome) => outcome,
             },
             Target::Keyvalue(provider) => {
-                let Received { interface, function, body, .. } = request;
+                let Received { call, interface, function, body, .. } = *request;
                 let function = Function { interface: &interface, function: &function };
-                keyvalue::serve(&*provider, &call, function, body).await
+                Box::pin(keyvalue::serve(&*provider, &call, function, body)).await
             }
-            Target::Outgoing(provider) => serve_outgoing(&*provider, call, request).await,
+            Target::Outgoing(provider) => Box::pin(serve_outgoing(&*provider, request)).await,
         }
     }
 }
@@ -120,11 +120,11 @@ impl Server {
             let reason = "calls with arguments as text are made through the control subject component.call";
             return Err(self.fail(ErrorCode::Protocol, reason.to_owned()).not_run());
         }
-        let sides = self.providers.sides(&request.call.target.clone().into()).unwrap_or_default();
+        let sides = || self.providers.sides(&request.call.target.clone().into()).unwrap_or_default();
         match (interface.as_str(), function.as_str()) {
             (incoming::INTERFACE, incoming::FUNCTION) => self.actors.running(id).map(Target::Http),
-            (outgoing::INTERFACE, outgoing::FUNCTION) => sides.http.map(Target::Outgoing),
-            (name, _) if name.starts_with("wasi:keyvalue/") => sides.keyvalue.map(Target::Keyvalue),
+            (outgoing::INTERFACE, outgoing::FUNCTION) => sides().http.map(Target::Outgoing),
+            (name, _) if name.starts_with("wasi:keyvalue/") => sides().keyvalue.map(Target::Keyvalue),
             // Interfaces of anybody's: the actor says whether it has them.
             _ => self.actors.running(id).map(Target::Function),
         }
@@ -132,10 +132,14 @@ impl Server {
     }
 
     /// Takes a permit of the actor; where none is left, does what the call's way here asks for.
-    async fn admit(&self, actor: &Arc<Actor>, request: Received) -> Result<Admitted, CallError> {
-        if let Some(ticket) = actor.try_enter() {
-            return Ok(Admitted::Enter(ticket, Box::new(request)));
+    async fn admit(&self, actor: &Arc<Actor>, request: Box<Received>) -> Result<Admitted, CallError> {
+        match actor.try_enter() {
+            Some(ticket) => Ok(Admitted::Enter(ticket, request)),
+            None => Box::pin(self.admit_later(actor, request)).await,
         }
+    }
+
+    async fn admit_later(&self, actor: &Arc<Actor>, request: Box<Received>) -> Result<Admitted, CallError> {
         let came =
             Came { by_group: request.by_group, handed_on: request.handed_on, at_once: request.at_once };
         let others = self.directory.hosts_of(&request.call.target);
@@ -147,7 +151,7 @@ impl Server {
                 Err(CallError::new(hop, ErrorCode::Overloaded, reason).not_run())
             }
             WhenFull::Wait => match within(request.wait, actor.enter(&request.call)).await {
-                Some(Ok(ticket)) => Ok(Admitted::Enter(ticket, Box::new(request))),
+                Some(Ok(ticket)) => Ok(Admitted::Enter(ticket, request)),
                 Some(Err(NotEntered::Retired(error))) => self.successor(actor, request, error).await,
                 Some(Err(refused)) => Err(refused.into_error().not_run()),
                 None => {
@@ -163,7 +167,7 @@ impl Server {
     async fn successor(
         &self,
         retired: &Arc<Actor>,
-        request: Received,
+        request: Box<Received>,
         error: CallError,
     ) -> Result<Admitted, CallError> {
         let successor = self.actors.running(retired.id().as_str());
@@ -171,7 +175,7 @@ impl Server {
         let successor = successor.ok_or_else(|| error.not_run())?;
         let entered = successor.enter(&request.call).await;
         let ticket = entered.map_err(|refused| refused.into_error().not_run())?;
-        Ok(Admitted::Enter(ticket, Box::new(request)))
+        Ok(Admitted::Enter(ticket, request))
     }
 }
 
@@ -183,26 +187,24 @@ async fn within<T>(time: Option<Duration>, waiting: impl Future<Output = T>) -> 
     }
 }
 
-async fn serve_http(ticket: Ticket, call: CallContext, request: Received) -> Result<Outbound, CallError> {
+async fn serve_http(ticket: Ticket, request: Box<Received>) -> Result<Outbound, CallError> {
+    let Received { call, body, .. } = *request;
     let hop = Hop::Actor(call.target.clone().into());
-    let request = incoming::request(request.body, hop.clone()).await?;
+    let request = incoming::request(body, hop.clone()).await?;
     let response = ticket.handle(call, request).await?;
     incoming::reply(response, hop).await
 }
 
-async fn serve_function(ticket: Ticket, call: CallContext, request: Received) -> Result<Outbound, CallError> {
-    let Received { interface, function, body, .. } = request;
+async fn serve_function(ticket: Ticket, request: Box<Received>) -> Result<Outbound, CallError> {
+    let Received { call, interface, function, body, .. } = *request;
     let params = values::params(body, Hop::Actor(call.target.clone().into())).await?;
     let results = ticket.invoke(call, &interface, &function, Values::from_bytes(params)).await?;
     Ok(values::reply(&results.into_bytes()?))
 }
 
-async fn serve_outgoing(
-    provider: &dyn Outgoing,
-    call: CallContext,
-    request: Received,
-) -> Result<Outbound, CallError> {
+async fn serve_outgoing(provider: &dyn Outgoing, request: Box<Received>) -> Result<Outbound, CallError> {
+    let Received { call, body, .. } = *request;
     let hop = Hop::Provider(call.target.clone().into());
-    let (request, limits) = outgoing::request(request.body, hop.clone()).await?;
+    let (request, limits) = outgoing::request(body, hop.clone()).await?;
     outgoing::reply(provider.request(call, request, limits).await, hop).await
 }

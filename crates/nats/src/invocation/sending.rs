@@ -2,12 +2,13 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use async_nats::Subject;
+use async_nats::{Subject, message::OutboundMessage};
 use bytes::Bytes;
 use lattice_core::CallError;
 use tokio::time::Instant;
 
 use super::{
+    Outbound,
     failure::Failure,
     header::{Header, Kind},
     pieces::{Piece, Pieces},
@@ -22,6 +23,23 @@ pub(crate) const FIRST_MAX: usize = 256 * 1024;
 const PIECE_MAX: usize = 64 * 1024;
 /// What the mark of the end adds to a header.
 pub(crate) const FIN: &str = " f";
+
+/// The one message of a reply that is there as a whole and fits, already counted as sent; the reply itself where it needs more
+/// than that.
+pub(crate) fn whole_reply(post: &Post, slot: &Slot, reply: Outbound) -> Result<OutboundMessage, Outbound> {
+    let body = match reply {
+        Outbound::Whole(body) => body,
+        reply @ Outbound::Stream(_) => return Err(reply),
+    };
+    let header = Header { fin: true, ..Header::new(Kind::Reply, slot.about.id) }.encode();
+    if body.len() > FIRST_MAX.min(post.room_beside(header.len())) {
+        return Err(Outbound::Whole(body));
+    }
+    match slot.wrote_whole(Instant::now(), body.len()) {
+        Some(to) => Ok(message_with(to, None, header, body)),
+        None => Err(Outbound::Whole(body)),
+    }
+}
 
 /// Sends pieces until the last, or until the call has ended otherwise; then what is left is dropped.
 ///

@@ -27,7 +27,7 @@ use super::{
     pieces::Pieces,
     post::{W, trace_of},
     received::Origin,
-    sending::send,
+    sending::{send, whole_reply},
     slot::{About, Machine},
     window::{Incoming, WINDOW},
 };
@@ -46,7 +46,7 @@ pub trait Serve: Send + Sync + 'static {
     ///
     /// # Errors
     /// The error is sent to the caller as it is, with the hop that it names.
-    async fn serve(&self, request: Received) -> Result<Outbound, CallError>;
+    async fn serve(&self, request: Box<Received>) -> Result<Outbound, CallError>;
 }
 
 /// Serves the calls of one connection. Dropping it takes no more; calls that have come are served to their end.
@@ -183,11 +183,15 @@ impl Server {
         Ok(())
     }
 
-    async fn run(self: Arc<Self>, entry: Entry, received: Received) {
+    async fn run(self: Arc<Self>, entry: Entry, received: Box<Received>) {
         let (slot, post) = (entry.slot(), &self.shared.post);
         let failed = match self.served(&entry, received).await {
             None => return,
-            Some(Ok(reply)) => send(post, slot, Kind::Reply, Pieces::new(reply)).await.err(),
+            Some(Ok(reply)) => match whole_reply(post, slot, reply) {
+                Ok(message) => post.publish(message).await.err(),
+                // Boxed, so that the usual call's task stays small.
+                Err(reply) => Box::pin(send(post, slot, Kind::Reply, Pieces::new(reply))).await.err(),
+            },
             Some(Err(failure)) => Some(failure),
         };
         if let Some((to, note)) = failed.and_then(|failure| slot.fail(failure)) {
@@ -199,7 +203,7 @@ impl Server {
     }
 
     /// What the server makes of a call; none if the call has ended before.
-    async fn served(&self, entry: &Entry, received: Received) -> Option<Result<Outbound, Failure>> {
+    async fn served(&self, entry: &Entry, received: Box<Received>) -> Option<Result<Outbound, Failure>> {
         let mut serving = pin!(AssertUnwindSafe(self.server.serve(received)).catch_unwind());
         let served = poll_fn(|cx| match entry.slot().poll_end(cx) {
             Poll::Ready(()) => Poll::Ready(None),
@@ -226,7 +230,7 @@ struct Arrived<'a> {
 
 impl Arrived<'_> {
     /// A place in the table, and what the server gets; none if this call has come before.
-    fn enter(self, shared: &Arc<Shared>) -> Result<Option<(Entry, Received)>, Failure> {
+    fn enter(self, shared: &Arc<Shared>) -> Result<Option<(Entry, Box<Received>)>, Failure> {
         let Self { subject, header, trace, body, reply } = self;
         let CallSubject { source, target, to, interface, function, .. } = subject;
         if header.depth > MAX_DEPTH {
@@ -255,7 +259,7 @@ impl Arrived<'_> {
             return Ok(None);
         };
         let slot = Arc::clone(entry.slot());
-        let received = Received {
+        let received = Box::new(Received {
             call: CallContext { id: header.id, source, target, link, deadline, depth: header.depth, trace },
             interface,
             function,
@@ -270,7 +274,7 @@ impl Arrived<'_> {
                 false => Inbound::of_callee(Arc::clone(shared), Arc::clone(&slot)),
             },
             origin: Origin { shared: Arc::clone(shared), slot, reply, first: body, fin: header.fin, credit },
-        };
+        });
         Ok(Some((entry, received)))
     }
 }

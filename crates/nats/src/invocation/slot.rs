@@ -209,6 +209,22 @@ impl Slot {
         Some(to)
     }
 
+    /// All of a stream leaves at once: where it goes. None when the call has ended, or there is no credit for so much.
+    pub(crate) fn wrote_whole(&self, now: Instant, bytes: usize) -> Option<Subject> {
+        let mut state = self.lock();
+        let exchange = state.machine.exchange();
+        if exchange.end().is_some() || exchange.outgoing.sent() > 0 || exchange.outgoing.room() < bytes as u64
+        {
+            return None;
+        }
+        let to = state.peer.clone()?;
+        match &mut state.machine {
+            Machine::Caller(caller) => caller.wrote(now, bytes as u64, true),
+            Machine::Callee(callee) => callee.wrote(now, bytes as u64, true),
+        }
+        Some(to)
+    }
+
     /// The callee is about to pass the call to somebody else; false if it is too late for that.
     pub(crate) fn hand_on(&self) -> bool {
         match &mut self.lock().machine {

@@ -67,8 +67,8 @@ struct By<F>(F);
 
 #[async_trait]
 impl<F: Fn(Received) -> Answer + Send + Sync + 'static> Serve for By<F> {
-    async fn serve(&self, request: Received) -> Result<Outbound, CallError> {
-        (self.0)(request).await
+    async fn serve(&self, request: Box<Received>) -> Result<Outbound, CallError> {
+        (self.0)(*request).await
     }
 }
 
