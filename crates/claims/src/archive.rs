@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::{
     entities::ProviderMetadata,
     error::{SignError, VerifyError},
-    jwt::{Claims, TOKEN_BYTES_MAX, check_kind, decode_unverified, sign_token, verify_token},
+    jwt::{Claims, TOKEN_BYTES_MAX, decode_unverified, sign_token, verify_token},
     keys::{KeyKind, KeyPair, PublicKey, shown},
+    signing::check_kind,
     trust::Trust,
 };
 
