@@ -17,7 +17,7 @@ use crate::{
     entities::ProviderMetadata,
     error::{SignError, VerifyError},
     jwt::{Claims, TOKEN_BYTES_MAX, decode_unverified, sign_token, verify_token},
-    keys::{KeyKind, KeyPair, PublicKey, shown},
+    keys::{KeyKind, KeyPair, PublicKey, shown, shown_reason},
     signing::check_kind,
     trust::Trust,
 };
@@ -324,7 +324,7 @@ struct Unpacked {
 }
 
 fn damaged(reason: impl ToString) -> ArchiveError {
-    ArchiveError::Damaged { reason: reason.to_string() }
+    ArchiveError::Damaged { reason: shown_reason(reason) }
 }
 
 /// A reader that fails once it has given `left` bytes: a small archive cannot unpack into all memory.

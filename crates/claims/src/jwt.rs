@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     entities::Metadata,
     error::{SignError, VerifyError},
-    keys::{KeyPair, PublicKey},
+    keys::{KeyPair, PublicKey, shown_reason},
     signing::{self, check_kind, timestamp},
 };
 
@@ -203,7 +203,7 @@ impl Header {
 }
 
 fn malformed(reason: impl ToString) -> VerifyError {
-    VerifyError::Malformed { reason: reason.to_string() }
+    VerifyError::Malformed { reason: shown_reason(reason) }
 }
 
 /// The bytes of one part of a token.

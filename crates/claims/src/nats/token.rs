@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     error::SignError,
     jwt::TOKEN_BYTES_MAX,
-    keys::{KeyError, KeyKind, KeyPair, PublicKey},
+    keys::{KeyError, KeyKind, KeyPair, PublicKey, shown_reason},
     signing::{self, check_kind, timestamp},
 };
 
@@ -114,7 +114,7 @@ pub(super) fn read<N: DeserializeOwned>(token: &str) -> Result<Envelope<N>, Nats
     let bytes = BASE64URL_NOPAD
         .decode(body.as_bytes())
         .map_err(|error| malformed(format!("its body is not base64url: {error}")))?;
-    serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| malformed(shown_reason(error)))
 }
 
 /// The word for the kind of token that every version 2 token has in `nats`.
