@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use lattice_bench::Latencies;
 use lattice_claims::{CommandRequest, KeyKind, KeyPair, SEEN_MAX, Seen, sign_command, verify_command};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Commands of one round.
 const COMMANDS: u64 = 1_000;
@@ -17,21 +17,12 @@ const ROUNDS_MAX: u64 = 50;
 /// Some time of day, in milliseconds since 1970; every command is a millisecond later.
 const BEGAN_MS: u64 = 1_800_000_000_000;
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args) {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-commands ROUNDS");
-            ExitCode::FAILURE
-        }
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lattice_bench::program("bench-commands ROUNDS", async |args: &[String]| run(args)).await
 }
 
-fn run(args: &[String]) -> anyhow::Result<String> {
+fn run(args: &[String]) -> anyhow::Result<Value> {
     let [rounds] = args else { bail!("one argument is needed") };
     let rounds = rounds.parse::<u64>().context("ROUNDS is no number")?.clamp(1, ROUNDS_MAX);
     let key = KeyPair::generate(KeyKind::User);
@@ -57,5 +48,5 @@ fn run(args: &[String]) -> anyhow::Result<String> {
         let summary = latencies.summary(Duration::from_secs(1));
         json!({ "p50_us": summary.p50_us, "p99_us": summary.p99_us })
     };
-    Ok(json!({ "signed": of(signing), "checked": of(checking) }).to_string())
+    Ok(json!({ "signed": of(signing), "checked": of(checking) }))
 }

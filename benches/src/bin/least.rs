@@ -29,14 +29,7 @@ struct Least {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match serve(&args).await {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-least 127.0.0.1:PORT ACTOR.wasm");
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-least 127.0.0.1:PORT ACTOR.wasm", serve).await
 }
 
 async fn serve(args: &[String]) -> anyhow::Result<Infallible> {

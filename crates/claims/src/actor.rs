@@ -3,9 +3,10 @@
 use crate::{
     entities::{ActorMetadata, normalize_call_alias},
     error::{SignError, VerifyError},
-    jwt::{Claims, REVISION, check_kind, decode_unverified, sign_token, verify_token},
+    jwt::{Claims, REVISION, decode_unverified, sign_token, verify_token},
     keys::{KeyKind, KeyPair, PublicKey},
     section::{canonical_hash, cut_out_hash, embed_token, extract_token, find_claims},
+    signing::check_kind,
     trust::Trust,
 };
 

@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::{
     entities::ProviderMetadata,
     error::{SignError, VerifyError},
-    jwt::{Claims, TOKEN_BYTES_MAX, check_kind, decode_unverified, sign_token, verify_token},
-    keys::{KeyKind, KeyPair, PublicKey, shown},
+    jwt::{Claims, TOKEN_BYTES_MAX, decode_unverified, sign_token, verify_token},
+    keys::{KeyKind, KeyPair, PublicKey, shown, shown_reason},
+    signing::check_kind,
     trust::Trust,
 };
 
@@ -323,7 +324,7 @@ struct Unpacked {
 }
 
 fn damaged(reason: impl ToString) -> ArchiveError {
-    ArchiveError::Damaged { reason: reason.to_string() }
+    ArchiveError::Damaged { reason: shown_reason(reason) }
 }
 
 /// A reader that fails once it has given `left` bytes: a small archive cannot unpack into all memory.

@@ -6,17 +6,18 @@
 use data_encoding::BASE64URL_NOPAD;
 use jwt_simple::{
     JWTError,
-    algorithms::{EdDSAKeyPairLike, EdDSAPublicKeyLike, Edwards25519KeyPair, Edwards25519PublicKey},
+    algorithms::{EdDSAPublicKeyLike, Edwards25519PublicKey},
     claims::{JWTClaims, NoCustomClaims},
-    common::{HeaderOptions, KeyMetadata, VerificationOptions},
-    prelude::{Duration, UnixTimeStamp},
+    common::VerificationOptions,
+    prelude::Duration,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     entities::Metadata,
     error::{SignError, VerifyError},
-    keys::{KeyKind, KeyPair, PublicKey},
+    keys::{KeyPair, PublicKey, shown_reason},
+    signing::{self, check_kind, timestamp},
 };
 
 /// The revision of claims that we write, and the first whose hash readers enforce.
@@ -26,8 +27,13 @@ pub const NBF_SLACK_SECONDS: u64 = 60;
 /// The longest token that is read or written; a provider's config schema may be in it.
 pub const TOKEN_BYTES_MAX: usize = 256 * 1024;
 
-pub(crate) const TYPE: &str = "jwt";
-pub(crate) const ALGORITHM: &str = "Ed25519";
+/// The header that wascap writes and reads.
+pub(crate) enum Wascap {}
+
+impl signing::Header for Wascap {
+    const TYPE: &'static str = "jwt";
+    const ALGORITHM: &'static str = "Ed25519";
+}
 
 /// What a token says. Times are unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,33 +126,11 @@ impl<M> Claims<M> {
     }
 }
 
-/// Our nkeys as jwt-simple wants keys.
-pub(crate) struct Signer(Edwards25519KeyPair, Option<String>, Option<KeyMetadata>);
-
-impl EdDSAKeyPairLike for Signer {
-    fn jwt_alg_name() -> &'static str {
-        ALGORITHM
-    }
-    fn key_pair(&self) -> &Edwards25519KeyPair {
-        &self.0
-    }
-    fn key_id(&self) -> &Option<String> {
-        &self.1
-    }
-    fn metadata(&self) -> &Option<KeyMetadata> {
-        &self.2
-    }
-    fn attach_metadata(&mut self, metadata: KeyMetadata) -> Result<(), jwt_simple::Error> {
-        self.2 = Some(metadata);
-        Ok(())
-    }
-}
-
 struct Verifier(Edwards25519PublicKey, Option<String>);
 
 impl EdDSAPublicKeyLike for Verifier {
     fn jwt_alg_name() -> &'static str {
-        ALGORITHM
+        <Wascap as signing::Header>::ALGORITHM
     }
     fn public_key(&self) -> &Edwards25519PublicKey {
         &self.0
@@ -159,38 +143,12 @@ impl EdDSAPublicKeyLike for Verifier {
     }
 }
 
-/// Who signs with that key.
-pub(crate) fn signer(pair: &KeyPair) -> Result<Signer, SignError> {
-    Ok(Signer(key_pair_of(pair)?, None, None))
-}
-
-/// The key as jwt-simple wants it.
-pub(crate) fn key_pair_of(pair: &KeyPair) -> Result<Edwards25519KeyPair, SignError> {
-    let library = |reason: &dyn std::fmt::Display| SignError::Library { reason: reason.to_string() };
-    let seed = pair.signing_seed().map_err(|error| library(&error))?;
-    // jwt-simple takes the seed followed by its public key.
-    let mut both = [0; 64];
-    both[..32].copy_from_slice(&seed);
-    both[32..].copy_from_slice(&pair.public_key().raw());
-    let key = Edwards25519KeyPair::from_bytes(&both);
-    both.fill(0);
-    key.map_err(|error| library(&error))
-}
-
 #[derive(Serialize)]
 struct Custom<'a, M> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wascap: Option<&'a M>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wascap_revision: Option<u32>,
-}
-
-pub(crate) fn timestamp(field: &'static str, value: u64) -> Result<UnixTimeStamp, SignError> {
-    // The library keeps seconds in 32 bits and would silently write another time.
-    if value > u64::from(u32::MAX) {
-        return Err(SignError::Time { field, value });
-    }
-    Ok(Duration::from_secs(value))
 }
 
 /// Signs claims and returns the token's text.
@@ -226,22 +184,7 @@ pub fn sign_token<M: Metadata + Serialize>(
         nonce: None,
         custom: Custom { wascap: claims.metadata.as_ref(), wascap_revision: claims.revision },
     };
-    let options = HeaderOptions { signature_type: Some(TYPE.to_owned()), ..HeaderOptions::default() };
-    let token = signer(issuer)?
-        .sign_with_options(body, &options)
-        .map_err(|error| SignError::Library { reason: error.to_string() })?;
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(SignError::TooLong { bytes: token.len(), max: TOKEN_BYTES_MAX });
-    }
-    Ok(token)
-}
-
-pub(crate) fn check_kind(role: &'static str, key: &PublicKey, wanted: &[KeyKind]) -> Result<(), SignError> {
-    if wanted.contains(&key.kind()) {
-        return Ok(());
-    }
-    let names: Vec<&str> = wanted.iter().map(|kind| kind.name()).collect();
-    Err(SignError::KeyKind { role, key: key.to_string(), actual: key.kind(), expected: names.join(" or ") })
+    signing::sign::<Wascap, _>(body, issuer, TOKEN_BYTES_MAX)
 }
 
 #[derive(Deserialize)]
@@ -252,8 +195,15 @@ pub(crate) struct Header {
     pub(crate) alg: String,
 }
 
+impl Header {
+    /// Whether it is the one that wascap writes.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.typ == <Wascap as signing::Header>::TYPE && self.alg == <Wascap as signing::Header>::ALGORITHM
+    }
+}
+
 fn malformed(reason: impl ToString) -> VerifyError {
-    VerifyError::Malformed { reason: reason.to_string() }
+    VerifyError::Malformed { reason: shown_reason(reason) }
 }
 
 /// The bytes of one part of a token.
@@ -293,7 +243,7 @@ pub fn decode_unverified<M: DeserializeOwned>(token: &str) -> Result<Claims<M>, 
 pub fn verify_token<M: Metadata + DeserializeOwned>(token: &str) -> Result<Claims<M>, VerifyError> {
     let claims: Claims<M> = decode_unverified(token)?;
     let header: Header = segment("header", token.split('.').next().unwrap_or_default())?;
-    if header.typ != TYPE || header.alg != ALGORITHM {
+    if !header.is_ours() {
         return Err(VerifyError::WrongHeader { typ: header.typ, alg: header.alg });
     }
     let (issuer, _) = claims.parties()?;

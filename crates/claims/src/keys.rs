@@ -178,7 +178,17 @@ pub enum KeyError {
 
 /// At most 64 characters of a text that somebody else wrote.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(64).collect()
+    shown_at_most(text, 64)
+}
+
+/// Why something could not be read: a library's words, which may quote what somebody else wrote.
+pub(crate) fn shown_reason(reason: impl ToString) -> String {
+    shown_at_most(&reason.to_string(), 300)
+}
+
+/// At most so many characters, none of which does anything to a terminal or a log.
+fn shown_at_most(text: &str, chars: usize) -> String {
+    text.chars().take(chars).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// A checked public key: length, alphabet, prefix and checksum fit, and it is a point on the curve where it must be.
@@ -426,6 +436,13 @@ mod tests {
             wrong.to_string(),
             format!("{text} is a key of kind account, where one of kind module (starting with M) is wanted")
         );
+    }
+
+    #[test]
+    fn what_others_wrote_does_nothing_to_a_terminal_or_a_log() {
+        assert_eq!(shown("a\x1b[2J\nb"), "a\u{fffd}[2J\u{fffd}b");
+        assert_eq!(shown(&"é".repeat(65)).chars().count(), 64);
+        assert_eq!(shown_reason(format_args!("{}\r", "x".repeat(299))), "x".repeat(299) + "\u{fffd}");
     }
 
     #[test]

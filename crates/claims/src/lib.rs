@@ -13,6 +13,7 @@ mod jwt;
 mod keys;
 pub mod nats;
 mod section;
+mod signing;
 mod token;
 mod trust;
 

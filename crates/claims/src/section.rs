@@ -9,7 +9,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::jwt::TOKEN_BYTES_MAX;
+use crate::{jwt::TOKEN_BYTES_MAX, keys::shown_reason};
 
 /// The name of the custom section that holds the token.
 pub const SECTION: &str = "wasmcloud_jwt";
@@ -83,7 +83,7 @@ enum Piece<'a> {
 }
 
 fn damaged(at: usize, reason: impl ToString) -> SectionError {
-    SectionError::Damaged { at, reason: reason.to_string() }
+    SectionError::Damaged { at, reason: shown_reason(reason) }
 }
 
 fn walk<'a>(wasm: &'a [u8], mut visit: impl FnMut(Piece<'a>)) -> Result<(), SectionError> {

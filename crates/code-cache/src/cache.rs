@@ -5,7 +5,8 @@ use std::{io, path::PathBuf, sync::Arc};
 use wasmtime::{Engine, Module, component::Component};
 
 use crate::{
-    entry::{Code, ENTRY_BYTES_MAX, Identity, Kind, Reject, open, revive, seal},
+    code::{Code, Kind, revive},
+    entry::{ENTRY_BYTES_MAX, Identity, Reject, open, seal},
     folder::{Folder, Unusable, make_private},
     key::Key,
 };

@@ -1,10 +1,7 @@
-//! One cache entry: its bytes, how they are verified, and the one place where verified bytes become code.
-
-use std::hash::{Hash, Hasher};
+//! One cache entry: its bytes, and how they are verified. Nothing here knows the engine.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
-use wasmtime::{Engine, Module, component::Component};
+use sha2::Sha256;
 
 use crate::key::Key;
 
@@ -12,26 +9,10 @@ use crate::key::Key;
 pub const ENTRY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 const MAGIC: &[u8; 16] = b"lattice code v1\n";
-const DIGEST_BYTES: usize = 32;
+pub(crate) const DIGEST_BYTES: usize = 32;
 const LENGTH_AT: usize = MAGIC.len() + 2 * DIGEST_BYTES;
 pub(crate) const HEADER_BYTES: usize = LENGTH_AT + 8;
 pub(crate) const MAC_BYTES: usize = 32;
-
-/// What the code of an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Component,
-    Module,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Kind::Component => "component",
-            Kind::Module => "module",
-        }
-    }
-}
 
 /// Which code is meant: compiled from which wasm, by and for which engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,30 +21,7 @@ pub(crate) struct Identity {
     pub(crate) wasm: [u8; DIGEST_BYTES],
 }
 
-/// Feeds what wasmtime hashes about an engine into SHA-256, whose result is the same in every process.
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        let digest = self.0.clone().finalize();
-        u64::from_le_bytes(digest[..8].try_into().expect("eight bytes of thirty-two"))
-    }
-}
-
 impl Identity {
-    pub(crate) fn new(engine: &Engine, engine_name: &str, kind: Kind, wasm: &[u8; DIGEST_BYTES]) -> Identity {
-        let mut hasher = Sha256Hasher(Sha256::new());
-        // Two engines of one host may compile alike and still not be meant to share code; a module is no component.
-        engine_name.hash(&mut hasher);
-        kind.name().hash(&mut hasher);
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Identity { engine: hasher.0.finalize().into(), wasm: *wasm }
-    }
-
     /// The entry's file name. It identifies, but proves nothing: the header inside is authenticated.
     pub(crate) fn file_name(&self) -> String {
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
@@ -113,6 +71,13 @@ pub(crate) struct Verified<'a> {
     code: &'a [u8],
 }
 
+impl<'a> Verified<'a> {
+    /// The code.
+    pub(crate) fn code(&self) -> &'a [u8] {
+        self.code
+    }
+}
+
 fn mac(key: &Key) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.bytes()).expect("HMAC takes keys of any length")
 }
@@ -153,29 +118,4 @@ pub(crate) fn open<'a>(key: &Key, identity: &Identity, bytes: &'a [u8]) -> Resul
         return Err(Reject::OtherWasm);
     }
     Ok(Verified { code })
-}
-
-/// Code that is ready to be instantiated.
-pub(crate) enum Code {
-    Component(Component),
-    Module(Module),
-}
-
-#[expect(
-    unsafe_code,
-    reason = "compiled code can only be taken back on trust; the trust is established by `open`"
-)]
-pub(crate) fn revive(engine: &Engine, kind: Kind, verified: &Verified<'_>) -> Result<Code, Reject> {
-    // SAFETY: `deserialize` asks that the bytes come from `serialize` of the same kind of code and were not modified since.
-    // A `Verified` exists only if `open` found a valid HMAC-SHA256 under our key over all of it, header included; the key is
-    // readable by this user only, and `seal` is called with nothing but the result of `serialize` (`cache::store`). The kind is
-    // part of the engine digest that `open` compared. The bytes are in our memory, so no file can change them after the check.
-    // That the code fits this engine and processor `deserialize` itself checks.
-    let code = unsafe {
-        match kind {
-            Kind::Component => Component::deserialize(engine, verified.code).map(Code::Component),
-            Kind::Module => Module::deserialize(engine, verified.code).map(Code::Module),
-        }
-    };
-    code.map_err(|error| Reject::Engine { reason: format!("{error:#}") })
 }

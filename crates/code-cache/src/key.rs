@@ -21,6 +21,12 @@ const KEY_BYTES: usize = 32;
 pub(crate) struct Key([u8; KEY_BYTES]);
 
 impl Key {
+    /// The key of these bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(bytes: [u8; KEY_BYTES]) -> Key {
+        Key(bytes)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

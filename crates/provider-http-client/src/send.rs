@@ -43,11 +43,10 @@ impl Sender {
         }
         let (mut parts, body) = response.into_parts();
         remove_hop_by_hop(&mut parts.headers);
-        let (config, limit) = (&self.config, self.config.response_bytes_max);
+        let config = &self.config;
         let body = Received {
             body,
-            left: limit,
-            limit,
+            allowance: Allowance::new(config.response_bytes_max),
             between: shorter(config.between_bytes_timeout, limits.between_bytes),
             deadline: call.deadline,
             hop: self.hop.clone(),

@@ -8,14 +8,15 @@ mod error;
 mod seen;
 
 use data_encoding::HEXLOWER;
-use jwt_simple::{algorithms::EdDSAKeyPairLike as _, claims::JWTClaims, common::HeaderOptions};
+use jwt_simple::claims::JWTClaims;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::{SignError, VerifyError},
-    jwt::{self, Header, check_kind, check_signature, segment, signer, timestamp},
+    jwt::{self, Header, Wascap, check_signature, segment},
     keys::{KeyKind, KeyPair, PublicKey},
+    signing::{self, check_kind, timestamp},
 };
 
 pub use error::CommandError;
@@ -111,13 +112,7 @@ pub fn sign_command(request: &CommandRequest<'_>, key: &KeyPair, now_ms: u64) ->
         nonce: None,
         custom: Custom { ctl },
     };
-    let options = HeaderOptions { signature_type: Some(jwt::TYPE.to_owned()), ..HeaderOptions::default() };
-    let token = signer(key)?.sign_with_options(body, &options);
-    let token = token.map_err(|error| SignError::Library { reason: error.to_string() })?;
-    match token.len() {
-        bytes if bytes > COMMAND_BYTES_MAX => Err(SignError::TooLong { bytes, max: COMMAND_BYTES_MAX }),
-        _ => Ok(token),
-    }
+    signing::sign::<Wascap, _>(body, key, COMMAND_BYTES_MAX)
 }
 
 /// Checks that `token` is for this request, of this time, and signed by the key that it names. Whether that key may command,
@@ -165,7 +160,7 @@ fn read(token: &str, request: &CommandRequest<'_>) -> Result<Claims, CommandErro
         });
     };
     let header: Header = segment("header", header)?;
-    if header.typ != jwt::TYPE || header.alg != jwt::ALGORITHM {
+    if !header.is_ours() {
         let reason = format!("its header says typ {:?} and alg {:?}", header.typ, header.alg);
         return Err(CommandError::Malformed { reason });
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::SignError,
-    keys::{KeyKind, KeyPair, PublicKey},
+    keys::{KeyKind, KeyPair, PublicKey, shown_reason},
 };
 
 /// What the operator says of an account.
@@ -166,7 +166,7 @@ impl SigningKey {
 
     fn read(self) -> Result<ScopedKey, NatsTokenError> {
         let role = self.role.parse().map_err(|error| NatsTokenError::Malformed {
-            reason: format!("its signing key {}: {error}", self.key),
+            reason: shown_reason(format_args!("its signing key {}: {error}", self.key)),
         })?;
         let template =
             Permissions { publish: self.template.publish.allow, subscribe: self.template.subscribe.allow };

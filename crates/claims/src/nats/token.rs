@@ -1,21 +1,23 @@
-//! The outer form that all tokens share: signed with nkeys through jwt-simple's EdDSA traits, and read back.
+//! The outer form that all tokens share, written and read.
 
 use data_encoding::BASE64URL_NOPAD;
-use jwt_simple::{
-    algorithms::{EdDSAKeyPairLike, Edwards25519KeyPair},
-    claims::JWTClaims,
-    common::{HeaderOptions, KeyMetadata},
-};
+use jwt_simple::claims::JWTClaims;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     error::SignError,
-    jwt::{TOKEN_BYTES_MAX, check_kind, key_pair_of, timestamp},
-    keys::{KeyError, KeyKind, KeyPair, PublicKey},
+    jwt::TOKEN_BYTES_MAX,
+    keys::{KeyError, KeyKind, KeyPair, PublicKey, shown_reason},
+    signing::{self, check_kind, timestamp},
 };
 
-const TYPE: &str = "JWT";
-const ALGORITHM: &str = "ed25519-nkey";
+/// The header that NATS servers read.
+enum Nats {}
+
+impl signing::Header for Nats {
+    const TYPE: &'static str = "JWT";
+    const ALGORITHM: &'static str = "ed25519-nkey";
+}
 
 /// When a token was signed and until when it counts, in unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,27 +73,6 @@ struct Custom<'a, N> {
     nats: &'a N,
 }
 
-struct Signer(Edwards25519KeyPair, Option<String>, Option<KeyMetadata>);
-
-impl EdDSAKeyPairLike for Signer {
-    fn jwt_alg_name() -> &'static str {
-        ALGORITHM
-    }
-    fn key_pair(&self) -> &Edwards25519KeyPair {
-        &self.0
-    }
-    fn key_id(&self) -> &Option<String> {
-        &self.1
-    }
-    fn metadata(&self) -> &Option<KeyMetadata> {
-        &self.2
-    }
-    fn attach_metadata(&mut self, metadata: KeyMetadata) -> Result<(), jwt_simple::Error> {
-        self.2 = Some(metadata);
-        Ok(())
-    }
-}
-
 /// Signs what `nats` says about `subject`.
 pub(super) fn sign<N: Serialize>(
     issuer: (&KeyPair, KeyKind),
@@ -116,15 +97,7 @@ pub(super) fn sign<N: Serialize>(
         nonce: None,
         custom: Custom { name, nats },
     };
-    let options = HeaderOptions { signature_type: Some(TYPE.to_owned()), ..HeaderOptions::default() };
-    let signer = Signer(key_pair_of(issuer.0)?, None, None);
-    let token = signer
-        .sign_with_options(body, &options)
-        .map_err(|error| SignError::Library { reason: error.to_string() })?;
-    match token.len() {
-        bytes if bytes > TOKEN_BYTES_MAX => Err(SignError::TooLong { bytes, max: TOKEN_BYTES_MAX }),
-        _ => Ok(token),
-    }
+    signing::sign::<Nats, _>(body, issuer.0, TOKEN_BYTES_MAX)
 }
 
 /// Reads a token **without verifying** its signature: whoever wants to log in with it has to convince the server, not us.
@@ -141,7 +114,7 @@ pub(super) fn read<N: DeserializeOwned>(token: &str) -> Result<Envelope<N>, Nats
     let bytes = BASE64URL_NOPAD
         .decode(body.as_bytes())
         .map_err(|error| malformed(format!("its body is not base64url: {error}")))?;
-    serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| malformed(shown_reason(error)))
 }
 
 /// The word for the kind of token that every version 2 token has in `nats`.

@@ -53,6 +53,14 @@ fn the_claims_are_as_they_are_documented() {
 }
 
 #[test]
+fn a_refusal_repeats_nothing_that_breaks_out_of_a_line() {
+    let odd = CommandRequest { lattice: "default", subject: "a\x1b[2J\nb", body: b"" };
+    let token = sign_command(&odd, &user(), NOW).unwrap();
+    let error = verify_command(&token, &link_put(b""), NOW).unwrap_err();
+    assert_eq!(error.to_string(), "its token is for another subject: a\u{fffd}[2J\u{fffd}b");
+}
+
+#[test]
 fn only_users_sign_commands() {
     for kind in [KeyKind::Account, KeyKind::Operator, KeyKind::Host, KeyKind::Curve] {
         let error = sign_command(&link_put(b""), &KeyPair::generate(kind), NOW).unwrap_err();

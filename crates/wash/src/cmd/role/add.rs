@@ -3,10 +3,10 @@
 use lattice_control_interface::{PutRoleCommand, RoleChange, RoleEntry};
 use lattice_core::{Grant, LatticeName, Role, UserKey};
 
-use super::{Said, reach};
+use super::reach;
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, Pair, failed},
+    lattice::{Changed, ConnectionArgs, Pair, failed},
     output::Output,
 };
 
@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let command = PutRoleCommand { key: args.key.clone(), grant };
     let RoleChange { before, now, .. } = session.client.put_role(&command).await.map_err(failed)?;
     let message = told(&command, before.as_ref(), session.client.lattice());
-    out.reply(&Said { message, changed: before != now, key: args.key, before, now, lost: Vec::new() })
+    out.reply(&Changed::new(message, args.key, before, now))
 }
 
 fn told(command: &PutRoleCommand, before: Option<&RoleEntry>, lattice: &LatticeName) -> String {

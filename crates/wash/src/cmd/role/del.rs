@@ -3,10 +3,10 @@
 use lattice_control_interface::{DeleteRoleCommand, RoleChange};
 use lattice_core::UserKey;
 
-use super::{Said, reach};
+use super::reach;
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, failed},
+    lattice::{Changed, ConnectionArgs, failed},
     output::Output,
 };
 
@@ -38,5 +38,5 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
             lost.join(", ")
         );
     }
-    out.reply(&Said { message, changed: before != now, key: args.key, before, now, lost })
+    out.reply(&Changed::new(message, args.key, before, now).with_lost(lost))
 }

@@ -1,13 +1,13 @@
 //! `wash role list`.
 
 use lattice_control_interface::{HostInventory, RoleEntry};
-use lattice_core::{Grant, HostId, Role, UserKey};
+use lattice_core::{Grant, Role, UserKey};
 use serde::Serialize;
 
 use super::reach;
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, all_inventories, failed, short_keys},
+    lattice::{ConnectionArgs, Source, all_inventories, failed, short_keys},
     output::{Align, Output, Reply, table},
 };
 
@@ -37,21 +37,6 @@ struct Row {
     from: Source,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(tag = "from", rename_all = "lowercase")]
-enum Source {
-    /// Given with `wash role add`.
-    Lattice {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        by: Option<UserKey>,
-        at: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        through: Option<HostId>,
-    },
-    /// Named by `--admin` of a host.
-    Flag { host_id: HostId, host: String },
-}
-
 fn listed(lattice: String, said: Vec<RoleEntry>, hosts: &[HostInventory]) -> Listed {
     let mut roles: Vec<Row> = said
         .into_iter()
@@ -67,7 +52,7 @@ fn listed(lattice: String, said: Vec<RoleEntry>, hosts: &[HostInventory]) -> Lis
             key: key.clone(),
             grant: Grant::of(Role::Admin),
             counts: true,
-            from: Source::Flag { host_id: host.host_id.clone(), host: host.friendly_name.clone() },
+            from: Source::flag_of(host),
         }));
     }
     roles.sort_by(|a, b| a.key.cmp(&b.key));
@@ -86,22 +71,14 @@ impl Reply for Listed {
                 self.lattice
             ),
             roles => {
-                let short = |key: &str| short_keys(key, ROOM);
                 let cells = |row: &Row| {
                     let role = match row.counts {
                         true => reach(&row.grant),
                         false => format!("{} (counts nowhere: no admin said so)", reach(&row.grant)),
                     };
-                    let (from, by, at) = match &row.from {
-                        Source::Lattice { by, at, .. } => {
-                            let by = by.as_ref().map_or("-".to_owned(), |by| short(by.as_str()));
-                            ("lattice".to_owned(), by, at.clone())
-                        }
-                        Source::Flag { host, .. } => {
-                            (format!("flag of {host}"), "-".to_owned(), "-".to_owned())
-                        }
-                    };
-                    [short(row.key.as_str()), role, from, by, at]
+                    let key = short_keys(row.key.as_str(), ROOM);
+                    let [from, by, at] = row.from.cells("-", ROOM);
+                    [key, role, from, by, at]
                 };
                 let columns = ["key", "role", "from", "by", "since"].map(|name| (name, Align::Left));
                 table(&columns, roles.iter().map(cells))
@@ -127,6 +104,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lattice::by_letters;
 
     #[test]
     fn each_role_has_a_row_with_where_it_comes_from() {
@@ -148,17 +126,7 @@ mod tests {
         };
         let hosts = [host("calm-otter-1", true), host("warm-reef-2", false)];
         let all = listed("default".into(), vec![entry("C", true), entry("D", false)], &hosts);
-        // Keys by their letter, and cells one blank apart: what is looked at here is what they say.
-        let short = |text: String| {
-            let keys = "ABCD"
-                .chars()
-                .fold(text, |text, letter| text.replace(&letter.to_string().repeat(55), &letter.to_string()));
-            keys.lines()
-                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        insta::assert_snapshot!(short(all.text()), @"
+        insta::assert_snapshot!(by_letters(&all.text()), @"
         KEY ROLE FROM BY SINCE
         UB admin flag of calm-otter-1 - -
         UB admin flag of warm-reef-2 - -

@@ -4,14 +4,9 @@ mod add;
 mod del;
 mod list;
 
-use lattice_control_interface::RoleEntry;
-use lattice_core::{Grant, UserKey};
-use serde::Serialize;
+use lattice_core::Grant;
 
-use crate::{
-    failure::Outcome,
-    output::{Output, Reply},
-};
+use crate::{failure::Outcome, output::Output};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -38,27 +33,6 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         What::Add(args) => add::run(args, out).await,
         What::Del(args) => del::run(args, out).await,
         What::List(args) => list::run(args, out).await,
-    }
-}
-
-/// What a command did.
-#[derive(Debug, Serialize)]
-struct Said {
-    message: String,
-    key: UserKey,
-    changed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<RoleEntry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    now: Option<RoleEntry>,
-    /// Keys whose role or trust was of this key's giving.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    lost: Vec<String>,
-}
-
-impl Reply for Said {
-    fn text(&self) -> String {
-        self.message.clone()
     }
 }
 

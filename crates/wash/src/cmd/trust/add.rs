@@ -3,10 +3,10 @@
 use lattice_control_interface::{PutTrustCommand, TrustChange, TrustEntry};
 use lattice_core::{AccountKey, LatticeName, Standing};
 
-use super::{Said, named, since};
+use super::{named, since};
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, failed},
+    lattice::{Changed, ConnectionArgs, failed},
     output::Output,
 };
 
@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         let known = session.client.get_trust().await.map_err(failed)?;
         message += &told_of_account(account, &known);
     }
-    out.reply(&Said { message, changed: before != now, key: args.key, before, now })
+    out.reply(&Changed::new(message, args.key, before, now))
 }
 
 fn told(command: &PutTrustCommand, before: Option<&TrustEntry>, lattice: &LatticeName) -> String {

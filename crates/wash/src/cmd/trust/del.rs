@@ -3,10 +3,10 @@
 use lattice_control_interface::{DeleteTrustCommand, TrustChange, TrustEntry};
 use lattice_core::{AccountKey, LatticeName, Standing};
 
-use super::{Said, named, since};
+use super::{named, since};
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, failed},
+    lattice::{Changed, ConnectionArgs, failed},
     output::Output,
 };
 
@@ -32,7 +32,7 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let command = DeleteTrustCommand { key: args.key.clone(), forget: args.forget };
     let TrustChange { before, now } = session.client.delete_trust(&command).await.map_err(failed)?;
     let message = told(&command, before.as_ref(), session.client.lattice());
-    out.reply(&Said { message, changed: before != now, key: args.key, before, now })
+    out.reply(&Changed::new(message, args.key, before, now))
 }
 
 fn told(command: &DeleteTrustCommand, before: Option<&TrustEntry>, lattice: &LatticeName) -> String {

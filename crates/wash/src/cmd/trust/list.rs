@@ -1,12 +1,12 @@
 //! `wash trust list`.
 
 use lattice_control_interface::{HostInventory, TrustEntry};
-use lattice_core::{AccountKey, HostId, Standing, UserKey};
+use lattice_core::{AccountKey, Standing};
 use serde::Serialize;
 
 use crate::{
     failure::Outcome,
-    lattice::{ConnectionArgs, all_inventories, failed, short_keys},
+    lattice::{ConnectionArgs, Source, all_inventories, failed, short_keys},
     output::{Align, Output, Reply, table},
 };
 
@@ -36,21 +36,6 @@ struct Row {
     from: Source,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(tag = "from", rename_all = "lowercase")]
-enum Source {
-    /// Named with `wash trust`.
-    Lattice {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        by: Option<UserKey>,
-        at: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        through: Option<HostId>,
-    },
-    /// Named by `--trust` of a host.
-    Flag { host_id: HostId, host: String },
-}
-
 fn rows(said: Vec<TrustEntry>, hosts: &[HostInventory]) -> Vec<Row> {
     let revoked = |key: &AccountKey| {
         said.iter().any(|entry| entry.key == *key && entry.standing == Standing::Revoked.word())
@@ -59,7 +44,7 @@ fn rows(said: Vec<TrustEntry>, hosts: &[HostInventory]) -> Vec<Row> {
         key: key.clone(),
         standing: if revoked(key) { Standing::Revoked } else { Standing::Trusted }.word().to_owned(),
         account: None,
-        from: Source::Flag { host_id: host.host_id.clone(), host: host.friendly_name.clone() },
+        from: Source::flag_of(host),
     };
     let flags: Vec<Row> =
         hosts.iter().flat_map(|host| host.trusts.iter().flatten().map(move |key| flag(host, key))).collect();
@@ -92,13 +77,7 @@ impl Reply for Listed {
                 Some(account) => format!("signs for {}", short(account.as_str())),
                 None => "account".to_owned(),
             };
-            let (from, by, at) = match &row.from {
-                Source::Lattice { by, at, .. } => {
-                    let by = by.as_ref().map_or("unsigned".to_owned(), |by| short(by.as_str()));
-                    ("lattice".to_owned(), by, at.clone())
-                }
-                Source::Flag { host, .. } => (format!("flag of {host}"), "-".to_owned(), "-".to_owned()),
-            };
+            let [from, by, at] = row.from.cells("unsigned", ROOM);
             [short(row.key.as_str()), what, row.standing.clone(), from, by, at]
         };
         let columns = ["key", "what", "standing", "from", "by", "since"].map(|name| (name, Align::Left));
@@ -115,7 +94,10 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use lattice_core::UserKey;
+
     use super::*;
+    use crate::lattice::by_letters;
 
     #[test]
     fn each_word_has_a_row_with_where_it_comes_from() {
@@ -135,17 +117,7 @@ mod tests {
         let said = vec![entry("B", "revoked", None, Some("F")), entry("C", "trusted", Some(key("D")), None)];
         let listed =
             Listed { lattice: "default".into(), trust: rows(said, &[serde_json::from_value(host).unwrap()]) };
-        // Keys by their letter, and cells one blank apart: what is looked at here is what they say.
-        let short = |text: String| {
-            let keys = "ABCDF"
-                .chars()
-                .fold(text, |text, letter| text.replace(&letter.to_string().repeat(55), &letter.to_string()));
-            keys.lines()
-                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        insta::assert_snapshot!(short(listed.text()), @"
+        insta::assert_snapshot!(by_letters(&listed.text()), @"
         KEY WHAT STANDING FROM BY SINCE
         AB account revoked lattice UF 2026-11-21T01:17:37Z
         AB account revoked flag of calm-otter-1 - -

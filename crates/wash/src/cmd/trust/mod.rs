@@ -6,12 +6,8 @@ mod list;
 
 use lattice_control_interface::TrustEntry;
 use lattice_core::AccountKey;
-use serde::Serialize;
 
-use crate::{
-    failure::Outcome,
-    output::{Output, Reply},
-};
+use crate::{failure::Outcome, output::Output};
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -38,24 +34,6 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         What::Add(args) => add::run(args, out).await,
         What::Del(args) => del::run(args, out).await,
         What::List(args) => list::run(args, out).await,
-    }
-}
-
-/// What a command did.
-#[derive(Debug, Serialize)]
-struct Said {
-    message: String,
-    key: AccountKey,
-    changed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<TrustEntry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    now: Option<TrustEntry>,
-}
-
-impl Reply for Said {
-    fn text(&self) -> String {
-        self.message.clone()
     }
 }
 
