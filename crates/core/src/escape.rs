@@ -38,10 +38,17 @@ fn escape(out: &mut String, text: &str, also: impl Fn(u8) -> bool) {
 /// Reads back what [`escape_token`] or [`escape_key`] wrote; `None` if `text` is not of their making.
 #[must_use]
 pub fn unescape(text: &str) -> Option<String> {
+    unescape_marked(text, b'=')
+}
+
+/// Reads a text in which `mark`, an ASCII character, and two hex digits stand for a byte, as `%` does in URLs; `None` where digits
+/// are missing, or the bytes are no text.
+#[must_use]
+pub fn unescape_marked(text: &str, mark: u8) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        if byte != b'=' {
+        if byte != mark {
             out.push(byte);
             continue;
         }
@@ -65,6 +72,8 @@ mod tests {
         assert_eq!(escape_token("a.b*c>d e="), "a=2Eb=2Ac=3Ed=20e=3D");
         assert_eq!(unescape("=G0"), None);
         assert_eq!(unescape("=4"), None);
+        assert_eq!(unescape_marked("p%40ss=40%3a1", b'%').as_deref(), Some("p@ss=40:1"));
+        assert_eq!(unescape_marked("%ff", b'%'), None);
     }
 
     proptest! {

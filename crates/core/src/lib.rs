@@ -29,7 +29,7 @@ pub use contract::{
     Alias2021, ConfigKey, Contract, ContractError, Direction, KNOWN, Known, alias_2021, known,
 };
 pub use distance::{Distance, DistanceError};
-pub use escape::{escape_key, escape_token, unescape};
+pub use escape::{escape_key, escape_token, unescape, unescape_marked};
 pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedLink, HostedProvider, HostedState};

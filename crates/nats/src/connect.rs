@@ -242,7 +242,7 @@ async fn with_credentials(
     }
 }
 
-fn parse_servers(options: &ConnectOptions) -> Result<Vec<async_nats::ServerAddr>, ConnectError> {
+pub(crate) fn parse_servers(options: &ConnectOptions) -> Result<Vec<async_nats::ServerAddr>, ConnectError> {
     let parse = |server: &String| {
         server.parse().map_err(|error: std::io::Error| ConnectError::Options {
             what: format!("server {:?}", ConnectOptions::to(server).shown()),

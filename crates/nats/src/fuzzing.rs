@@ -1,16 +1,43 @@
 //! What the programs in `fuzz/` feed with bytes of strangers: each function reads them as whoever gets them from the wire does,
 //! and panics where a rule is broken. Built for fuzzing and for tests, which run the corpus through; no part of the API.
 
+use crate::{ConnectOptions, connect::parse_servers, state::fuzzing::bucket_answer, violation::Violation};
+
 pub use crate::{
     invocation::fuzzing::{call, header},
     remote::{fuzzing::frames, http::fuzzing::http_message, keyvalue::fuzzing::keyvalue},
     state::fuzzing::{fact, snapshot},
 };
 
-/// An answer of JetStream, of which only the error matters.
+/// An answer of JetStream: its error, and what the state of the lattice reads in it.
+///
+/// # Panics
+/// If it is two things at once.
 pub fn jetstream(data: &[u8]) {
+    bucket_answer(data);
     if let Some(error) = crate::jetstream_api::error_in(data) {
         let _ = (error.is_conflict(), error.to_string());
+    }
+}
+
+/// Lines, each of which is an error as a server words it, and addresses of servers as people write them, passwords and all.
+///
+/// # Panics
+/// If a refusal names a subject that the server did not, or words break out of a message, or what stands before the host of an
+/// address is shown.
+pub fn server(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for line in text.lines() {
+        if let Some(violation) = Violation::parse(line) {
+            assert!(line.contains(&violation.subject));
+            assert!(!violation.to_string().contains(char::is_control), "{violation}");
+        }
+        let options = ConnectOptions::to(line);
+        assert!(!options.shown().contains('@'), "{:?}", options.shown());
+        let _ = options.effective_credentials().kind();
+        if let Err(error) = parse_servers(&options) {
+            assert!(!error.to_string().contains('@'), "{error}");
+        }
     }
 }
 
@@ -52,7 +79,7 @@ mod tests {
     /// What the fuzzer once found, or starts from.
     #[test]
     fn the_corpus_passes() {
-        let targets: [(&str, fn(&[u8])); 8] = [
+        let targets: [(&str, fn(&[u8])); 9] = [
             ("call", super::call),
             ("fact", super::fact),
             ("frames", super::frames),
@@ -60,6 +87,7 @@ mod tests {
             ("http_message", super::http_message),
             ("jetstream", super::jetstream),
             ("keyvalue", super::keyvalue),
+            ("nats_server", super::server),
             ("snapshot", super::snapshot),
         ];
         for (name, target) in targets {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use lattice_core::{HostId, LatticeName};
+use lattice_core::{HostId, LatticeName, unescape_marked};
 
 use crate::WallClock;
 
@@ -192,6 +192,7 @@ impl fmt::Debug for ConnectOptions {
 
 /// What stands before the `@` of a URL, percent-encoded: a name and a password, or a token.
 fn in_url(server: &str) -> Option<Credentials> {
+    let percent_decoded = |text: &str| unescape_marked(text, b'%');
     let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
     let (before, _) = rest.rsplit_once('@')?;
     match before.split_once(':') {
@@ -203,26 +204,13 @@ fn in_url(server: &str) -> Option<Credentials> {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let high = char::from(bytes.next()?).to_digit(16)?;
-        let low = char::from(bytes.next()?).to_digit(16)?;
-        out.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(out).ok()
-}
-
 /// `nats://user:password@host` as `nats://host`.
 fn without_user(server: &str) -> String {
-    let (scheme, rest) = server.split_once("://").map_or(("", server), |(scheme, rest)| (scheme, rest));
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
+    let Some((before, host)) = server.rsplit_once('@') else { return server.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) if !scheme.contains('@') => format!("{scheme}://{host}"),
+        _ => host.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +221,9 @@ mod tests {
     fn passwords_are_not_shown() {
         let mut options = ConnectOptions::to("nats://anna:s3cret@one:4222, two:4222,");
         assert_eq!(options.shown(), "nats://one:4222, two:4222");
+        for (odd, shown) in [("a@b://c", "b://c"), ("u@x://y@z", "z"), ("://a@b", "://b"), ("a@b@c", "c")] {
+            assert_eq!(ConnectOptions::to(odd).shown(), shown, "{odd}");
+        }
         assert!(!format!("{options:?}").contains("s3cret"));
         options.credentials =
             Credentials::UserPassword { user: "anna".into(), password: Secret::new("s3cret") };

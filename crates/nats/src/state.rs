@@ -5,6 +5,7 @@
 //! absence deletes nothing. A bucket that lost its facts gets them back from every host that knows them (`merge`), and each
 //! host keeps what it knows on its own disk (`memory`).
 
+mod answer;
 mod bucket;
 mod check;
 mod fact;

@@ -14,11 +14,10 @@ use async_nats::{
 use bytes::Bytes;
 use futures::StreamExt;
 use lattice_core::{FactKey, LatticeName, with_causes};
-use serde::{Deserialize, de::DeserializeOwned};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Fact, StateError,
+    answer::{self, Stored, StreamState, nanoseconds},
     landmark::{Landmark, Place},
     merge::Slot,
 };
@@ -35,15 +34,6 @@ const MARKER_KEPT: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Bucket {
     pub(super) conn: Connection,
     pub(super) name: String,
-}
-
-/// What the stream behind the bucket says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StreamState {
-    /// When it was made: another time is another stream.
-    pub(super) created: String,
-    /// The revision of the last message.
-    pub(super) last: u64,
 }
 
 /// Where a watch begins.
@@ -69,14 +59,6 @@ pub(super) struct Entry<'a> {
     pub(super) is_marker: bool,
     /// The value.
     pub(super) value: &'a [u8],
-}
-
-/// A message as the stream's leader describes it.
-#[derive(Debug, Deserialize)]
-struct Stored {
-    subject: String,
-    seq: u64,
-    time: String,
 }
 
 /// Why a value was not written.
@@ -119,26 +101,9 @@ impl Bucket {
 
     /// The stream's state; none if there is no bucket.
     pub(super) async fn state(&self) -> Result<Option<StreamState>, StateError> {
-        #[derive(Deserialize)]
-        struct Info {
-            created: Option<String>,
-            state: Option<State>,
-            error: Option<ApiError>,
-        }
-        #[derive(Deserialize)]
-        struct State {
-            last_seq: u64,
-        }
         let subject = format!("{}.STREAM.INFO.KV_{}", self.conn.js_api(), self.name);
-        let info: Info = self.ask_json(&subject, Bytes::new(), "a description").await?;
-        match info {
-            Info { error: Some(error), .. } if error.err_code == ApiError::STREAM_NOT_FOUND => Ok(None),
-            Info { error: Some(error), .. } => Err(self.refused("a description", error.to_string())),
-            Info { created: Some(created), state: Some(state), .. } => {
-                Ok(Some(StreamState { created, last: state.last_seq }))
-            }
-            _ => Err(self.refused("a description", "the answer holds none".to_owned())),
-        }
+        let answer = self.request(&subject, Bytes::new()).await?;
+        answer::state(&answer).map_err(|why| self.refused("a description", why))
     }
 
     /// The last value under `key` with its revision; a marker of deletion has a revision and an empty value.
@@ -164,9 +129,7 @@ impl Bucket {
         let at_place = format!(r#"{{"seq":{}}}"#, landmark.revision);
         let subject = format!("{}{}", self.subject_prefix(), landmark.key);
         if let Some(stored) = self.stored(at_place).await? {
-            let time = OffsetDateTime::parse(&stored.time, &Rfc3339);
-            let is_same =
-                stored.subject == subject && time.is_ok_and(|time| nanoseconds(time) == landmark.stored_ns);
+            let is_same = stored.is_of(&subject, landmark.stored_ns);
             return Ok(if is_same { Place::TheSame } else { Place::Another });
         }
         let last = self.stored(format!(r#"{{"last_by_subj":"{subject}"}}"#)).await?;
@@ -175,18 +138,9 @@ impl Bucket {
 
     /// The message that is asked for, as the stream's leader has it: what others have may be older.
     async fn stored(&self, which: String) -> Result<Option<Stored>, StateError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            message: Option<Stored>,
-            error: Option<ApiError>,
-        }
         let subject = format!("{}.STREAM.MSG.GET.KV_{}", self.conn.js_api(), self.name);
-        match self.ask_json(&subject, Bytes::from(which), "a message").await? {
-            Answer { error: Some(error), .. } if error.err_code == ApiError::NO_MESSAGE => Ok(None),
-            Answer { error: Some(error), .. } => Err(self.refused("a message", error.to_string())),
-            Answer { message: Some(stored), .. } => Ok(Some(stored)),
-            _ => Err(self.refused("a message", "the answer holds none".to_owned())),
-        }
+        let answer = self.request(&subject, Bytes::from(which)).await?;
+        answer::stored(&answer).map_err(|why| self.refused("a message", why))
     }
 
     /// Writes `value` if `expected` is the key's last revision (0: there is none), and answers with the new revision. It
@@ -215,11 +169,6 @@ impl Bucket {
         expected: u64,
         kept: Option<Duration>,
     ) -> Result<Result<u64, ApiError>, WriteError> {
-        #[derive(Deserialize)]
-        struct Ack {
-            seq: Option<u64>,
-            error: Option<ApiError>,
-        }
         // In a domain, the server maps the subjects of its buckets under the prefix of its interface.
         let prefix = self.conn.js_domain().map_or(String::new(), |_| format!("{}.", self.conn.js_api()));
         let subject = format!("{prefix}$KV.{}.{key}", self.name);
@@ -230,12 +179,7 @@ impl Bucket {
         }
         let answer = self.conn.ask(&subject, headers, value, REQUEST_WITHIN).await;
         let message = answer.map_err(|source| WriteError::Failed(self.unreachable(source)))?;
-        let ack: Ack = self.parse(&message.payload, "a write").map_err(WriteError::Failed)?;
-        match (ack.error, ack.seq) {
-            (Some(error), _) => Ok(Err(error)),
-            (None, Some(seq)) => Ok(Ok(seq)),
-            (None, None) => Err(WriteError::Failed(self.refused("a write", "no revision came back".into()))),
-        }
+        answer::written(&message.payload).map_err(|why| WriteError::Failed(self.refused("a write", why)))
     }
 
     /// All that the bucket holds now, by key. What stands under a key and is no fact is there as a revision alone; leases
@@ -302,19 +246,9 @@ impl Bucket {
         format!("$KV.{}.", self.name)
     }
 
-    async fn ask_json<T: DeserializeOwned>(
-        &self,
-        subject: &str,
-        body: Bytes,
-        what: &str,
-    ) -> Result<T, StateError> {
+    async fn request(&self, subject: &str, body: Bytes) -> Result<Bytes, StateError> {
         let answer = self.conn.request(subject, body, REQUEST_WITHIN).await;
-        self.parse(&answer.map_err(|source| self.unreachable(source))?, what)
-    }
-
-    fn parse<T: DeserializeOwned>(&self, answer: &[u8], what: &str) -> Result<T, StateError> {
-        serde_json::from_slice(answer)
-            .map_err(|error| self.refused(what, format!("unreadable answer: {error}")))
+        answer.map_err(|source| self.unreachable(source))
     }
 
     fn unreachable(&self, source: RequestError) -> StateError {
@@ -324,9 +258,4 @@ impl Bucket {
     fn refused(&self, what: &str, why: String) -> StateError {
         StateError::Refused { bucket: self.name.clone(), what: what.to_owned(), why }
     }
-}
-
-/// Since 1970; enough until the year 2262.
-fn nanoseconds(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }

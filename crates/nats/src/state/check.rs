@@ -1,6 +1,6 @@
 //! Whether what is known still is what the bucket has: decisions alone, no I/O, no clock.
 
-use super::{StateError, bucket::StreamState, memory::StreamMark};
+use super::{StateError, answer::StreamState, memory::StreamMark};
 
 /// Why a watch came to its end.
 #[derive(Debug, thiserror::Error)]

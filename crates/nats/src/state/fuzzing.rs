@@ -1,10 +1,11 @@
-//! See [`crate::fuzzing`]: facts as they stand in the bucket, and the snapshot on disk.
+//! See [`crate::fuzzing`]: facts as they stand in the bucket, what JetStream says of it, and the snapshot on disk.
 
 use lattice_core::FactKey;
 use serde_json::Value;
 
 use super::{
-    Fact,
+    Fact, answer,
+    lease::holder_in,
     memory::{KIND, Stored, read_facts},
     merge::{Step, weigh},
     snapshot::{decode, encode},
@@ -36,6 +37,22 @@ pub fn fact(data: &[u8]) {
         assert!(newer != (true, true), "one of them alone");
         assert!(newer != (false, false) || one == other, "else hosts would keep different ones");
     }
+}
+
+/// An answer of JetStream about the bucket, or the value of a lease in it.
+///
+/// # Panics
+/// If an answer is two things at once.
+pub(crate) fn bucket_answer(data: &[u8]) {
+    let (state, stored, written) = (answer::state(data), answer::stored(data), answer::written(data));
+    if let Ok(Err(error)) = &written {
+        let _ = (error.is_conflict(), error.to_string());
+        assert!(!matches!(state, Ok(Some(_))) && !matches!(stored, Ok(Some(_))), "an error is nothing else");
+    }
+    if let Ok(Some(stored)) = stored {
+        let _ = stored.is_of("$KV.B.k", 0);
+    }
+    let _ = holder_in(data);
 }
 
 /// A float may come back as its neighbour: serde_json reads fast rather than to the last bit.

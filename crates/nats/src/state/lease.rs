@@ -99,12 +99,13 @@ async fn look_at(bucket: &Bucket, key: &str) -> Result<Look, StateError> {
         None => Look { revision: 0, holder: None },
         // The mark of one that expired is empty.
         Some((revision, value)) if value.is_empty() => Look { revision, holder: None },
-        // What does not read is taken for somebody's, until it has not changed for long enough.
-        Some((revision, value)) => {
-            let holder = serde_json::from_slice(&value).map_or(Some(String::new()), |held: Held| held.holder);
-            Look { revision, holder }
-        }
+        Some((revision, value)) => Look { revision, holder: holder_in(&value) },
     })
+}
+
+/// Whose the lease with that value is. What does not read is taken for somebody's, until it has not changed for long enough.
+pub(super) fn holder_in(value: &[u8]) -> Option<String> {
+    serde_json::from_slice(value).map_or(Some(String::new()), |held: Held| held.holder)
 }
 
 impl Lease<'_> {

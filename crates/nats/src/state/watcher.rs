@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fact,
-    bucket::{Begin, Entry, StreamState},
+    answer::StreamState,
+    bucket::{Begin, Entry},
     check::{Ended, Known, Standing, compare, standing},
     landmark::{Landmark, Landmarks, Says},
     memory::StreamMark,
