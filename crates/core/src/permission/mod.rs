@@ -223,6 +223,8 @@ pub fn inbox_within(subscribe: &[String], lattice: &LatticeName, host: Option<&H
         subscribe.iter().find_map(|subject| subject.strip_prefix("wasmbus.inbox.")?.strip_suffix(".>"))?;
     let me = match inbox.split_once('.')? {
         (_, "*") => host?.as_str(),
+        // No place of one's own, and no subject for answers.
+        (_, me) if me.contains(['*', '>']) => return None,
         (_, me) => me,
     };
     let prefix = inbox_prefix(lattice, me);

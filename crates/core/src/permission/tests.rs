@@ -213,6 +213,8 @@ fn inboxes_are_found_in_what_may_be_subscribed() {
     );
     assert_eq!(inbox(&Principal::Host(None), &one, &default, None), None, "a host has an id");
     assert_eq!(inbox_within(&[">".to_owned()], &default, None), None, "not of ours");
+    let pattern = [">".to_owned(), "wasmbus.inbox.default.*.x.>".to_owned()];
+    assert_eq!(inbox_within(&pattern, &default, Some(&a)), None, "answers come back on no pattern");
 }
 
 proptest! {
