@@ -183,6 +183,11 @@ async fn run(program: &str, key: &str) -> Result<Credential, String> {
         let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
         return Err(format!("it failed ({status}): {}", said.trim()));
     }
+    answered(&said)
+}
+
+/// What a helper knows.
+pub(crate) fn answered(said: &[u8]) -> Result<Credential, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer {
@@ -190,7 +195,7 @@ async fn run(program: &str, key: &str) -> Result<Credential, String> {
         secret: String,
     }
     let answer: Answer =
-        serde_json::from_slice(&said).map_err(|_| "its answer is not the JSON it should be".to_owned())?;
+        serde_json::from_slice(said).map_err(|_| "its answer is not the JSON it should be".to_owned())?;
     let secret = Secret::new(answer.secret);
     // Docker's sign for a token in place of a password.
     if answer.username == "<token>" {

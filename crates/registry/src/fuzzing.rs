@@ -7,20 +7,28 @@ use crate::{
     Kind,
     artifact::is_digest,
     authority::{is_loopback, same_registry, scheme, server_and_repository},
-    credentials::DockerConfig,
+    credentials::{DockerConfig, answered},
     manifest::{self, Read},
     session::reason,
-    token::Challenge,
+    token::{Challenge, token_in},
 };
 
-/// What a registry sends: a byte that says what it is, and its bytes.
+/// What a registry sends, or a credential helper says: a byte that tells which, and the bytes.
 ///
 /// # Panics
 /// If a digest was accepted that is none, or a registry's words reach a terminal as they are.
 pub fn registry(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else { return };
     let _ = Kind::sniff(rest);
-    match which % 4 {
+    match which {
+        b'h' => drop(answered(rest).map_err(|why| assert!(!why.contains(char::is_control), "{why}"))),
+        b't' => drop(token_in(rest)),
+        which => of_registry(which % 4, rest),
+    }
+}
+
+fn of_registry(which: u8, rest: &[u8]) {
+    match which {
         0 => match manifest::read("registry.example/a:1", rest) {
             Ok(Read::Layer(layer)) => assert!(is_digest(&layer.digest), "{:?}", layer.digest),
             Ok(Read::Manifest(digest)) => assert!(is_digest(&digest), "{digest:?}"),

@@ -105,15 +105,18 @@ pub(crate) async fn request(
         });
     }
     let body = session.body(response, "the registry's token", TOKEN_BYTES_MAX).await?;
+    token_in(&body).ok_or_else(|| session.unauthorized("its token service gave no token"))
+}
+
+/// The token in a token service's answer.
+pub(crate) fn token_in(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Answer {
         token: Option<String>,
         access_token: Option<String>,
     }
-    let answer: Option<Answer> = serde_json::from_slice(&body).ok();
-    answer
-        .and_then(|answer| answer.token.or(answer.access_token))
-        .ok_or_else(|| session.unauthorized("its token service gave no token"))
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    answer.token.or(answer.access_token)
 }
 
 /// The realm, if what we send there cannot be overheard: a registry that is spoken to securely must not send a password
