@@ -166,3 +166,61 @@ impl Outside {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Imports, exports, a component in it with imports of its own, and a module.
+    fn component() -> Vec<u8> {
+        let wat = r#"(component
+            (import "wasi:keyvalue/store@0.2.0-draft" (instance $store (export "open" (func (param "a" string)))))
+            (import "bare" (func))
+            (core module (func (export "f")))
+            (component (import "wasi:http/types@0.2.0" (instance)))
+            (export "wasi:http/incoming-handler@0.2.6" (instance $store)))"#;
+        wat::parse_str(wat).unwrap()
+    }
+
+    #[test]
+    fn the_outermost_level_alone_is_read() {
+        let outside = Outside::read(&component()).unwrap();
+        let names = |all: &[Interface]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(&outside.imports), ["wasi:keyvalue/store@0.2.0-draft"]);
+        assert_eq!(names(&outside.exports), ["wasi:http/incoming-handler@0.2.6"]);
+        assert_eq!(outside.bare_imports, ["bare"]);
+        assert!(outside.serves_http());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        /// Bytes of strangers are read or refused, before the engine has seen them.
+        #[test]
+        fn a_damaged_component_is_read_or_refused(
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in proptest::option::of(any::<prop::sample::Index>()),
+        ) {
+            let mut wasm = component();
+            for (at, byte) in changes {
+                let at = at.index(wasm.len());
+                wasm[at] = byte;
+            }
+            if let Some(cut) = cut {
+                wasm.truncate(cut.index(wasm.len()));
+            }
+            match Outside::read(&wasm) {
+                Ok(outside) => {
+                    for interface in outside.imports.iter().chain(&outside.exports) {
+                        prop_assert_eq!(interface.to_string().parse(), Ok(interface.clone()));
+                    }
+                    prop_assert!(outside.needs_links().len() <= outside.imports.len());
+                    let _ = (outside.serves_http(), outside.wasip3());
+                }
+                Err(error) => prop_assert!(!error.to_string().contains(char::is_control), "{}", error),
+            }
+        }
+    }
+}

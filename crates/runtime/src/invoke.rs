@@ -165,6 +165,14 @@ fn value(ty: &Type, text: &str) -> Result<Val, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use wasmtime::{
+        Engine,
+        component::{Component, types::ComponentItem},
+    };
+
     use super::*;
 
     #[test]
@@ -175,4 +183,57 @@ mod tests {
         assert!(value(&Type::U32, "\"1\"").is_err());
         assert!(value(&Type::U32, "1 2").is_err());
     }
+
+    /// A type of every kind, as a component may ask for them.
+    fn types() -> Vec<Type> {
+        let wat = r#"(component (import "a:b/c" (instance
+            (type $p (record (field "x" u32) (field "y" (option string)))) (export "p" (type $point (eq $p)))
+            (type $v (variant (case "none") (case "some" $point))) (export "v" (type $choice (eq $v)))
+            (type $e (enum "red" "green")) (export "e" (type $colour (eq $e)))
+            (type $m (flags "read" "write")) (export "m" (type $mode (eq $m)))
+            (export "f" (func (param "a" (list $point)) (param "b" $choice) (param "c" $colour)
+                (param "d" $mode) (param "e" (result u32 (error string))) (param "f" (tuple char f64))
+                (param "g" (option (option s8))) (param "h" (list (list u8))) (param "i" string))))))"#;
+        let engine = Engine::default();
+        let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+        let outside = component.component_type();
+        let Some(ComponentItem::ComponentInstance(instance)) =
+            outside.get_import(&engine, "a:b/c").map(|item| item.ty)
+        else {
+            panic!("no instance")
+        };
+        let Some(ComponentItem::ComponentFunc(function)) =
+            instance.get_export(&engine, "f").map(|item| item.ty)
+        else {
+            panic!("no function")
+        };
+        function.params().map(|(_, ty)| ty).collect()
+    }
+
+    #[rustfmt::skip]
+    const PIECES: [&str; 38] = [
+        "{", "}", "(", ")", "[", "]", ":", ",", " ", "\n", "some", "none", "ok", "err", "x", "y", "red", "green", "read",
+        "write", "0", "-1", "300", "1.5", "1e400", "nan", "-inf", "'a'", "'\\u{1F600}'", "\"s\"", "\"\\u{0}\"", "\"\\q\"",
+        "\"\"\"", "//", "%", "true", "\u{1b}", "é",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        /// What is read is written as what reads the same; what is not read harms nobody.
+        #[test]
+        fn any_text_is_a_value_or_an_error(pieces in vec(select(&PIECES[..]), 0..24), text in any::<String>()) {
+            let pieces = pieces.concat();
+            for ty in TYPES.iter() {
+                for text in [&pieces, &text] {
+                    if let Ok(read) = value(ty, text) {
+                        let written = wasm_wave::to_string(&read).unwrap();
+                        prop_assert_eq!(value(ty, &written), Ok(read), "{} as {}", text, written);
+                    }
+                }
+            }
+        }
+    }
+
+    static TYPES: LazyLock<Vec<Type>> = LazyLock::new(types);
 }

@@ -253,6 +253,47 @@ proptest! {
             prop_assert_eq!(read_one(&shape, &bytes_of(&shape, &value), MEMORY_BYTES_MAX), Ok(value));
         }
     }
+
+    /// Most strangers' bytes are wrong from the first on; these are wrong somewhere.
+    #[test]
+    fn changed_bytes_are_values_or_errors_within_the_limit(
+        (shape, value) in typed(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = bytes_of(&shape, &value);
+        for (at, byte) in changes {
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+        }
+        if let Ok(value) = read_one(&shape, &bytes, 4096) {
+            prop_assert!(memory_of(&value) <= 4096, "{}", memory_of(&value));
+            prop_assert_eq!(read_one(&shape, &bytes_of(&shape, &value), MEMORY_BYTES_MAX), Ok(value));
+        }
+    }
+}
+
+/// The shape of the one parameter of a function that a component imports, as the engine knows it.
+fn shape_of_import(types: &str, parameter: &str) -> Result<Shape, &'static str> {
+    let wat = format!("(component {types} (import \"f\" (func (param \"a\" {parameter}))))");
+    let engine = Engine::default();
+    let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+    let item = component.component_type().get_import(&engine, "f").unwrap().ty;
+    let ComponentItem::ComponentFunc(ty) = item else { panic!("no function") };
+    Shape::of(&ty.params().next().unwrap().1)
+}
+
+#[test]
+fn types_that_a_component_makes_too_deep_or_too_many_are_refused() {
+    let nested = |depth: usize| format!("{}u8{}", "(list ".repeat(depth), ")".repeat(depth));
+    assert!(shape_of_import("", &nested(63)).is_ok());
+    assert_eq!(shape_of_import("", &nested(64)), Err("a type that nests too deep"));
+    // Each is twice the one before, in a few bytes.
+    let doubled: String = (1..14).map(|n| format!("(type $t{n} (tuple $t{0} $t{0}))", n - 1)).collect();
+    let doubled = format!("(type $t0 (tuple u8 u8)) {doubled}");
+    assert!(shape_of_import(&doubled, "$t10").is_ok());
+    assert_eq!(shape_of_import(&doubled, "$t13"), Err("a type of too many parts"));
 }
 
 proptest! {
