@@ -296,6 +296,25 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_file_reads_or_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let contexts = Contexts(folder.path().join("contexts"));
+        contexts.save(&context("a", 1)).unwrap();
+        let file = contexts.dir().join("a.json");
+        let good = fs::read(&file).unwrap();
+        for at in 0..good.len() {
+            for byte in [0, b'"', b'{', b'9', 0xff] {
+                let mut damaged = good.clone();
+                damaged[at] = byte;
+                fs::write(&file, &damaged).unwrap();
+                if let Err(failure) = contexts.get("a") {
+                    assert!(failure.text().contains("a.json"), "{}", failure.text());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn those_of_v1_read() {
         let text = r#"{"name":"old","ctl_host":"broker","ctl_port":4333,"lattice_prefix":"shop","ctl_timeout":2000,"cluster_seed":null}"#;
         let read: Context = serde_json::from_str(text).unwrap();

@@ -49,12 +49,12 @@ fn module(wasm: &[u8]) -> wasmparser::Result<Surface> {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import?;
-                    imports.push(format!("{}.{}", import.module, import.name));
+                    imports.push(shown(&format!("{}.{}", import.module, import.name)));
                 }
             }
             Payload::ExportSection(section) => {
                 for export in section {
-                    exports.push(export?.name.to_owned());
+                    exports.push(shown(export?.name));
                 }
             }
             _ => {}
@@ -63,9 +63,25 @@ fn module(wasm: &[u8]) -> wasmparser::Result<Surface> {
     Ok(Surface { format: "module", imports, exports, wit: None })
 }
 
+/// A module's names may hold anything; none of it is for the terminal.
+fn shown(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the fuzzer once found, or starts from.
+    #[test]
+    fn the_corpus_passes() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/wit");
+        let inputs =
+            std::fs::read_dir(&folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        let count = inputs.inspect(|input| drop(surface(input))).count();
+        assert!(count > 0, "{} is empty", folder.display());
+    }
 
     #[test]
     fn what_an_empty_component_and_a_module_show() {
@@ -75,5 +91,9 @@ mod tests {
         let module = surface(b"\0asm\x01\0\0\0").unwrap();
         assert_eq!(module.format, "module");
         assert!(surface(b"\0asm\x0d\0\x01\0\x07\xff").is_err());
+        let odd =
+            wat::parse_str(r#"(module (import "a" "\1b[2J" (func)) (export "b\0ac" (func 0)))"#).unwrap();
+        let odd = surface(&odd).unwrap();
+        assert_eq!((&*odd.imports[0], &*odd.exports[0]), (r"a.\u{1b}[2J", r"b\nc"));
     }
 }
