@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use lattice_claims::{
     ArchiveLimits, KeyKind, KeyPair, SignProvider, Trust, create_provider, inspect_provider, verify_provider,
 };
-use lattice_fuzz::bounded;
+use lattice_fuzz::{bounded, told};
 use libfuzzer_sys::fuzz_target;
 
 const NOW: u64 = 1_800_000_000;
@@ -44,7 +44,7 @@ fn read(data: &[u8]) {
             assert_eq!((inspected.token, inspected.claims), (provider.token, provider.claims));
             assert!(provider.binary.is_some_and(|binary| binary.len() as u64 <= LIMITS.unpacked_bytes_max));
         }
-        Err(error) => drop(error.to_string()),
+        Err(error) => told(error),
     }
 }
 

@@ -5,17 +5,18 @@ use std::fmt::Debug;
 
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
-    CtlResponse, DeleteLinkCommand, Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck,
-    ProviderAuctionRequest, ScaleComponentCommand, StartProviderCommand, StopHostCommand,
-    StopProviderCommand, UpdateComponentCommand,
+    ConfigMap, CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, ForgetHostCommand,
+    Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, PutRoleCommand,
+    PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, StartProviderCommand, StopHostCommand,
+    StopProviderCommand, TrustChange, TrustEntry, UpdateComponentCommand,
     events::{
-        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, EventData,
-        FactOverridden, HostBack, HostLost, HostStarted, HostStateChanged, HostStopped, LabelsChanged,
-        LinkStateChanged, LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed, ProviderStarted,
-        ProviderStateChanged, ProviderStopped,
+        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
+        ControlRefused, EventData, FactOverridden, HostBack, HostLost, HostStarted, HostStateChanged,
+        HostStopped, LabelsChanged, LinkStateChanged, LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed,
+        ProviderStarted, ProviderStateChanged, ProviderStopped,
     },
 };
-use lattice_core::{EntityId, Event, HostFact, Link};
+use lattice_core::{CtlVerb, EntityId, Event, Grant, HostFact, Labels, Link, RoleFact, Target, TrustFact};
 use lattice_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,6 +38,7 @@ fn read(data: &[u8]) {
         let targets = fact.actors.iter().map(|actor| EntityId::from(actor.id.clone()));
         assert!(targets.filter(|target| fact.answers_for(target)).count() <= fact.actors.len());
     }
+    trust_and_roles(data, exact);
     if let Some(event) = same_again::<Event>(data, exact) {
         event_data(&event);
     }
@@ -53,6 +55,37 @@ fn commands(data: &[u8], exact: bool) {
     same_again::<DeleteLinkCommand>(data, exact);
     same_again::<StopHostCommand>(data, exact);
     same_again::<HostLabel>(data, exact);
+    same_again::<ForgetHostCommand>(data, exact);
+    same_again::<ConfigMap>(data, exact);
+    same_again::<PutTrustCommand>(data, exact);
+    same_again::<DeleteTrustCommand>(data, exact);
+    same_again::<DeleteRoleCommand>(data, exact);
+    if let Some(command) = same_again::<PutRoleCommand>(data, exact) {
+        reaches(&command.grant);
+    }
+}
+
+/// What facts and answers say of who may do what.
+fn trust_and_roles(data: &[u8], exact: bool) {
+    same_again::<TrustFact>(data, exact);
+    if let Some(fact) = same_again::<RoleFact>(data, exact) {
+        reaches(&fact.grant);
+    }
+    same_again::<CtlResponse<Vec<TrustEntry>>>(data, exact);
+    same_again::<CtlResponse<TrustChange>>(data, exact);
+    same_again::<CtlResponse<Vec<RoleEntry>>>(data, exact);
+    same_again::<CtlResponse<RoleChange>>(data, exact);
+}
+
+/// A word that is not known is a viewer's, and a viewer changes nothing.
+fn reaches(grant: &Grant) {
+    let names: Vec<String> = grant.names.iter().map(|pattern| pattern.replace('*', "x")).collect();
+    let labels = Labels(grant.hosts.clone());
+    let target = Target { verb: &CtlVerb::LinkPut, labels: &labels, names: Some(&names) };
+    match grant.allows(&target) {
+        Ok(()) => assert!(matches!(&*grant.role, "operator" | "admin"), "{grant:?}"),
+        Err(denied) => drop((denied.code(), denied.to_string())),
+    }
 }
 
 fn answers(data: &[u8], exact: bool) {
@@ -98,6 +131,8 @@ fn event_data(event: &Event) {
     data::<ConfigSet>(event);
     data::<ConfigDeleted>(event);
     data::<FactOverridden>(event);
+    data::<ControlAudit>(event);
+    data::<ControlRefused>(event);
     data::<ActorStateChanged>(event);
     data::<ProviderStateChanged>(event);
     data::<LinkStateChanged>(event);

@@ -4,7 +4,7 @@
 
 use data_encoding::BASE32_NOPAD;
 use lattice_claims::{KeyError, KeyKind, KeyPair, PublicKey, Trust};
-use lattice_fuzz::{bounded, text};
+use lattice_fuzz::{bounded, text, told};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| bounded(data, 128, read));
@@ -36,7 +36,7 @@ fn keys(line: &str) {
             assert!(seed.starts_with('S') && !format!("{pair:?}").contains(seed), "a seed is not shown");
         }
         Err(KeyError::PublicKeyInsteadOfSeed { text }) => assert_eq!(text, line.trim()),
-        Err(error) => drop(error.to_string()),
+        Err(error) => told(error),
     }
 }
 

@@ -10,7 +10,7 @@ use lattice_claims::{
     AccountMetadata, ActorMetadata, Claims, HostMetadata, KeyKind, KeyPair, Metadata, ProviderMetadata,
     decode_token, decode_unverified, sign_token, verify_token,
 };
-use lattice_fuzz::{bounded, text};
+use lattice_fuzz::{bounded, text, told};
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -35,11 +35,15 @@ fn read(data: &[u8]) {
 }
 
 fn decode(token: &str) {
-    let Ok(decoded) = decode_token(token) else { return };
+    let decoded = match decode_token(token) {
+        Ok(decoded) => decoded,
+        Err(error) => return told(error),
+    };
     let claims = &decoded.claims;
     let _ = (claims.kind(), claims.name(), claims.issuer(), claims.subject(), claims.check_times(1));
     if let Err(error) = &decoded.signature {
-        let _ = (error.to_string(), error.remedy());
+        told(error);
+        let _ = error.remedy();
     }
 }
 

@@ -8,7 +8,7 @@ use lattice_claims::{
     KeyKind, KeyPair, PublicKey, SignActor, Trust, canonical_hash, embed_token, extract_token, inspect_actor,
     sign_actor, strip_claims, verify_actor,
 };
-use lattice_fuzz::bounded;
+use lattice_fuzz::{bounded, told};
 use libfuzzer_sys::fuzz_target;
 
 const NOW: u64 = 1_800_000_000;
@@ -33,7 +33,8 @@ fn read(wasm: &[u8]) {
     let found = extract_token(wasm);
     assert!(verified.is_err() || matches!(found, Ok(Some(_))));
     if let Err(error) = verified {
-        let _ = (error.to_string(), error.remedy());
+        told(&error);
+        let _ = error.remedy();
     }
     let Ok(stripped) = strip_claims(wasm) else { return };
     assert_eq!(strip_claims(&stripped).as_deref(), Ok(&stripped[..]), "stripping twice changes nothing more");

@@ -1,4 +1,6 @@
-//! What all fuzz targets share: the bound on memory.
+//! What all fuzz targets share: the bound on memory, and what may be said of a stranger's bytes.
+
+use std::fmt::Display;
 
 use peak_alloc::PeakAlloc;
 
@@ -19,6 +21,15 @@ pub fn bounded(data: &[u8], times: usize, read: impl FnOnce(&[u8])) {
     let taken = MEMORY.peak_usage().saturating_sub(before);
     let may = FREE + times * data.len();
     assert!(taken <= may, "{} bytes of input took {taken} bytes of memory, and {may} are much", data.len());
+}
+
+/// What a refusal says.
+///
+/// # Panics
+/// If it holds a character that does something to a terminal, or begins another line of a log.
+pub fn told(refusal: impl Display) {
+    let words = refusal.to_string();
+    assert!(!words.contains(char::is_control), "{words:?}");
 }
 
 /// The text, or nothing.
