@@ -1,6 +1,8 @@
 //! What a run came to: how many calls, and how long they took.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
 
 /// Latencies of one worker, in nanoseconds.
 #[derive(Debug, Default)]
@@ -17,6 +19,35 @@ pub struct Summary {
     pub p50_us: f64,
     /// All but one in a hundred took at most this many microseconds.
     pub p99_us: f64,
+}
+
+impl Summary {
+    /// The figures as the programs print them.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let Self { calls, rate, p50_us, p99_us } = self;
+        json!({ "calls": calls, "rate": rate, "p50_us": p50_us, "p99_us": p99_us })
+    }
+}
+
+/// What is compared turn by turn: of each row, the turn in the middle counts.
+#[derive(Debug, Default)]
+pub struct Turns(BTreeMap<&'static str, Vec<Summary>>);
+
+impl Turns {
+    /// Notes a turn of a row.
+    pub fn note(&mut self, row: &'static str, turn: Summary) {
+        self.0.entry(row).or_default().push(turn);
+    }
+
+    /// Each row by its name, as `shown`.
+    pub fn json(self, shown: impl Fn(Summary) -> Value) -> Value {
+        let rows = self.0.into_iter().map(|(name, mut turns)| {
+            turns.sort_by(|a, b| a.p50_us.total_cmp(&b.p50_us));
+            (name.to_owned(), shown(turns[turns.len() / 2]))
+        });
+        Value::Object(rows.collect())
+    }
 }
 
 impl Latencies {
@@ -66,5 +97,15 @@ mod tests {
         let summary = latencies.summary(Duration::from_secs(2));
         assert_eq!(summary, Summary { calls: 100, rate: 50.0, p50_us: 51.0, p99_us: 100.0 });
         assert_eq!(Latencies::default().summary(Duration::from_secs(1)).calls, 0);
+        assert_eq!(summary.json(), json!({ "calls": 100, "rate": 50.0, "p50_us": 51.0, "p99_us": 100.0 }));
+    }
+
+    #[test]
+    fn the_turn_in_the_middle_counts() {
+        let mut turns = Turns::default();
+        for p50_us in [9.0, 2.0, 1.0] {
+            turns.note("a", Summary { calls: 1, rate: 7.0, p50_us, p99_us: 10.0 * p50_us });
+        }
+        assert_eq!(turns.json(|turn| json!(turn.p99_us)), json!({ "a": 20.0 }));
     }
 }

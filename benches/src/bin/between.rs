@@ -4,7 +4,6 @@
 //! The caller is a few lines of its own, so that what is measured is the way there and back and the callee.
 
 use std::{
-    collections::BTreeMap,
     num::NonZeroU32,
     process::ExitCode,
     sync::Arc,
@@ -13,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use lattice_bench::{Latencies, Links, Summary};
+use lattice_bench::{Latencies, Links, Summary, Turns};
 use lattice_contracts::{CallContext, InvocationIds};
 use lattice_core::{ActorId, LinkName};
 use lattice_runtime::{Actor, ActorSpec, Function as _, Runtime, RuntimeConfig, Values};
@@ -66,17 +65,7 @@ const CALLER: &str = r#"(component
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(value) => {
-            println!("{value}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-between TRANSLATOR.wasm ROUNDS");
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-between TRANSLATOR.wasm ROUNDS", run).await
 }
 
 async fn run(args: &[String]) -> anyhow::Result<Value> {
@@ -98,25 +87,17 @@ async fn run(args: &[String]) -> anyhow::Result<Value> {
         anyhow::Ok((caller, callee))
     };
     let (fresh, kept) = (start(NonZeroU32::MIN)?, start(NonZeroU32::MAX)?);
-    let mut rows: BTreeMap<&str, Vec<Summary>> = BTreeMap::new();
+    let mut rows = Turns::default();
     for round in 0..=rounds {
         for (name, (caller, callee)) in [("fresh", &fresh), ("kept", &kept)] {
             let summary = turn(caller, callee).await?;
             // The first turn warms caches and does not count.
             if round > 0 {
-                rows.entry(name).or_default().push(summary);
+                rows.note(name, summary);
             }
         }
     }
-    let rows: BTreeMap<&str, Value> = rows
-        .into_iter()
-        .map(|(name, mut of)| {
-            of.sort_by(|a, b| a.p50_us.total_cmp(&b.p50_us));
-            let median = of[of.len() / 2];
-            (name, json!({ "p50_us": median.p50_us, "p99_us": median.p99_us }))
-        })
-        .collect();
-    Ok(json!(rows))
+    Ok(rows.json(|median| json!({ "p50_us": median.p50_us, "p99_us": median.p99_us })))
 }
 
 /// Goes of a hundred calls each; a go's mean is one figure.

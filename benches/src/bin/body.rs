@@ -22,17 +22,7 @@ const WITHIN: Duration = Duration::from_secs(150);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-body 127.0.0.1:PORT PATH MEBIBYTES");
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-body 127.0.0.1:PORT PATH MEBIBYTES", run).await
 }
 
 async fn run(args: &[String]) -> anyhow::Result<String> {

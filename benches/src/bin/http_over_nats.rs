@@ -12,16 +12,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match serve(&args).await {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!(
-                "error: {error:#}\nusage: bench-http-over-nats 127.0.0.1:PORT nats://127.0.0.1:PORT SUBJECT"
-            );
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-http-over-nats 127.0.0.1:PORT nats://127.0.0.1:PORT SUBJECT", serve).await
 }
 
 async fn serve(args: &[String]) -> anyhow::Result<Infallible> {

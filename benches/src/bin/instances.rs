@@ -2,7 +2,6 @@
 //! one process and turn by turn, and prints one JSON object.
 
 use std::{
-    collections::BTreeMap,
     num::NonZeroU32,
     process::ExitCode,
     sync::Arc,
@@ -11,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use http_body_util::BodyExt as _;
-use lattice_bench::{Bare, Latencies, Links, Summary};
+use lattice_bench::{Bare, Latencies, Links, Summary, Turns};
 use lattice_contracts::{
     CallContext, InvocationIds,
     http::{Incoming as _, empty},
@@ -26,17 +25,7 @@ const ROUNDS_MAX: u32 = 20;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(value) => {
-            println!("{value}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-instances ACTOR.wasm ROUNDS");
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-instances ACTOR.wasm ROUNDS", run).await
 }
 
 async fn run(args: &[String]) -> anyhow::Result<Value> {
@@ -54,7 +43,7 @@ async fn run(args: &[String]) -> anyhow::Result<Value> {
     };
     let (fresh, reused) = (start(1)?, start(u32::MAX)?);
     let ids = InvocationIds::new(1);
-    let mut rows: BTreeMap<&str, Vec<Summary>> = BTreeMap::new();
+    let mut rows = Turns::default();
     for round in 0..=rounds {
         let turn = [
             ("fresh, wasmtime alone", of_bare(&bare, false).await?),
@@ -64,18 +53,10 @@ async fn run(args: &[String]) -> anyhow::Result<Value> {
         ];
         // The first turn warms caches and does not count.
         for (name, summary) in turn.into_iter().filter(|_| round > 0) {
-            rows.entry(name).or_default().push(summary);
+            rows.note(name, summary);
         }
     }
-    let rows: BTreeMap<&str, Value> = rows
-        .into_iter()
-        .map(|(name, mut of)| {
-            of.sort_by(|a, b| a.p50_us.total_cmp(&b.p50_us));
-            let median = of[of.len() / 2];
-            (name, json!({ "p50_us": median.p50_us, "p99_us": median.p99_us, "rate": median.rate }))
-        })
-        .collect();
-    Ok(json!(rows))
+    Ok(rows.json(|median| json!({ "p50_us": median.p50_us, "p99_us": median.p99_us, "rate": median.rate })))
 }
 
 async fn of_bare(bare: &Bare, reuse: bool) -> anyhow::Result<Summary> {

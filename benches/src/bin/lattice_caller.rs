@@ -14,9 +14,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use lattice_bench::{Latencies, LatticeCaller};
-use serde_json::json;
-use tokio::task::JoinSet;
+use lattice_bench::{Latencies, LatticeCaller, at_once};
+use serde_json::Value;
 
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;
@@ -40,22 +39,14 @@ struct Run {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match start(&args).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!(
-                "error: {error:#}\nusage: bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx"
-            );
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program(
+        "bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx",
+        start,
+    )
+    .await
 }
 
-async fn start(args: &[String]) -> anyhow::Result<String> {
+async fn start(args: &[String]) -> anyhow::Result<Value> {
     let [url, source, host, target, in_flight, until] = args else { bail!("six arguments are needed") };
     let in_flight = in_flight.parse::<usize>().context("IN_FLIGHT is no number")?.clamp(1, IN_FLIGHT_MAX);
     let until = Until::read(until)?;
@@ -69,14 +60,9 @@ async fn start(args: &[String]) -> anyhow::Result<String> {
     let began = Instant::now();
     let latencies = call_all(&run, in_flight, until).await?;
     let summary = latencies.summary(began.elapsed());
-    Ok(json!({
-        "calls": summary.calls,
-        "failed": run.failed.load(Ordering::Relaxed),
-        "rate": summary.rate,
-        "p50_us": summary.p50_us,
-        "p99_us": summary.p99_us,
-    })
-    .to_string())
+    let mut figures = summary.json();
+    figures["failed"] = run.failed.load(Ordering::Relaxed).into();
+    Ok(figures)
 }
 
 impl Until {
@@ -95,15 +81,7 @@ impl Until {
 
 async fn call_all(run: &Arc<Run>, in_flight: usize, until: Until) -> anyhow::Result<Latencies> {
     run.made.store(0, Ordering::Relaxed);
-    let mut workers = JoinSet::new();
-    for _ in 0..in_flight {
-        workers.spawn(call_on(run.clone(), until));
-    }
-    let mut all = Latencies::default();
-    while let Some(worker) = workers.join_next().await {
-        all.join(worker.context("a worker panicked")??);
-    }
-    Ok(all)
+    at_once(in_flight, || call_on(run.clone(), until)).await
 }
 
 async fn call_on(run: Arc<Run>, until: Until) -> anyhow::Result<Latencies> {

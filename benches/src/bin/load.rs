@@ -10,12 +10,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use lattice_bench::Latencies;
-use serde_json::json;
+use lattice_bench::{Latencies, at_once};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    task::JoinSet,
 };
 
 /// No run is longer.
@@ -23,20 +22,10 @@ const SECONDS_MAX: u64 = 60;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: bench-load ADDRESS PATH CONNECTIONS SECONDS");
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-load ADDRESS PATH CONNECTIONS SECONDS", run).await
 }
 
-async fn run(args: &[String]) -> anyhow::Result<String> {
+async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [address, path, connections, seconds] = args else { bail!("four arguments are needed") };
     let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
     ensure!(address.ip().is_loopback(), "{address} is not on this machine");
@@ -44,34 +33,13 @@ async fn run(args: &[String]) -> anyhow::Result<String> {
     let seconds = seconds.parse::<u64>().context("the seconds are no number")?.min(SECONDS_MAX);
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
     // Connections and caches are warm before anything counts.
-    ask_all(address, &request, connections, Duration::from_millis(500)).await?;
+    let request = &request;
+    let ask_all = |time| at_once(connections, move || ask(address, request.clone(), time));
+    ask_all(Duration::from_millis(500)).await?;
     let began = Instant::now();
-    let latencies = ask_all(address, &request, connections, Duration::from_secs(seconds)).await?;
+    let latencies = ask_all(Duration::from_secs(seconds)).await?;
     let summary = latencies.summary(began.elapsed());
-    Ok(json!({
-        "calls": summary.calls,
-        "rate": summary.rate,
-        "p50_us": summary.p50_us,
-        "p99_us": summary.p99_us,
-    })
-    .to_string())
-}
-
-async fn ask_all(
-    address: SocketAddr,
-    request: &str,
-    connections: usize,
-    time: Duration,
-) -> anyhow::Result<Latencies> {
-    let mut workers = JoinSet::new();
-    for _ in 0..connections {
-        workers.spawn(ask(address, request.to_owned(), time));
-    }
-    let mut all = Latencies::default();
-    while let Some(worker) = workers.join_next().await {
-        all.join(worker.context("a worker panicked")??);
-    }
-    Ok(all)
+    Ok(summary.json())
 }
 
 async fn ask(address: SocketAddr, request: String, time: Duration) -> anyhow::Result<Latencies> {

@@ -25,19 +25,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!(
-                "error: {error:#}\nusage: bench-messages nats://127.0.0.1:PORT SOURCE HOST TARGET CALLS"
-            );
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-messages nats://127.0.0.1:PORT SOURCE HOST TARGET CALLS", run).await
 }
 
 async fn run(args: &[String]) -> anyhow::Result<String> {

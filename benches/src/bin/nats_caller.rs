@@ -8,9 +8,8 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use lattice_bench::Latencies;
-use serde_json::json;
-use tokio::task::JoinSet;
+use lattice_bench::{Latencies, at_once};
+use serde_json::Value;
 
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;
@@ -20,56 +19,23 @@ const WARM_UP: Duration = Duration::from_millis(500);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!(
-                "error: {error:#}\nusage: bench-nats-caller nats://127.0.0.1:PORT SUBJECT IN_FLIGHT SECONDS"
-            );
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::program("bench-nats-caller nats://127.0.0.1:PORT SUBJECT IN_FLIGHT SECONDS", run).await
 }
 
-async fn run(args: &[String]) -> anyhow::Result<String> {
+async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [url, subject, in_flight, seconds] = args else { bail!("four arguments are needed") };
     ensure!(url.starts_with("nats://127.0.0.1:"), "{url} is not on this machine");
     let in_flight = in_flight.parse::<usize>().context("IN_FLIGHT is no number")?.clamp(1, IN_FLIGHT_MAX);
     let seconds = seconds.parse::<u64>().context("SECONDS is no number")?.min(SECONDS_MAX);
     let client =
         async_nats::connect(url.as_str()).await.with_context(|| format!("cannot connect to {url}"))?;
-    ask_all(&client, subject, in_flight, WARM_UP).await?;
+    let client = &client;
+    let ask_all = |time| at_once(in_flight, move || ask(client.clone(), subject.clone(), time));
+    ask_all(WARM_UP).await?;
     let began = Instant::now();
-    let latencies = ask_all(&client, subject, in_flight, Duration::from_secs(seconds)).await?;
+    let latencies = ask_all(Duration::from_secs(seconds)).await?;
     let summary = latencies.summary(began.elapsed());
-    Ok(json!({
-        "calls": summary.calls,
-        "rate": summary.rate,
-        "p50_us": summary.p50_us,
-        "p99_us": summary.p99_us,
-    })
-    .to_string())
-}
-
-async fn ask_all(
-    client: &async_nats::Client,
-    subject: &str,
-    in_flight: usize,
-    time: Duration,
-) -> anyhow::Result<Latencies> {
-    let mut workers = JoinSet::new();
-    for _ in 0..in_flight {
-        workers.spawn(ask(client.clone(), subject.to_owned(), time));
-    }
-    let mut all = Latencies::default();
-    while let Some(worker) = workers.join_next().await {
-        all.join(worker.context("a worker panicked")??);
-    }
-    Ok(all)
+    Ok(summary.json())
 }
 
 async fn ask(client: async_nats::Client, subject: String, time: Duration) -> anyhow::Result<Latencies> {

@@ -27,16 +27,11 @@ enum Work {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!(
-                "error: {error:#}\nusage: bench-nats-responder nats://127.0.0.1:PORT SUBJECT echo|add|http [ACTOR.wasm]"
-            );
-            ExitCode::FAILURE
-        }
-    }
+    lattice_bench::served(
+        "bench-nats-responder nats://127.0.0.1:PORT SUBJECT echo|add|http [ACTOR.wasm]",
+        run,
+    )
+    .await
 }
 
 async fn run(args: &[String]) -> anyhow::Result<()> {
