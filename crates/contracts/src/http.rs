@@ -1,49 +1,19 @@
 //! `wasi:http`: requests to actors ([`Incoming`]) and from actors ([`Outgoing`]). Bodies stream in both directions.
 
+mod body;
+
 use async_trait::async_trait;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use lattice_core::{CallError, TRACEPARENT, TraceParent};
 use tokio::time::Duration;
 
 use crate::CallContext;
 
-/// A streamed body. Whoever holds it pulls; nothing is buffered beyond a frame or two.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+pub use body::{Allowance, Body, BodyError, PolledFrame, empty, full};
+
 /// A request with a streamed body.
 pub type Request = http::Request<Body>;
 /// A response with a streamed body.
 pub type Response = http::Response<Body>;
-
-/// Why a body ended before its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BodyError {
-    /// It is longer than the receiver allows.
-    #[error("body is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The other side of the connection went away.
-    #[error("the connection ended before the body did: {0}")]
-    Connection(String),
-    /// Whoever makes the body failed while making it.
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
-
-/// An empty body.
-#[must_use]
-pub fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A body that is already complete.
-#[must_use]
-pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
 
 /// The trace that a message belongs to, where it is sampled. Several headers of the kind say nothing.
 #[must_use]

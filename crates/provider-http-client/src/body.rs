@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::SizeHint;
 use hyper::body::Incoming;
-use lattice_contracts::http::BodyError;
+use lattice_contracts::http::{Allowance, BodyError, PolledFrame};
 use lattice_core::{CallError, ErrorCode, Hop};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -17,8 +17,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// A response's body.
 pub(crate) struct Received {
     pub(crate) body: Incoming,
-    pub(crate) left: u64,
-    pub(crate) limit: u64,
+    pub(crate) allowance: Allowance,
     /// Longest silence.
     pub(crate) between: Duration,
     /// When the whole call ends.
@@ -48,17 +47,14 @@ impl http_body::Body for Received {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
         if this.over {
             return Poll::Ready(None);
         }
-        let polled = match this.body.size_hint().lower() > this.left {
-            true => Poll::Ready(Some(Err(BodyError::TooLarge { limit: this.limit }))),
-            false => Pin::new(&mut this.body)
+        let polled = match this.allowance.allows(this.body.size_hint().lower()) {
+            Err(error) => Poll::Ready(Some(Err(error))),
+            Ok(()) => Pin::new(&mut this.body)
                 .poll_frame(cx)
                 .map_err(|error| BodyError::Connection(error.to_string())),
         };
@@ -67,19 +63,11 @@ impl http_body::Body for Received {
             Poll::Pending => Some(Err(std::task::ready!(this.silent(cx)).into())),
         };
         this.silence = None;
-        let size = match &frame {
-            Some(Ok(frame)) => {
-                frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX))
-            }
-            _ => 0,
-        };
-        let frame = match this.left.checked_sub(size) {
-            Some(left) => {
-                this.left = left;
-                frame
-            }
-            None => Some(Err(BodyError::TooLarge { limit: this.limit })),
-        };
+        let frame = frame.map(|frame| {
+            let frame = frame?;
+            this.allowance.take(&frame)?;
+            Ok(frame)
+        });
         this.over = matches!(frame, None | Some(Err(_)));
         Poll::Ready(frame)
     }

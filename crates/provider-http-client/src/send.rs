@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::capture_connection;
 use lattice_contracts::{
     CallContext,
-    http::{OutgoingError, OutgoingLimits, Request, Response, remove_hop_by_hop},
+    http::{Allowance, OutgoingError, OutgoingLimits, Request, Response, remove_hop_by_hop},
 };
 use lattice_core::Hop;
 use tokio::time::{Duration, Instant};
@@ -43,11 +43,10 @@ impl Sender {
         }
         let (mut parts, body) = response.into_parts();
         remove_hop_by_hop(&mut parts.headers);
-        let (config, limit) = (&self.config, self.config.response_bytes_max);
+        let config = &self.config;
         let body = Received {
             body,
-            left: limit,
-            limit,
+            allowance: Allowance::new(config.response_bytes_max),
             between: shorter(config.between_bytes_timeout, limits.between_bytes),
             deadline: call.deadline,
             hop: self.hop.clone(),

@@ -10,10 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use lattice_contracts::http::{Body, BodyError, empty};
+use lattice_contracts::http::{Allowance, Body, BodyError, PolledFrame, empty};
 
 use crate::connection::Exchange;
 
@@ -30,7 +30,7 @@ pub(crate) fn of_request(body: Incoming, limit: u64) -> (Body, Option<Overrun>) 
         return (body.map_err(broken).boxed_unsync(), None);
     }
     let overrun = Overrun::default();
-    let held = Held { body, left: limit, limit, overrun: overrun.clone() };
+    let held = Held { body, allowance: Allowance::new(limit), overrun: overrun.clone() };
     (held.boxed_unsync(), Some(overrun))
 }
 
@@ -40,8 +40,7 @@ fn broken(error: hyper::Error) -> BodyError {
 
 struct Held {
     body: Incoming,
-    left: u64,
-    limit: u64,
+    allowance: Allowance,
     overrun: Overrun,
 }
 
@@ -49,23 +48,16 @@ impl http_body::Body for Held {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
         if this.overrun.load(Ordering::Relaxed) {
             return Poll::Ready(None);
         }
         let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(cx)) else { return Poll::Ready(None) };
         let frame = frame.map_err(broken)?;
-        let size = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        match this.left.checked_sub(size) {
-            Some(left) => this.left = left,
-            None => {
-                this.overrun.store(true, Ordering::Relaxed);
-                return Poll::Ready(Some(Err(BodyError::TooLarge { limit: this.limit })));
-            }
+        if let Err(error) = this.allowance.take(&frame) {
+            this.overrun.store(true, Ordering::Relaxed);
+            return Poll::Ready(Some(Err(error)));
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -91,10 +83,7 @@ impl http_body::Body for Answer {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let frame = ready!(Pin::new(&mut self.get_mut().body).poll_frame(cx));
         if let Some(Err(error)) = &frame {
             tracing::debug!(%error, "a response broke off");

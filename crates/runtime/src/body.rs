@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use lattice_contracts::http::{Body, BodyError, empty, full};
+use lattice_contracts::http::{Body, BodyError, PolledFrame, empty, full};
 use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
@@ -95,7 +95,7 @@ impl Streamed {
     }
 
     /// Looks whether the guest has ended, when there is nothing to read.
-    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> PolledFrame {
         if !self.guest_ended {
             match std::task::ready!(Pin::new(&mut self.guest).poll(cx)) {
                 Ok(Ok(())) => self.guest_ended = true,
@@ -127,12 +127,12 @@ impl Streamed {
         CallError::new(Hop::Actor(self.actor.clone()), ErrorCode::Trap, reason)
     }
 
-    fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn fail(&mut self, error: CallError) -> PolledFrame {
         self.ended = true;
         Poll::Ready(Some(Err(BodyError::Call(error))))
     }
 
-    fn end(&mut self) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn end(&mut self) -> PolledFrame {
         self.ended = true;
         self.satisfied();
         Poll::Ready(None)
@@ -143,10 +143,7 @@ impl http_body::Body for Streamed {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -231,10 +228,7 @@ impl http_body::Body for Left {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         if let Some(frame) = self.front.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
         }

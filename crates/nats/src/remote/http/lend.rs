@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::SizeHint;
 use http_body_util::BodyExt as _;
-use lattice_contracts::http::{Body, BodyError};
+use lattice_contracts::http::{Body, BodyError, PolledFrame};
 
 struct State {
     /// None once it was taken back.
@@ -45,10 +45,7 @@ impl http_body::Body for Lent {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let mut state = lock(&self.0);
         state.is_read = true;
         match &mut state.body {

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use lattice_contracts::http::{Body, BodyError, full};
+use lattice_contracts::http::{Body, BodyError, PolledFrame, full};
 use lattice_core::{CallError, ErrorCode, Hop, encoding::DecodeError};
 
 use super::{
@@ -146,10 +146,7 @@ impl http_body::Body for Following {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let this = self.get_mut();
         if this.done {
             return Poll::Ready(None);
@@ -184,7 +181,7 @@ impl http_body::Body for Following {
 }
 
 impl Following {
-    fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn fail(&mut self, error: CallError) -> PolledFrame {
         self.done = true;
         Poll::Ready(Some(Err(BodyError::Call(error))))
     }
