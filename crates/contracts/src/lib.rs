@@ -9,10 +9,12 @@ mod call;
 pub mod config;
 pub mod http;
 pub mod keyvalue;
+mod link_table;
 pub mod logging;
 mod provider;
 mod whole;
 
 pub use call::{CallContext, InvocationIds};
+pub use link_table::LinkTable;
 pub use provider::{Callee, Provider, ProviderContext, ProviderLink, Report, Serves};
 pub use whole::state_of_all;

@@ -1,18 +1,14 @@
 //! The provider: a client for each link, found by who calls under which link.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use lattice_contracts::{
-    CallContext, Provider, ProviderContext, ProviderLink, Serves,
+    CallContext, LinkTable, Provider, ProviderContext, ProviderLink, Serves,
     config::{ConfigError, check_keys},
     http::{Outgoing, OutgoingError, OutgoingLimits, Request, Response},
-    state_of_all,
 };
-use lattice_core::{CallError, Contract, Direction, EntityId, ErrorCode, Hop, LinkKey, LinkName, State};
+use lattice_core::{CallError, Contract, Direction, ErrorCode, Hop, LinkKey, State};
 use tokio::time::Instant;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -42,15 +38,7 @@ struct Inner {
     life: CancellationToken,
     /// Requests and bodies under way.
     under_way: TaskTracker,
-    table: Mutex<Table>,
-}
-
-#[derive(Default)]
-struct Table {
-    senders: HashMap<(EntityId, LinkName), Arc<Sender>>,
-    states: BTreeMap<LinkKey, State>,
-    told: Option<State>,
-    stopping: bool,
+    links: LinkTable<Sender>,
 }
 
 impl HttpClient {
@@ -69,9 +57,8 @@ impl HttpClient {
     pub fn with_resolver(ctx: ProviderContext, resolver: Arc<dyn Resolve>) -> Result<Arc<Self>, ConfigError> {
         check_keys(&ctx.config, &[])?;
         let life = ctx.cancel.child_token();
-        let (under_way, table) = (TaskTracker::new(), Mutex::default());
-        let inner = Inner { ctx, resolver, life: life.clone(), under_way, table };
-        inner.tell(&mut inner.lock());
+        let (under_way, links) = (TaskTracker::new(), LinkTable::new(&ctx, Contract::http()));
+        let inner = Inner { ctx, resolver, life: life.clone(), under_way, links };
         Ok(Arc::new(Self { inner: Arc::new(inner), _life: life.drop_guard() }))
     }
 }
@@ -83,38 +70,22 @@ impl Provider for HttpClient {
     }
 
     async fn put_link(&self, link: ProviderLink) {
-        let place = (link.key.source.clone(), link.key.name.clone());
-        let made = self.inner.sender(&link).await;
-        let mut table = self.inner.lock();
-        let state = match made {
-            Ok(sender) => {
-                table.senders.insert(place, Arc::new(sender));
-                State::Ready
-            }
-            Err(why) => {
-                table.senders.remove(&place);
-                State::Failed(why)
-            }
+        let links = &self.inner.links;
+        let (sender, state) = match self.inner.sender(&link).await {
+            Ok(sender) => (Some(Arc::new(sender)), State::Ready),
+            Err(why) => (None, State::Failed(why)),
         };
-        self.inner.ctx.report.link(&link.key, state.clone());
-        table.states.insert(link.key, state);
-        self.inner.tell(&mut table);
+        // One that was replaced ends when the calls that found it have.
+        let _ = links.put(&link.key, sender.clone());
+        links.tell(&link.key, sender.as_ref(), state);
     }
 
     async fn delete_link(&self, link: &LinkKey) {
-        let mut table = self.inner.lock();
-        table.senders.remove(&(link.source.clone(), link.name.clone()));
-        table.states.remove(link);
-        self.inner.tell(&mut table);
+        self.inner.links.forget(link);
     }
 
     async fn stop(&self, deadline: Instant) {
-        {
-            let mut table = self.inner.lock();
-            table.stopping = true;
-            table.senders.clear();
-            self.inner.tell(&mut table);
-        }
+        self.inner.links.stop();
         self.inner.under_way.close();
         let ended = tokio::time::timeout_at(deadline, self.inner.under_way.wait()).await;
         tracing::debug!(in_time = ended.is_ok(), "outgoing requests have ended");
@@ -136,7 +107,7 @@ impl Outgoing for Inner {
     ) -> Result<Response, OutgoingError> {
         // Counted before the look-up, so that nothing slips through between it and the end.
         let counted = self.under_way.token();
-        let sender = self.find(&call)?;
+        let sender = self.links.find(&call, Arc::clone)?;
         tokio::select! {
             response = sender.send(call, request, limits, counted) => response,
             () = self.life.cancelled() => Err(self.refused(ErrorCode::Unreachable, "the provider stopped").into()),
@@ -145,10 +116,6 @@ impl Outgoing for Inner {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn hop(&self) -> Hop {
         Hop::Provider(self.ctx.id.clone())
     }
@@ -157,39 +124,9 @@ impl Inner {
         CallError::new(self.hop(), code, reason)
     }
 
-    fn find(&self, call: &CallContext) -> Result<Arc<Sender>, CallError> {
-        let table = self.lock();
-        if table.stopping {
-            return Err(self.refused(ErrorCode::Unreachable, "the provider is stopping").not_run());
-        }
-        let place = (call.source.clone(), call.link.clone());
-        table.senders.get(&place).cloned().ok_or_else(|| {
-            let (id, source) = (&self.ctx.id, &call.source);
-            let failed = table.states.iter().find(|(key, _)| key.source == *source && key.name == call.link);
-            let reason = match failed {
-                Some((_, state)) => format!("the link of {source} to {id} is {state}"),
-                None => format!(
-                    "{source} has no link to {id}; make it: wash ctl link put {source} {id} wasi:http"
-                ),
-            };
-            self.refused(ErrorCode::NoLink, reason)
-        })
-    }
-
     /// What serves a link, or why it cannot be served.
     async fn sender(&self, link: &ProviderLink) -> Result<Sender, String> {
-        if link.key.contract != Contract::http() {
-            return Err(format!(
-                "this provider serves wasi:http alone, and the link carries {}",
-                link.key.contract
-            ));
-        }
-        if link.key.target != EntityId::from(self.ctx.id.clone()) {
-            return Err(format!(
-                "actors call an HTTP client: put the link with {} as its target",
-                self.ctx.id
-            ));
-        }
+        self.links.accepts(link, "an HTTP client")?;
         if !(link.interfaces.is_empty() || link.interfaces.iter().any(|name| name == INTERFACE)) {
             return Err(format!("the link does not grant {INTERFACE}; name it, or no interface at all"));
         }
@@ -197,16 +134,5 @@ impl Inner {
         let tracked = Tracked { tasks: self.ctx.tasks.clone(), life: self.life.clone() };
         let client = build(&config, self.resolver.clone(), tracked).await?;
         Ok(Sender { config, client, hop: self.hop() })
-    }
-
-    fn tell(&self, table: &mut Table) {
-        let state = match table.stopping {
-            true => State::Stopping,
-            false => state_of_all(table.states.values()),
-        };
-        if table.told.as_ref() != Some(&state) {
-            self.ctx.report.provider(state.clone());
-            table.told = Some(state);
-        }
     }
 }
