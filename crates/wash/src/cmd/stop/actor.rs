@@ -6,11 +6,11 @@ use lattice_control_interface::ScaleComponentCommand;
 use lattice_core::{ActorId, HostId};
 use serde::Serialize;
 
-use super::{id_and_host, list, where_it_runs};
+use super::{id_and_host, stopped::Stopped, where_it_runs};
 use crate::{
     failure::{Failure, Outcome},
     lattice::{ConnectionArgs, all_inventories, failed},
-    output::{Output, Reply},
+    output::Output,
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,19 +32,9 @@ pub(super) struct Args {
     connection: ConnectionArgs,
 }
 
-/// v1's fields, and ours: all the hosts.
 #[derive(Debug, Serialize)]
-struct Stopped {
-    result: String,
+struct What {
     component_id: ActorId,
-    host_id: Option<HostId>,
-    hosts: Vec<HostId>,
-}
-
-impl Reply for Stopped {
-    fn text(&self) -> String {
-        self.result.clone()
-    }
 }
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
@@ -74,10 +64,5 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     drop(progress);
     let done = if args.skip_wait { "is to stop" } else { "stopped" };
-    out.reply(&Stopped {
-        result: format!("actor {id} {done} on {}", list(&hosts)),
-        component_id: id,
-        host_id: hosts.first().cloned(),
-        hosts,
-    })
+    out.reply(&Stopped::new(&format!("actor {id} {done}"), What { component_id: id }, hosts))
 }

@@ -3,6 +3,7 @@
 mod actor;
 mod host;
 mod provider;
+mod stopped;
 
 use lattice_core::HostId;
 
@@ -65,10 +66,4 @@ async fn where_it_runs(
 fn runs_nowhere(what: &str, place: &str) -> Failure {
     Failure::say(Exit::Refused, format!("{what} does not run {place}"))
         .help("`wash get inventory` shows what runs where")
-}
-
-/// Hosts for people.
-fn list(hosts: &[HostId]) -> String {
-    let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-    format!("host{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }

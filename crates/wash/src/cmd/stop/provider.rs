@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lattice_core::{HostId, ProviderId};
+use lattice_core::ProviderId;
 use serde::Serialize;
 
-use super::{id_and_host, list, where_it_runs};
+use super::{id_and_host, stopped::Stopped, where_it_runs};
 use crate::{
     failure::{Failure, Outcome},
     lattice::{ConnectionArgs, all_inventories, failed},
-    output::{Output, Reply},
+    output::Output,
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,19 +28,9 @@ pub(super) struct Args {
     connection: ConnectionArgs,
 }
 
-/// v1's fields, and ours: all the hosts.
 #[derive(Debug, Serialize)]
-struct Stopped {
-    result: String,
+struct What {
     provider_id: ProviderId,
-    host_id: Option<HostId>,
-    hosts: Vec<HostId>,
-}
-
-impl Reply for Stopped {
-    fn text(&self) -> String {
-        self.result.clone()
-    }
 }
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
@@ -60,10 +50,5 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         client.stop_provider(host, &id).await.map_err(failed)?;
     }
     drop(progress);
-    out.reply(&Stopped {
-        result: format!("provider {id} stopped on {}", list(&hosts)),
-        provider_id: id,
-        host_id: hosts.first().cloned(),
-        hosts,
-    })
+    out.reply(&Stopped::new(&format!("provider {id} stopped"), What { provider_id: id }, hosts))
 }
