@@ -35,6 +35,23 @@ async fn a_link_waits_for_its_ends_and_becomes_ready_by_itself() {
 }
 
 #[tokio::test]
+async fn a_link_to_what_only_a_lost_host_has_says_which_host() {
+    let stage = Stage::set().await;
+    let (_front, front_id, address) = stage.front(&[]).await;
+    let (mut back, back_id) = stage.host(&[]).await;
+    stage.start_actor(&back_id, "hello", &stage.signer.example("hello"), 10).await.unwrap();
+    stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
+    stage.until_link(&front_id, "http", "hello", |state| *state == State::Ready).await;
+    back.process.kill();
+    let only = format!("hello runs only on host {back_id} (");
+    let what_to_do = "), which is lost: bring it back, or wash start actor IMAGE hello";
+    let is_lost = |state: &State| matches!(state, State::Pending(why) if why.starts_with(&only) && why.ends_with(what_to_do));
+    stage.until_link(&front_id, "http", "hello", is_lost).await;
+    stage.start_actor(&front_id, "hello", &stage.signer.example("hello"), 10).await.unwrap();
+    stage.until_link(&front_id, "http", "hello", |state| *state == State::Ready).await;
+}
+
+#[tokio::test]
 async fn what_a_provider_on_another_host_cannot_do_is_told_on_both() {
     let stage = Stage::set().await;
     let (_front, front_id, free) = stage.front(&[]).await;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     about::SITE,
     lattice::Lattice,
-    links::{End, FarEnd, away},
+    links::{End, FarEnd, FarEnds, away},
     presence::{Sightings, Standing},
 };
 
@@ -35,8 +35,8 @@ struct Snapshot {
     /// Other hosts by what they run; those that run nothing are in none.
     by_target: BTreeMap<EntityId, Arc<[Candidate]>>,
     nobody: Arc<[Candidate]>,
-    /// What runs or shall run on other hosts that are alive, well or not.
-    ends: BTreeMap<EntityId, Vec<FarEnd>>,
+    /// What runs or shall run on other hosts, well or not.
+    ends: BTreeMap<EntityId, FarEnds>,
     seen: Arc<Sightings>,
 }
 
@@ -63,8 +63,7 @@ impl Directory {
 
     /// Where the end `id` of `link` is, which does not run here, and how it is.
     pub(crate) fn away(&self, id: &EntityId, link: &LinkKey) -> End {
-        let snapshot = self.read();
-        away(id, link, snapshot.ends.get(id).map_or(&[], Vec::as_slice))
+        away(id, link, self.read().ends.get(id).unwrap_or(&FarEnds::default()))
     }
 
     /// How another host stands; none where presence does not know it.
@@ -160,18 +159,22 @@ fn build(me: &HostId, facts: &BTreeMap<HostId, HostFact>, seen: Arc<Sightings>) 
     Snapshot { by_target, nobody: Arc::default(), ends, seen }
 }
 
-/// What other hosts that live have or shall have, well or not.
+/// What other hosts that live or are lost have or shall have, well or not.
 pub(crate) fn ends(
     me: &HostId,
     facts: &BTreeMap<HostId, HostFact>,
     seen: &Sightings,
-) -> BTreeMap<EntityId, Vec<FarEnd>> {
-    let is_alive =
-        |host: &HostId| seen.get(host).is_some_and(|sighting| sighting.standing == Standing::Alive);
-    let mut ends: BTreeMap<EntityId, Vec<FarEnd>> = BTreeMap::new();
-    for (host, fact) in facts.iter().filter(|(host, _)| *host != me && is_alive(host)) {
+) -> BTreeMap<EntityId, FarEnds> {
+    let mut ends: BTreeMap<EntityId, FarEnds> = BTreeMap::new();
+    for (host, fact) in facts.iter().filter(|(host, _)| *host != me) {
+        let standing = seen.get(host).map(|sighting| sighting.standing);
         for (id, end) in ends_of(host, fact) {
-            ends.entry(id).or_default().push(end);
+            match standing {
+                Some(Standing::Alive) => ends.entry(id).or_default().alive.push(end),
+                Some(Standing::Lost) => ends.entry(id).or_default().lost.push(end),
+                // It has stopped, or was never heard.
+                _ => {}
+            }
         }
     }
     ends
@@ -250,5 +253,22 @@ mod tests {
         let End::Away(state) = away(&link.target, &link, &built.ends["hello"]) else { panic!("not away") };
         assert!(state.to_string().contains("no such image"), "{state}");
         assert!(built.by_target.is_empty(), "it gets no calls");
+    }
+
+    #[test]
+    fn an_end_that_only_a_lost_host_has_is_lost_with_it() {
+        let facts = BTreeMap::from([
+            (host("B"), fact(&State::Ready)),
+            (host("C"), fact(&State::Ready)),
+            (host("D"), fact(&State::Ready)),
+        ]);
+        let sighting = |standing| Sighting { standing, load: 0 };
+        let lost = (host("C"), sighting(Standing::Lost));
+        let seen = Sightings::from([(host("B"), sighting(Standing::Gone)), lost.clone()]);
+        let of = |seen: Sightings| build(&host("A"), &facts, Arc::new(seen)).ends.remove("hello").unwrap();
+        let ends = of(seen);
+        assert_eq!((ends.alive.len(), ends.lost.len()), (0, 1), "one has stopped, one was never heard");
+        let ends = of(Sightings::from([(host("D"), sighting(Standing::Alive)), lost]));
+        assert_eq!((ends.alive.len(), ends.lost.len()), (1, 1));
     }
 }

@@ -6,7 +6,7 @@ use lattice_core::{EntityId, HostId, HostedActor, HostedProvider, LinkKey, State
 
 use super::End;
 
-/// An actor or provider on another host that is alive.
+/// An actor or provider on another host, as that host told it last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FarEnd {
     host: HostId,
@@ -49,6 +49,11 @@ impl FarEnd {
         (!is_going).then(|| Self { host: host.clone(), name: name.to_owned(), kind })
     }
 
+    fn has_failed(&self) -> bool {
+        let (Kind::Actor(state) | Kind::Provider { state, .. }) = &self.kind;
+        matches!(state, State::Failed(_))
+    }
+
     /// How `link`, whose end `id` this is, fares there.
     fn state_of(&self, id: &EntityId, link: &LinkKey) -> State {
         let FarEnd { host, name, kind } = self;
@@ -78,8 +83,18 @@ impl FarEnd {
     }
 }
 
-/// The end `id` of `link`, which does not run here: as well as on the best of the hosts that have it.
-pub(crate) fn away(id: &EntityId, link: &LinkKey, ends: &[FarEnd]) -> End {
+/// An actor or provider on all other hosts that have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FarEnds {
+    /// On hosts that are alive.
+    pub(crate) alive: Vec<FarEnd>,
+    /// On hosts that are lost.
+    pub(crate) lost: Vec<FarEnd>,
+}
+
+/// The end `id` of `link`, which does not run here: as well as on the best of the hosts that live and have it. Those that are
+/// lost count where no other has it.
+pub(crate) fn away(id: &EntityId, link: &LinkKey, ends: &FarEnds) -> End {
     // What stands most in the way is told, and of equals the first.
     let rank = |state: &State| match state {
         State::Ready => 0,
@@ -88,8 +103,12 @@ pub(crate) fn away(id: &EntityId, link: &LinkKey, ends: &[FarEnd]) -> End {
         State::Starting => 3,
         _ => 4,
     };
-    let best = ends.iter().map(|end| end.state_of(id, link)).min_by_key(rank);
-    best.map_or(End::Nowhere, End::Away)
+    if let Some(best) = ends.alive.iter().map(|end| end.state_of(id, link)).min_by_key(rank) {
+        return End::Away(best);
+    }
+    let ran = ends.lost.iter().filter(|end| !end.has_failed());
+    let hosts: Vec<_> = ran.map(|end| (end.host.clone(), end.name.clone())).collect();
+    if hosts.is_empty() { End::Nowhere } else { End::Lost(hosts) }
 }
 
 #[cfg(test)]
@@ -130,7 +149,8 @@ mod tests {
     }
 
     fn shown(id: &str, ends: &[FarEnd]) -> String {
-        match away(&id.parse().unwrap(), &link("hello"), ends) {
+        let ends = FarEnds { alive: ends.to_vec(), lost: Vec::new() };
+        match away(&id.parse().unwrap(), &link("hello"), &ends) {
             End::Away(state) => state.to_string(),
             other => format!("{other:?}"),
         }
@@ -153,6 +173,23 @@ mod tests {
         assert_eq!(shown("http", &both), told);
         let both = [provider("A", &in_use, &[], false), provider("B", &State::Ready, &[], false)];
         assert_eq!(shown("http", &both), "ready");
+    }
+
+    #[test]
+    fn lost_hosts_count_where_no_other_has_it() {
+        let ready = || HostedState::from(&State::Ready);
+        let failed = HostedState::from(&State::Failed("no such image".into()));
+        let away = |alive: Vec<FarEnd>, lost: Vec<FarEnd>| {
+            away(&"hello".parse().unwrap(), &link("hello"), &FarEnds { alive, lost })
+        };
+        let one = || vec![actor(ready(), 1).unwrap()];
+        assert_eq!(away(one(), one()), End::Away(State::Ready));
+        assert_eq!(away(vec![], one()), End::Lost(vec![(host("A"), "calm-otter-1".to_owned())]));
+        assert_eq!(
+            away(vec![], vec![actor(failed, 0).unwrap()]),
+            End::Nowhere,
+            "it did not run there, either"
+        );
     }
 
     #[test]

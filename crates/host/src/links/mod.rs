@@ -12,7 +12,7 @@ mod routes;
 mod status;
 mod survey;
 
-pub(crate) use far::{FarEnd, away};
+pub(crate) use far::{FarEnd, FarEnds, away};
 pub(crate) use plan::{Configs, merge, wanted};
 pub(crate) use reconcile::{Effect, Reconciler};
 pub(crate) use router::Router;

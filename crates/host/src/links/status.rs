@@ -18,7 +18,9 @@ pub(crate) enum End {
     Here,
     /// On another host that is alive; how the link fares there.
     Away(State),
-    /// On no host that is alive.
+    /// On no host that is alive, and on these that are lost, by id and name; there is one at least.
+    Lost(Vec<(HostId, String)>),
+    /// On no host.
     Nowhere,
 }
 
@@ -63,6 +65,10 @@ pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<Sta
         Some((End::Nowhere, id)) => {
             State::Pending(format!("{id} runs nowhere: wash start {kind} IMAGE {id}"))
         }
+        Some((End::Lost(hosts), id)) => State::Pending(format!(
+            "{id} runs only on {}, or wash start {kind} IMAGE {id}",
+            which_is_lost(hosts)
+        )),
         Some((End::Away(state), _)) if *state != State::Ready => state.clone(),
         _ => {
             let unheard = if ends.provider_here { State::Starting } else { State::Ready };
@@ -70,6 +76,19 @@ pub(crate) fn status(link: &Link, ends: &Ends<'_>, seen: Seen<'_>) -> Option<Sta
         }
     };
     Some(state)
+}
+
+/// How many lost hosts are named.
+const LOST_NAMED: usize = 3;
+
+fn which_is_lost(hosts: &[(HostId, String)]) -> String {
+    let named = hosts.iter().take(LOST_NAMED).map(|(id, name)| format!("{id} ({name})"));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match hosts.len() {
+        0 | 1 => format!("host {named}, which is lost: bring it back"),
+        all if all <= LOST_NAMED => format!("hosts {named}, which are lost: bring one back"),
+        all => format!("hosts {named} and {} more, which are lost: bring one back", all - LOST_NAMED),
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +136,22 @@ mod tests {
             near(NOWHERE, HERE, None).unwrap(),
             "pending: http runs nowhere: wash start provider IMAGE http"
         );
+    }
+
+    #[test]
+    fn an_end_that_only_lost_hosts_have_is_told_with_them() {
+        let lost = |count: usize| End::Lost(vec![(host(), "calm-otter-1".to_owned()); count]);
+        let told = |count, reported| shown(Distance::PreferLocal, HERE, lost(count), reported).unwrap();
+        let one = format!("{} (calm-otter-1)", host());
+        assert_eq!(
+            told(1, Some(&State::Ready)),
+            format!(
+                "pending: hello runs only on host {one}, which is lost: bring it back, or wash start actor IMAGE hello"
+            )
+        );
+        assert!(told(2, None).contains(&format!("only on hosts {one}, {one}, which are lost: ")));
+        assert!(told(5, None).contains(&format!("{one}, {one}, {one} and 2 more, which are lost: ")));
+        assert_eq!(told(1, Some(&State::Failed("in use".into()))), "failed: in use");
     }
 
     #[test]
