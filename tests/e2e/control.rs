@@ -1,7 +1,12 @@
 //! The control protocol of version 1, spoken with nothing but NATS and JSON, as other people's tools do.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use lattice_core::HostId;
+use lattice_testkit::Host;
 use lattice_tests::{RawEvents, Stage};
 use serde_json::{Value, json};
 
@@ -23,9 +28,16 @@ async fn all_told(stage: &Stage, events: &mut RawEvents) {
 async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
     let stage = Stage::set().await;
     let mut events = stage.listen().await;
-    let (mut host, id) = stage.host(&["--heartbeat-interval-seconds", "1", "--label", "zone=lab"]).await;
+    let (host, id) = stage.host(&["--heartbeat-interval-seconds", "1", "--label", "zone=lab"]).await;
+    answers_ping(&stage, &id).await;
+    tells_cloud_events_with_its_inventory(&mut events, &id).await;
+    refuses_what_no_host_knows(&stage, &id).await;
+    takes_labels(&stage, &mut events, &id).await;
+    stops_when_it_is_told(&stage, &mut events, host, &id).await;
+}
 
-    // Ping: every host, in the envelope.
+/// Every host answers, in the envelope.
+async fn answers_ping(stage: &Stage, id: &HostId) {
     let answers = stage.ask_all("host.ping", "", SILENCE).await;
     assert_eq!(answers.len(), 1);
     let pinged = &answers[0]["response"];
@@ -34,8 +46,10 @@ async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
     let server = json!(stage.nats.url());
     assert_eq!((&pinged["rpc_host"], &pinged["ctl_host"]), (&server, &server));
     assert!(pinged["uptime_seconds"].is_u64() && pinged["version"].is_string());
+}
 
-    // Events are CloudEvents; the first heartbeat carries the inventory.
+/// The first heartbeat carries the inventory.
+async fn tells_cloud_events_with_its_inventory(events: &mut RawEvents, id: &HostId) {
     let started = events.wait("host_started", |_| true).await;
     assert_eq!((&started["labels"]["zone"], &started["uptime_seconds"]), (&json!("lab"), &json!(0)));
     let beat = events.wait("host_heartbeat", |_| true).await;
@@ -58,8 +72,10 @@ async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
         );
         assert!(body["data"].is_object(), "{body}");
     }
+}
 
-    // What no host knows is refused by those who listen, and harms nothing.
+/// Those who listen refuse it, and it harms nothing.
+async fn refuses_what_no_host_knows(stage: &Stage, id: &HostId) {
     assert!(stage.refused(&format!("host.dance.{id}"), "").await.contains("unsupported subject"));
     assert!(stage.refused("link.dance", "{}").await.contains("unsupported subject"));
     for operation in [
@@ -84,8 +100,9 @@ async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
     }
     let refused = stage.refused("registry.put", r#"{"example.org":{"token":"secret"}}"#).await;
     assert!(refused.contains("not served") && refused.contains("--oci-user"), "{refused}");
+}
 
-    // Labels.
+async fn takes_labels(stage: &Stage, events: &mut RawEvents, id: &HostId) {
     let label = |tail: &str| format!("label.{tail}.{id}");
     assert_eq!(stage.done(&label("put"), r#"{"key":"rack","value":"7"}"#).await, "successfully put label");
     let told = events.wait("labels_changed", |data| data["labels"]["rack"] == "7").await;
@@ -100,10 +117,12 @@ async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
         let why = stage.refused(&label(operation), r#"{"key":"HostCore.os","value":"x"}"#).await;
         assert!(why.contains("hostcore.* labels cannot be set dynamically"), "{why}");
     }
-    all_told(&stage, &mut events).await;
+    all_told(stage, events).await;
     assert_eq!(events.named("labels_changed").count(), 2);
+}
 
-    // Stop: another host's id is refused; the own one, or none, is obeyed.
+/// Another host's id is refused; the own one, or none, is obeyed.
+async fn stops_when_it_is_told(stage: &Stage, events: &mut RawEvents, mut host: Host, id: &HostId) {
     let why = stage.refused(&format!("host.stop.{id}"), format!(r#"{{"host_id":"{NOBODY}"}}"#)).await;
     assert!(why.starts_with(&format!("invalid host_id [{NOBODY}]")), "{why}");
     let said = stage.done(&format!("host.stop.{id}"), "").await;
@@ -115,16 +134,38 @@ async fn hosts_answer_ping_and_get_and_stop_when_they_are_told() {
     assert!(stage.ask_all("host.ping", "", SILENCE).await.is_empty());
 }
 
+/// Images of actors.
+struct Images {
+    hello: PathBuf,
+    echo: PathBuf,
+}
+
 #[tokio::test]
 async fn actors_are_scaled_and_told_exactly_once() {
     let stage = Stage::set().await;
     let (_host, id) = stage.host(&["--label", "zone=lab"]).await;
     let mut events = stage.listen().await;
-    let (hello, echo) = (stage.signer.example("hello"), stage.signer.example("echo"));
-    let subject = format!("component.scale.{id}");
+    let images = Images { hello: stage.signer.example("hello"), echo: stage.signer.example("echo") };
+    starts_an_actor_and_tells_it_once(&stage, &mut events, &id, &images).await;
+    scales_and_replaces_with_leave_alone(&stage, &mut events, &id, &images).await;
+    updates(&stage, &mut events, &id, &images).await;
+    tells_failures_and_stops(&stage, &mut events, &id, &images).await;
+    // Started, resized, resized by the other image, replaced (2), updated (2), stopped (2).
+    assert_eq!(events.named("component_scaled").count(), 9);
+    assert_eq!(events.named("component_scale_failed").count(), 1);
+    shows_claims_as_maps_of_text(&stage).await;
+}
 
-    // Acknowledged at once with nothing to say; told once when it is so.
-    let mut command = scale(&hello, "web", 5);
+/// Acknowledged at once with nothing to say; told once when it is so.
+async fn starts_an_actor_and_tells_it_once(
+    stage: &Stage,
+    events: &mut RawEvents,
+    id: &HostId,
+    images: &Images,
+) {
+    let Images { hello, .. } = images;
+    let subject = format!("component.scale.{id}");
+    let mut command = scale(hello, "web", 5);
     command["annotations"] = json!({ "team": "a" });
     assert_eq!(stage.done(&subject, command.to_string()).await, "");
     let told = events.wait("component_scaled", |_| true).await;
@@ -140,21 +181,30 @@ async fn actors_are_scaled_and_told_exactly_once() {
         (&json!("never"), &json!("never"))
     );
     assert!(told["public_key"].as_str().is_some_and(|key| key.starts_with('M')), "{told}");
-    all_told(&stage, &mut events).await;
+    all_told(stage, events).await;
     assert_eq!(events.named("component_scaled").count(), 1);
+}
 
-    // Another count, another image, with leave and without.
-    stage.done(&subject, scale(&hello, "web", 9).to_string()).await;
+/// Another count, another image, with leave and without.
+async fn scales_and_replaces_with_leave_alone(
+    stage: &Stage,
+    events: &mut RawEvents,
+    id: &HostId,
+    images: &Images,
+) {
+    let Images { hello, echo } = images;
+    let subject = format!("component.scale.{id}");
+    stage.done(&subject, scale(hello, "web", 9).to_string()).await;
     let told = events.wait("component_scaled", |_| true).await;
     assert_eq!((&told["max_instances"], &told["annotations"]), (&json!(9), &json!({ "team": "a" })));
-    let said = stage.done(&subject, scale(&echo, "web", 9).to_string()).await;
+    let said = stage.done(&subject, scale(echo, "web", 9).to_string()).await;
     assert!(
         said.starts_with("Requested to scale existing component to a different image reference:"),
         "{said}"
     );
     let told = events.wait("component_scaled", |_| true).await;
     assert_eq!(told["image_ref"], hello.display().to_string(), "without leave the image stays");
-    let mut command = scale(&echo, "web", 3);
+    let mut command = scale(echo, "web", 3);
     command["allow_update"] = json!(true);
     let said = stage.done(&subject, command.to_string()).await;
     assert!(
@@ -165,22 +215,28 @@ async fn actors_are_scaled_and_told_exactly_once() {
     assert_eq!(told["max_instances"], 3);
     let told = events.wait("component_scaled", |data| data["max_instances"] == 0).await;
     assert_eq!(told["image_ref"], hello.display().to_string(), "the old image is told gone");
+}
 
-    // Update.
+async fn updates(stage: &Stage, events: &mut RawEvents, id: &HostId, images: &Images) {
+    let Images { hello, echo } = images;
     let update = format!("component.update.{id}");
     let body = |id: &str, image: &Path| {
         json!({ "component_id": id, "new_component_ref": image.display().to_string(), "host_id": "" })
             .to_string()
     };
-    assert_eq!(stage.refused(&update, body("nobody", &hello)).await, "component nobody not found");
-    let said = stage.done(&update, body("web", &echo)).await;
+    assert_eq!(stage.refused(&update, body("nobody", hello)).await, "component nobody not found");
+    let said = stage.done(&update, body("web", echo)).await;
     assert_eq!(said, format!("component web already updated to {}", echo.display()));
-    let said = stage.done(&update, body("web", &hello)).await;
+    let said = stage.done(&update, body("web", hello)).await;
     assert_eq!(said, format!("component web updating from {} to {}", echo.display(), hello.display()));
     events.wait("component_scaled", |data| data["image_ref"] == hello.display().to_string()).await;
     events.wait("component_scaled", |data| data["max_instances"] == 0).await;
+}
 
-    // Failure is told with its reason; a stop of what does not run is told too.
+/// Failure is told with its reason; a stop of what does not run is told too.
+async fn tells_failures_and_stops(stage: &Stage, events: &mut RawEvents, id: &HostId, images: &Images) {
+    let Images { hello, .. } = images;
+    let subject = format!("component.scale.{id}");
     let missing = stage.folder().join("missing.wasm");
     assert_eq!(stage.done(&subject, scale(&missing, "lost", 1).to_string()).await, "");
     let failed = events.wait("component_scale_failed", |_| true).await;
@@ -190,19 +246,17 @@ async fn actors_are_scaled_and_told_exactly_once() {
     let lost =
         inventory["response"]["components"].as_array().unwrap().iter().find(|c| c["id"] == "lost").unwrap();
     assert_eq!((&lost["state"], &lost["max_instances"]), (&json!("failed"), &json!(0)));
-    stage.done(&subject, scale(&hello, "web", 0).to_string()).await;
+    stage.done(&subject, scale(hello, "web", 0).to_string()).await;
     events.wait("component_scaled", |data| data["component_id"] == "web" && data["max_instances"] == 0).await;
     stage.done(&subject, scale(&missing, "lost", 0).to_string()).await;
     events
         .wait("component_scaled", |data| data["component_id"] == "lost" && data["max_instances"] == 0)
         .await;
-    all_told(&stage, &mut events).await;
+    all_told(stage, events).await;
     assert_eq!(stage.ask(&format!("host.get.{id}"), "").await["response"]["components"], json!([]));
-    // Started, resized, resized by the other image, replaced (2), updated (2), stopped (2).
-    assert_eq!(events.named("component_scaled").count(), 9);
-    assert_eq!(events.named("component_scale_failed").count(), 1);
+}
 
-    // Claims, as maps of text.
+async fn shows_claims_as_maps_of_text(stage: &Stage) {
     let claims = stage.ask("claims.get", "").await;
     let claims = claims["response"].as_array().unwrap();
     let hello = claims.iter().find(|map| map["name"] == "hello").unwrap();

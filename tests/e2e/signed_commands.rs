@@ -12,7 +12,7 @@ use lattice_control_interface::{
 use lattice_core::{ActorId, Grant, HostId, LatticeName, Role, RoleFact, Standing, TrustFact, UserKey};
 use lattice_nats::{FactStore, HeaderMap};
 use lattice_testkit::Host;
-use lattice_tests::{Signer, Stage, wasm_of};
+use lattice_tests::{RawEvents, Signer, Stage, wasm_of};
 use serde_json::{Value, json};
 
 const WITHIN: Duration = Duration::from_secs(10);
@@ -99,12 +99,29 @@ fn done(answer: &Value) -> bool {
 #[tokio::test]
 async fn who_signs_and_may_is_obeyed_and_nobody_else() {
     let stage = Stage::set().await;
-    let (root, operator, viewer, stranger) = (user(), user(), user(), user());
-    let (_one, one) = strict_host(&stage, &root, &["--label", "site=plant"]).await;
-    let (_two, two) = strict_host(&stage, &root, &["--label", "site=shop"]).await;
+    let people = People { root: user(), operator: user(), viewer: user(), stranger: user() };
+    let (_one, one) = strict_host(&stage, &people.root, &["--label", "site=plant"]).await;
+    let (_two, two) = strict_host(&stage, &people.root, &["--label", "site=shop"]).await;
     let (mut events, mut refusals) = (stage.listen().await, stage.listen().await);
+    the_password_of_nats_changes_nothing(&stage, &one).await;
+    everybody_may_look(&stage, &one).await;
+    admins_give_roles_and_nobody_else(&stage, &people).await;
+    who_did_what_can_be_seen(&people, &mut events, &mut refusals).await;
+    wash_finds_the_only_user_key(&stage, &people.operator, &one).await;
+    roles_reach_as_far_as_they_say(&stage, &people.root, &one, &two).await;
+    a_role_that_is_taken_is_gone(&stage, &people).await;
+}
 
-    // Who only holds the password of NATS changes nothing: by our tools, by others', by hand.
+struct People {
+    /// An admin by the hosts' flags.
+    root: KeyPair,
+    operator: KeyPair,
+    viewer: KeyPair,
+    stranger: KeyPair,
+}
+
+/// By our tools, by others', by hand.
+async fn the_password_of_nats_changes_nothing(stage: &Stage, one: &HostId) {
     assert_eq!(code(put_config(&stage.client, "web").await), "signature-required");
     let said = stage.wash(&["config", "put", "web", "a=b"]).await;
     assert!(said.code == 1 && said.text.contains("takes signed commands alone"), "{}", said.text);
@@ -134,19 +151,24 @@ async fn who_signs_and_may_is_obeyed_and_nobody_else() {
             "{answer}"
         );
     }
-    // Everybody may look.
+}
+
+async fn everybody_may_look(stage: &Stage, one: &HostId) {
     assert_eq!(stage.hosts().await.len(), 2);
     for operation in
         ["link.get", "claims.get", "config.get.web", "trust.get", "role.get", &format!("host.get.{one}")]
     {
         assert!(done(&stage.ask(operation, "").await), "{operation}");
     }
+}
 
-    // Nobody gives oneself a role; the admin of the flags does.
-    let own = PutRoleCommand { key: id_of(&stranger), grant: Grant::of(Role::Admin) };
-    assert_eq!(code(by(&stage, &stranger).put_role(&own).await), "no-role");
+/// Nobody gives oneself a role; the admin of the flags does.
+async fn admins_give_roles_and_nobody_else(stage: &Stage, people: &People) {
+    let People { root, operator, viewer, stranger } = people;
+    let own = PutRoleCommand { key: id_of(stranger), grant: Grant::of(Role::Admin) };
+    assert_eq!(code(by(stage, stranger).put_role(&own).await), "no-role");
     let seed = root.seed().expose();
-    for (key, role) in [(&operator, "operator"), (&viewer, "viewer")] {
+    for (key, role) in [(operator, "operator"), (viewer, "viewer")] {
         let key = key.public_key().as_str();
         let said = stage.wash(&["role", "add", key, role, "--signing-key", seed]).await;
         assert!(
@@ -156,17 +178,19 @@ async fn who_signs_and_may_is_obeyed_and_nobody_else() {
         );
     }
     // Either host may answer, and the one that did not write hears of it a moment later.
-    eventually("the operator may", async || put_config(&by(&stage, &operator), "web").await.ok()).await;
+    eventually("the operator may", async || put_config(&by(stage, operator), "web").await.ok()).await;
     eventually("the viewer is known", async || {
-        let refused = code(put_config(&by(&stage, &viewer), "web").await);
+        let refused = code(put_config(&by(stage, viewer), "web").await);
         (refused == "role-too-low").then_some(())
     })
     .await;
-    assert_eq!(code(put_config(&by(&stage, &stranger), "web").await), "no-role");
-    let own = PutRoleCommand { key: id_of(&operator), grant: Grant::of(Role::Admin) };
-    assert_eq!(code(by(&stage, &operator).put_role(&own).await), "role-too-low");
+    assert_eq!(code(put_config(&by(stage, stranger), "web").await), "no-role");
+    let own = PutRoleCommand { key: id_of(operator), grant: Grant::of(Role::Admin) };
+    assert_eq!(code(by(stage, operator).put_role(&own).await), "role-too-low");
+}
 
-    // Who did what can be seen.
+async fn who_did_what_can_be_seen(people: &People, events: &mut RawEvents, refusals: &mut RawEvents) {
+    let People { operator, viewer, .. } = people;
     let audit = events.wait("control_audit", |data| data["command"] == "config.put").await;
     assert_eq!(audit["key"], operator.public_key().as_str());
     assert_eq!((&audit["role"], &audit["target"]), (&json!("operator"), &json!(["web"])));
@@ -176,8 +200,10 @@ async fn who_signs_and_may_is_obeyed_and_nobody_else() {
         (&told["code"], &told["command"], &told["count"]),
         (&json!("role-too-low"), &json!("config.put"), &json!(1))
     );
+}
 
-    // An actor is started, called and stopped by an operator; wash finds the only user key by itself.
+/// An actor is started, called and stopped by an operator.
+async fn wash_finds_the_only_user_key(stage: &Stage, operator: &KeyPair, one: &HostId) {
     let file = stage.signer.example("calculator").display().to_string();
     std::fs::create_dir_all(stage.folder().join("keys")).unwrap();
     std::fs::write(stage.folder().join("keys/op_user.nk"), operator.seed().expose()).unwrap();
@@ -189,39 +215,40 @@ async fn who_signs_and_may_is_obeyed_and_nobody_else() {
         let said = stage.wash(args).await;
         assert_eq!(said.code, 0, "wash {args:?}: {}", said.text);
     }
+}
 
-    // Roles reach as far as they say.
+async fn roles_reach_as_far_as_they_say(stage: &Stage, root: &KeyPair, one: &HostId, two: &HostId) {
     let limited = user();
     let plant = Grant {
         hosts: [("site".to_owned(), "plant".to_owned())].into(),
         names: vec!["shop-*".to_owned()],
         ..Grant::of(Role::Operator)
     };
-    give(&stage, &root, &limited, plant).await;
+    give(stage, root, &limited, plant).await;
     let hello = stage.signer.example("hello").display().to_string();
     let scale = |name: &str| ScaleComponentCommand::new(name.parse::<ActorId>().unwrap(), hello.clone(), 1);
-    let limited = by(&stage, &limited);
+    let limited = by(stage, &limited);
     eventually("both hosts know", async || {
-        let there = code(limited.scale_component(&two, &scale("shop-hello")).await) == "out-of-reach";
-        let here = limited.scale_component(&one, &scale("shop-hello")).await.is_ok();
+        let there = code(limited.scale_component(two, &scale("shop-hello")).await) == "out-of-reach";
+        let here = limited.scale_component(one, &scale("shop-hello")).await.is_ok();
         (there && here).then_some(())
     })
     .await;
-    assert_eq!(code(limited.scale_component(&one, &scale("hello")).await), "out-of-reach");
-    assert_eq!(code(limited.scale_component(&two, &scale("shop-hello")).await), "out-of-reach");
+    assert_eq!(code(limited.scale_component(one, &scale("hello")).await), "out-of-reach");
+    assert_eq!(code(limited.scale_component(two, &scale("shop-hello")).await), "out-of-reach");
     put_config(&limited, "shop-web").await.unwrap();
     assert_eq!(code(put_config(&limited, "web").await), "out-of-reach");
-    assert_eq!(code(limited.stop_host(&one, None).await), "out-of-reach");
+    assert_eq!(code(limited.stop_host(one, None).await), "out-of-reach");
+}
 
-    // A role that is taken is gone.
-    let key = operator.public_key().as_str();
+async fn a_role_that_is_taken_is_gone(stage: &Stage, people: &People) {
+    let People { root, operator, .. } = people;
+    let (key, seed) = (operator.public_key().as_str(), root.seed().expose());
     let said = stage.wash(&["role", "del", key, "--signing-key", seed]).await;
     assert!(said.code == 0 && said.text.contains("has no role in lattice default any more"), "{}", said.text);
     eventually("both hosts know", async || {
-        let tries = [
-            put_config(&by(&stage, &operator), "web").await,
-            put_config(&by(&stage, &operator), "web").await,
-        ];
+        let tries =
+            [put_config(&by(stage, operator), "web").await, put_config(&by(stage, operator), "web").await];
         tries
             .into_iter()
             .all(|tried| tried.is_err_and(|error| code::<String>(Err(error)) == "no-role"))

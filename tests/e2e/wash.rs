@@ -45,19 +45,39 @@ async fn a_lattice_from_up_to_down() {
     let port = free_port().unwrap().to_string();
     let address = format!("127.0.0.1:{}", free_port().unwrap());
     let shell = Shell { stage, port };
-    let signed = shell.stage.folder().join("hello_s.wasm").display().to_string();
-    let hello = actor_file("hello").unwrap().display().to_string();
+    nothing_runs_yet(&shell).await;
+    let signed = signed_actor(&shell).await;
+    let (host, pids) = up(&shell).await;
+    an_empty_lattice_reads_as_such(&shell, &host).await;
+    starting_tells_what_runs_where_and_how(&shell, &host, &signed, &address).await;
+    let key = an_actor_is_named_by_its_key_where_nobody_names_it(&shell, &signed).await;
+    links_and_claims_are_shown(&shell, &key).await;
+    actors_scale_and_configurations_come_and_go(&shell, &host, &signed).await;
+    what_is_not_there_or_no_command_is_refused(&shell).await;
+    links_go_and_come_as_they_were_typed_in_2021(&shell, &address).await;
+    down(&shell, &pids).await;
+}
 
-    // An empty lattice, and none at all.
+async fn nothing_runs_yet(shell: &Shell) {
     assert!(shell.fails(3, &["get", "hosts"]).await.contains("no NATS server answers"));
     let said = shell.stage.wash(&["get", "hosts"]).await;
     assert!(said.code == 0 && said.text.contains("start one with `wash up`"), "{}", said.text);
+}
 
+/// The file of the signed actor.
+async fn signed_actor(shell: &Shell) -> String {
+    let signed = shell.stage.folder().join("hello_s.wasm").display().to_string();
+    let hello = actor_file("hello").unwrap().display().to_string();
     let said = shell
         .stage
         .run("wash", &["claims", "sign", &hello, "--name", "hello", "--destination", &signed])
         .await;
     assert_eq!(said.code, 0, "{}", said.text);
+    signed
+}
+
+/// The host's id, and the processes that run.
+async fn up(shell: &Shell) -> (String, Vec<String>) {
     let server = Tools::of_workspace().nats_server(None, &mut |line| eprintln!("{line}")).unwrap();
     let server = server.display().to_string();
     let up = ["up", "-d", "--nats-port", &shell.port, "--nats-server", &server, "-o", "json"];
@@ -74,18 +94,21 @@ async fn a_lattice_from_up_to_down() {
         })
         .collect();
     assert!(pids.len() == 2 && pids.iter().all(|pid| runs(pid)), "{pids:?}");
+    (host, pids)
+}
 
-    // Reading.
+async fn an_empty_lattice_reads_as_such(shell: &Shell, host: &str) {
     assert!(shell.ok(&["get", "hosts"]).await.contains(&host[..8]));
     assert_eq!(shell.json(&["ctl", "get", "hosts"]).await["hosts"][0]["id"], host);
     assert!(shell.ok(&["get", "inventory"]).await.contains("no actors"));
     assert!(shell.ok(&["get", "links"]).await.contains("no links"));
+}
 
-    // Starting: what runs where, in which state.
+async fn starting_tells_what_runs_where_and_how(shell: &Shell, host: &str, signed: &str, address: &str) {
     let text = shell.ok(&["start", "provider", "builtin://http-server", "http"]).await;
-    assert!(text.contains("provider http runs on host") && text.contains(&host), "{text}");
-    shell.fails(1, &["start", "provider", "builtin://http-server", "http", "--host-id", &host]).await;
-    let started = shell.json(&["start", "component", &signed, "hello"]).await;
+    assert!(text.contains("provider http runs on host") && text.contains(host), "{text}");
+    shell.fails(1, &["start", "provider", "builtin://http-server", "http", "--host-id", host]).await;
+    let started = shell.json(&["start", "component", signed, "hello"]).await;
     assert_eq!((&started["component_id"], &started["host_id"]), (&json!("hello"), &json!(host)));
     assert_eq!((&started["state"], &started["links"]), (&json!("ready"), &json!([])));
     let given = format!("address={address}");
@@ -93,16 +116,21 @@ async fn a_lattice_from_up_to_down() {
     assert!(linked.contains("http -> hello") && linked.contains("ready"), "{linked}");
     let url = format!("http://{address}/");
     assert_eq!(shell.stage.http.get(&url).await.unwrap().text(), "Hello from the lattice!\n");
+}
 
-    // Without a name it is the key in its claims; a failed link is exit 1 with its reason.
-    let unnamed = shell.json(&["start", "actor", &signed]).await;
+/// A failed link is exit 1 with its reason.
+async fn an_actor_is_named_by_its_key_where_nobody_names_it(shell: &Shell, signed: &str) -> String {
+    let unnamed = shell.json(&["start", "actor", signed]).await;
     let key = unnamed["component_id"].as_str().unwrap().to_owned();
     assert!(key.starts_with('M') && key.len() == 56, "{unnamed}");
     let failed = shell.fails(1, &["link", "put", "http", &key, "wasi:http", "adress=x"]).await;
     assert!(failed.contains("did you mean address?"), "{failed}");
     shell.ok(&["link", "del", "http", &key, "wasi:http"]).await;
     shell.ok(&["stop", "actor", &key]).await;
+    key
+}
 
+async fn links_and_claims_are_shown(shell: &Shell, key: &str) {
     let links = shell.json(&["link", "query"]).await;
     assert_eq!(
         (&links["links"][0]["target"], &links["links"][0]["state"]),
@@ -111,9 +139,10 @@ async fn a_lattice_from_up_to_down() {
     let claims = shell.json(&["get", "claims"]).await;
     assert_eq!((&claims["claims"][0]["name"], &claims["claims"][0]["sub"]), (&json!("hello"), &json!(key)));
     assert!(shell.ok(&["get", "claims"]).await.contains("Issuer"));
+}
 
-    // Scaling and configuration.
-    shell.ok(&["scale", "actor", &host, &signed, "hello", "--concurrency", "7"]).await;
+async fn actors_scale_and_configurations_come_and_go(shell: &Shell, host: &str, signed: &str) {
+    shell.ok(&["scale", "actor", host, signed, "hello", "--concurrency", "7"]).await;
     let inventory = shell.json(&["get", "inventory", &host[..10]]).await;
     assert_eq!(inventory["inventories"][0]["components"][0]["max_instances"], 7);
     shell.ok(&["config", "put", "app.limits", "a=1", "b=two"]).await;
@@ -121,18 +150,21 @@ async fn a_lattice_from_up_to_down() {
     assert!(config.to_string().contains(r#""b":"two""#), "{config}");
     shell.ok(&["config", "del", "app.limits"]).await;
     shell.fails(1, &["config", "get", "app.limits"]).await;
+}
 
-    // What is not there, and what is no command.
+async fn what_is_not_there_or_no_command_is_refused(shell: &Shell) {
     shell.fails(1, &["stop", "actor", "nobody"]).await;
     shell.fails(1, &["stop", "provider", "nobody"]).await;
     shell.fails(1, &["start", "actor", "./no-such.wasm", "lost"]).await;
     shell.fails(2, &["start", "actor", "builtin://http-server", "web"]).await;
     shell.fails(2, &["get", "weather"]).await;
+}
 
-    // Unlinked, stopped, down.
+/// The actor came first then, and the port went by its old name.
+async fn links_go_and_come_as_they_were_typed_in_2021(shell: &Shell, address: &str) {
+    let url = format!("http://{address}/");
     shell.ok(&["link", "del", "http", "hello", "wasi:http"]).await;
     assert!(shell.stage.http.get(&url).await.is_err(), "the port goes with its last link");
-    // As it was typed in 2021: the actor first, the port by its old name.
     let port = address.rsplit(':').next().unwrap();
     let old_words = ["ctl", "link", "put", "hello", "http", "wasmcloud:httpserver", &format!("PORT={port}")];
     let linked = shell.ok(&old_words).await;
@@ -140,6 +172,9 @@ async fn a_lattice_from_up_to_down() {
     assert_eq!(shell.stage.http.get(&url).await.unwrap().status, 200);
     shell.ok(&["ctl", "link", "del", "hello", "http", "wasmcloud:httpserver"]).await;
     assert!(shell.ok(&["get", "links"]).await.contains("no links"));
+}
+
+async fn down(shell: &Shell, pids: &[String]) {
     shell.ok(&["stop", "actor", "hello"]).await;
     shell.ok(&["stop", "provider", "http"]).await;
     let said = shell.stage.run("wash", &["down"]).await;
