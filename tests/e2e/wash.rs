@@ -106,9 +106,9 @@ async fn an_empty_lattice_reads_as_such(shell: &Shell, host: &str) {
 
 async fn starting_tells_what_runs_where_and_how(shell: &Shell, host: &str, signed: &str, address: &str) {
     let text = shell.ok(&["start", "provider", "builtin://http-server", "http"]).await;
-    assert!(text.contains("provider http runs on host") && text.contains(&host), "{text}");
-    shell.fails(1, &["start", "provider", "builtin://http-server", "http", "--host-id", &host]).await;
-    let started = shell.json(&["start", "component", &signed, "hello"]).await;
+    assert!(text.contains("provider http runs on host") && text.contains(host), "{text}");
+    shell.fails(1, &["start", "provider", "builtin://http-server", "http", "--host-id", host]).await;
+    let started = shell.json(&["start", "component", signed, "hello"]).await;
     assert_eq!((&started["component_id"], &started["host_id"]), (&json!("hello"), &json!(host)));
     assert_eq!((&started["state"], &started["links"]), (&json!("ready"), &json!([])));
     let given = format!("address={address}");
@@ -120,7 +120,7 @@ async fn starting_tells_what_runs_where_and_how(shell: &Shell, host: &str, signe
 
 /// A failed link is exit 1 with its reason.
 async fn an_actor_is_named_by_its_key_where_nobody_names_it(shell: &Shell, signed: &str) -> String {
-    let unnamed = shell.json(&["start", "actor", &signed]).await;
+    let unnamed = shell.json(&["start", "actor", signed]).await;
     let key = unnamed["component_id"].as_str().unwrap().to_owned();
     assert!(key.starts_with('M') && key.len() == 56, "{unnamed}");
     let failed = shell.fails(1, &["link", "put", "http", &key, "wasi:http", "adress=x"]).await;
@@ -142,7 +142,7 @@ async fn links_and_claims_are_shown(shell: &Shell, key: &str) {
 }
 
 async fn actors_scale_and_configurations_come_and_go(shell: &Shell, host: &str, signed: &str) {
-    shell.ok(&["scale", "actor", &host, &signed, "hello", "--concurrency", "7"]).await;
+    shell.ok(&["scale", "actor", host, signed, "hello", "--concurrency", "7"]).await;
     let inventory = shell.json(&["get", "inventory", &host[..10]]).await;
     assert_eq!(inventory["inventories"][0]["components"][0]["max_instances"], 7);
     shell.ok(&["config", "put", "app.limits", "a=1", "b=two"]).await;

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::capture_connection;
 use lattice_contracts::{
     CallContext,
-    http::{OutgoingError, OutgoingLimits, Request, Response, remove_hop_by_hop},
+    http::{Allowance, OutgoingError, OutgoingLimits, Request, Response, remove_hop_by_hop},
 };
 use lattice_core::Hop;
 use tokio::time::{Duration, Instant};

@@ -43,7 +43,7 @@ pub fn fact(data: &[u8]) {
 ///
 /// # Panics
 /// If an answer is two things at once.
-pub fn bucket_answer(data: &[u8]) {
+pub(crate) fn bucket_answer(data: &[u8]) {
     let (state, stored, written) = (answer::state(data), answer::stored(data), answer::written(data));
     if let Ok(Err(error)) = &written {
         let _ = (error.is_conflict(), error.to_string());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lattice_core::{HostId, ProviderId};
+use lattice_core::ProviderId;
 use serde::Serialize;
 
 use super::{id_and_host, stopped::Stopped, where_it_runs};
