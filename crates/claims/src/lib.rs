@@ -15,6 +15,7 @@ pub mod nats;
 mod section;
 mod token;
 mod trust;
+mod xkey;
 
 pub use actor::{HashCheck, SignActor, VerifiedActor, inspect_actor, sign_actor, verify_actor};
 pub use archive::{
@@ -40,3 +41,4 @@ pub use section::{
 };
 pub use token::{AnyClaims, DecodedToken, decode_token};
 pub use trust::{Trust, Verdict, Word};
+pub use xkey::{SEALED_BYTES_MAX, SEALED_BYTES_OVER, SealError, open, seal};
