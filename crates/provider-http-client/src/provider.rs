@@ -23,6 +23,7 @@ use crate::{
     client::{Tracked, build},
     config::LinkConfig,
     resolve::{Resolve, System},
+    secret_headers::SecretHeaders,
     send::Sender,
 };
 
@@ -194,9 +195,11 @@ impl Inner {
             return Err(format!("the link does not grant {INTERFACE}; name it, or no interface at all"));
         }
         let config = LinkConfig::read(&link.config).map_err(|error| error.to_string())?;
+        let (templates, plain) = (&config.secret_headers, config.secret_headers_plain);
+        let secrets = SecretHeaders::fill(templates, &link.secrets, plain)?;
         let tracked = Tracked { tasks: self.ctx.tasks.clone(), life: self.life.clone() };
         let client = build(&config, self.resolver.clone(), tracked).await?;
-        Ok(Sender { config, client, hop: self.hop() })
+        Ok(Sender { config, client, secrets, hop: self.hop() })
     }
 
     fn tell(&self, table: &mut Table) {

@@ -122,6 +122,8 @@ fn link(which: usize, config: Option<usize>, local: bool) -> Link {
         interfaces: Vec::new(),
         source_config: configs.clone(),
         target_config: configs,
+        source_secrets: Vec::new(),
+        target_secrets: Vec::new(),
         distance: if local { Distance::Local } else { Distance::PreferLocal },
     }
 }
@@ -260,7 +262,9 @@ impl Model {
         let view = typed(&self.facts, &View::default());
         let mut count = 0;
         for here in &mut self.providers {
-            let judged = wanted(&here.id, here.serves, &view);
+            let judged = wanted(&here.id, here.serves, &view, &|name| {
+                Err(crate::secrets::Missing::Unknown { name: name.clone() })
+            });
             for step in here.links.steps(&judged, &here.shown) {
                 count += 1;
                 match &step {

@@ -144,7 +144,8 @@ impl Builtins {
     }
 
     async fn converge(&self, tenure: &Tenure, provider: &dyn Provider, links: &mut Reconciler) {
-        let judged = wanted(&tenure.id, provider.serves(), &self.lattice.view());
+        let facts = self.lattice.view();
+        let judged = wanted(&tenure.id, provider.serves(), &facts, &|name| self.secrets.get_of(&facts, name));
         for step in links.steps(&judged, &self.table.links_of(&tenure.id)) {
             self.take(tenure, provider, &step).await;
             links.done(step);
@@ -164,6 +165,7 @@ impl Builtins {
                     actor: wanted.actor.clone(),
                     interfaces: wanted.interfaces.clone(),
                     config: wanted.config.clone(),
+                    secrets: wanted.secrets.clone(),
                     callee,
                 });
                 if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {

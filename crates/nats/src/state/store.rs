@@ -261,7 +261,19 @@ impl FactStore {
     /// Dropping the future leaves open whether the fact was written.
     pub async fn put(&self, key: &FactKey, data: Value) -> Result<Version, StateError> {
         fact::check_data(key, &data).map_err(|why| StateError::Unwritable { key: key.to_string(), why })?;
-        self.write(key, Some(data)).await.map(|written| written.version)
+        self.write(key, Some(data), None).await.map(|written| written.version)
+    }
+
+    /// As [`FactStore::put`], if the fact still is of the version `seen`: what somebody else wrote since stays.
+    ///
+    /// # Errors
+    /// As there; [`StateError::Superseded`] if it has changed.
+    ///
+    /// # Cancellation
+    /// As there.
+    pub async fn replace(&self, key: &FactKey, seen: &Version, data: Value) -> Result<Version, StateError> {
+        fact::check_data(key, &data).map_err(|why| StateError::Unwritable { key: key.to_string(), why })?;
+        self.write(key, Some(data), Some(seen)).await.map(|written| written.version)
     }
 
     /// Deletes a fact by writing a tombstone; what was there, if anything was.
@@ -272,7 +284,7 @@ impl FactStore {
     /// # Cancellation
     /// As [`FactStore::put`].
     pub async fn delete(&self, key: &FactKey) -> Result<Option<Fact>, StateError> {
-        let known = self.write(key, None).await?.before;
+        let known = self.write(key, None, None).await?.before;
         Ok(known.filter(|fact| !fact.deleted))
     }
 
@@ -283,9 +295,14 @@ impl FactStore {
         self.tasks.wait().await;
     }
 
-    async fn write(&self, key: &FactKey, data: Option<Value>) -> Result<Written, StateError> {
+    async fn write(
+        &self,
+        key: &FactKey,
+        data: Option<Value>,
+        over: Option<&Version>,
+    ) -> Result<Written, StateError> {
         let until = Instant::now() + WRITE_WITHIN;
-        let written = self.write_to_bucket(key, data, until).await?;
+        let written = self.write_to_bucket(key, data, over, until).await?;
         if let Some(keeper) = &self.shared.keeper {
             keeper.kept(self.shared.generation(), until + KEEP_WITHIN).await?;
         }
@@ -296,6 +313,7 @@ impl FactStore {
         &self,
         key: &FactKey,
         data: Option<Value>,
+        over: Option<&Version>,
         until: Instant,
     ) -> Result<Written, StateError> {
         let text = key.to_string();
@@ -304,7 +322,7 @@ impl FactStore {
             Ok(Ok(slot)) => slot,
             Ok(Err(_)) | Err(_) => return Err(contended(0)),
         };
-        let mut change = Change { key, text: &text, data, before: None };
+        let mut change = Change { key, text: &text, data, over, before: None };
         let mut attempts = 0_u32;
         loop {
             attempts += 1;
@@ -349,6 +367,10 @@ impl FactStore {
             }
             return Ok(Written { version, before: change.before.take() });
         }
+        if change.over.is_some_and(|seen| best.map(Fact::version).as_ref() != Some(seen)) {
+            let key = change.text.to_owned();
+            return Err(WriteError::Failed(StateError::Superseded { key }));
+        }
         let number = best.map_or(0, |fact| fact.version).saturating_add(1);
         let clock = bucket.conn.wall_clock();
         let fact = Fact::now(number, &self.shared.writer, clock, change.data.clone());
@@ -374,6 +396,8 @@ struct Change<'a> {
     text: &'a str,
     /// None deletes.
     data: Option<Value>,
+    /// Only in place of this version.
+    over: Option<&'a Version>,
     /// What was there before the first attempt.
     before: Option<Fact>,
 }

@@ -43,6 +43,8 @@ fn link(source: &str, target: &str) -> Link {
         interfaces: Vec::new(),
         source_config: Vec::new(),
         target_config: vec![name("redis.url")],
+        source_secrets: Vec::new(),
+        target_secrets: Vec::new(),
         distance: lattice_core::Distance::default(),
     }
 }
