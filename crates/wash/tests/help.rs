@@ -48,6 +48,10 @@ const COMMANDS: &[&str] = &[
     "role add",
     "role del",
     "role list",
+    "secret",
+    "secret put",
+    "secret list",
+    "secret del",
     "ctl",
     "ctx",
     "ctx list",
@@ -135,6 +139,10 @@ fn without_a_lattice_every_command_says_so_and_exits_with_3() {
         "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts site=plant --names shop-*",
         "role del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "role list",
+    "secret",
+    "secret put",
+    "secret list",
+    "secret del",
     ] {
         let args: Vec<&str> = command.split(' ').chain(["-p", &port]).collect();
         let (code, out, err) = wash(&args);

@@ -15,7 +15,7 @@ use super::reply::read;
 /// be read. Configurations and secrets that are to be used count, too: who gives one to an actor of his own reads it.
 pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
     let one = |name: &dyn ToString| vec![name.to_string()];
-    let with = |name: &dyn ToString, configs: &[ConfigName]| {
+    let with = |name: &dyn ToString, configs: &[ConfigName]| -> Vec<String> {
         std::iter::once(name.to_string()).chain(configs.iter().map(ToString::to_string)).collect()
     };
     Some(match verb {
