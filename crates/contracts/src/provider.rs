@@ -88,6 +88,11 @@ pub trait Provider: Send + Sync {
     /// The interfaces it takes part in.
     fn serves(&self) -> &'static [Serves];
 
+    /// Whether its links may give it secrets. One that would have no use for them is not given any, and the link says so.
+    fn takes_secrets(&self) -> bool {
+        false
+    }
+
     /// Takes a new or changed link. Returns when the link's first state has been reported.
     async fn put_link(&self, link: ProviderLink);
 

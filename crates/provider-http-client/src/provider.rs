@@ -83,6 +83,10 @@ impl Provider for HttpClient {
         SERVES
     }
 
+    fn takes_secrets(&self) -> bool {
+        true
+    }
+
     async fn put_link(&self, link: ProviderLink) {
         let place = (link.key.source.clone(), link.key.name.clone());
         let made = self.inner.sender(&link).await;

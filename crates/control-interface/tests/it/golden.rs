@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
     CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand, Host,
-    HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand,
-    PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, SecretChange, SecretEntry, StartProviderCommand, StopHostCommand,
-    StopProviderCommand, TrustChange, TrustEntry, UpdateComponentCommand,
+    HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
+    PutRoleCommand, PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand,
+    SecretChange, SecretEntry, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange,
+    TrustEntry, UpdateComponentCommand,
     events::{
         ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
         ControlRefused, EventData, HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged,
@@ -308,7 +309,8 @@ fn secrets_of_ours() {
         json!({"name": "token"}),
         json!({"name": "token", "kind": "", "revision": 0, "at": "", "hosts": []}),
     );
-    let command: ScaleComponentCommand = same(json!({"component_ref": "a:1", "component_id": "a", "count": 1,
+    let command: ScaleComponentCommand =
+        same(json!({"component_ref": "a:1", "component_id": "a", "count": 1,
         "host_id": HOST, "config": [], "secrets": ["token"], "allow_update": false}));
     assert_eq!(command.secrets[0].as_str(), "token");
 }

@@ -38,6 +38,13 @@ impl Ctl {
             ));
         }
         let mut names = link.source_secrets.iter().chain(&link.target_secrets);
+        let between_actors = link.contract().is_ok_and(|contract| lattice_core::known(&contract).is_none());
+        if let Some(name) = names.clone().next().filter(|_| between_actors) {
+            return Err(format!(
+                "{} is a contract between actors, which get secrets where they start: wash start actor IMAGE ID --secret {name}",
+                format_args!("{}:{}", link.wit_namespace, link.wit_package)
+            ));
+        }
         if let Some(missing) = names.find(|name| !view.secrets.contains_key(*name)) {
             return Err(format!(
                 "Failed to validate configuration and secrets. No secret {:?}; put it first: wash secret put {missing}",

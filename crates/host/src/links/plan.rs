@@ -112,6 +112,17 @@ fn given(link: &Link, is_source: bool, (facts, open): (&View, Open<'_>)) -> Resu
         true => (&link.source_config, &link.source_secrets),
         false => (&link.target_config, &link.target_secrets),
     };
+    let (of_actor, actor) = match is_source {
+        true => (&link.target_secrets, &link.target),
+        false => (&link.source_secrets, &link.source),
+    };
+    if let Some(name) = of_actor.first() {
+        let reason = format!(
+            "the link gives secret {name} to {actor}, which is an actor: give it where that starts, wash start actor IMAGE \
+             {actor} --secret {name}, and put the link without"
+        );
+        return Err(Verdict::Blocked(State::Failed(reason)));
+    }
     let waits = |reason: String, is_deleted: bool| {
         let state = State::Pending(reason);
         if is_deleted { Verdict::Blocked(state) } else { Verdict::Unsure(state) }
@@ -126,7 +137,9 @@ fn given(link: &Link, is_source: bool, (facts, open): (&View, Open<'_>)) -> Resu
         Err(missing @ (Missing::Unknown { .. } | Missing::NotHere { .. })) => {
             Err(waits(missing.to_string(), facts.deleted_secrets.contains(name)))
         }
-        Err(missing @ Missing::Broken { .. }) => Err(Verdict::Blocked(State::Failed(missing.to_string()))),
+        Err(missing @ (Missing::Broken { .. } | Missing::NotTaken { .. })) => {
+            Err(Verdict::Blocked(State::Failed(missing.to_string())))
+        }
     };
     let secrets = names.iter().map(secret).collect::<Result<_, _>>()?;
     Ok((config, secrets))
@@ -188,11 +201,8 @@ mod tests {
     fn a_link_waits_for_its_secret_and_gets_that_of_its_own_end_alone() {
         let http = "http".parse().unwrap();
         let (mine, other): (SecretName, SecretName) = ("mine".parse().unwrap(), "other".parse().unwrap());
-        let link = Link {
-            source_secrets: vec![mine.clone()],
-            target_secrets: vec![other.clone()],
-            ..link("http", "hello", "http", &[])
-        };
+        let link = Link { source_secrets: vec![mine.clone()], ..link("http", "hello", "http", &[]) };
+        let to_actor = Link { target_secrets: vec![other.clone()], ..link.clone() };
         let mut known = facts(&[link], Configs::new());
         let Verdict::Unsure(State::Pending(why)) = only(&wanted(&http, HTTP, &known, &none)).clone() else {
             panic!("not unsure")
@@ -205,6 +215,12 @@ mod tests {
         let Verdict::Wanted(found) = only(&judged) else { panic!("not wanted") };
         assert_eq!(found.secrets.keys().collect::<Vec<_>>(), [&mine]);
         assert!(!format!("{judged:?}").contains("hunter2"), "{judged:?}");
+        let to_actor = facts(&[to_actor], Configs::new());
+        let Verdict::Blocked(State::Failed(why)) = only(&wanted(&http, HTTP, &to_actor, &both)).clone()
+        else {
+            panic!("not failed")
+        };
+        assert!(why.contains("wash start actor IMAGE hello --secret other"), "{why}");
         let broken = |name: &SecretName| {
             let why = lattice_claims::SecretError::NotBase64;
             Err(Missing::Broken { name: name.clone(), why })
