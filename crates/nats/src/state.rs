@@ -22,6 +22,7 @@ mod store;
 mod typed;
 mod view;
 mod watcher;
+mod write;
 
 use std::{path::PathBuf, time::Duration};
 
