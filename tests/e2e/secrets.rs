@@ -195,7 +195,12 @@ impl Closed {
         let clean = |what: &str, text: &[u8]| {
             let text = String::from_utf8_lossy(text);
             for form in &forms {
-                assert!(!text.contains(form), "{what} holds the secret");
+                // What stands before it tells who wrote it; the value is of this test alone.
+                let line = text
+                    .lines()
+                    .find(|line| line.contains(form))
+                    .map(|line| line.chars().take(600).collect::<String>());
+                assert_eq!(line, None, "{what} holds the secret");
             }
         };
         for text in self.said.lock().unwrap().iter() {

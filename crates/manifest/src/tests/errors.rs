@@ -9,7 +9,7 @@ fn fields() {
     app.yaml:4:5: an actor has no field "imgae"; did you mean "image"?
     app.yaml:5:5: an actor has no field "concurency"; did you mean "concurrency"?
     app.yaml:6:5: an actor needs the field "name"
-    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, queue, reuse, limits, config
+    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, queue, reuse, limits, config, secrets
     app.yaml:8:1: the manifest has no field "link"; did you mean "links"?
     "#);
 }
