@@ -66,5 +66,9 @@ impl Dispatch for Links {
         Arc::default()
     }
 
+    fn secret(&self, _name: &str) -> Result<lattice_core::Secret, lattice_runtime::NoSecret> {
+        Err(lattice_runtime::NoSecret::NotFound)
+    }
+
     fn log(&self, _: LogRecord) {}
 }

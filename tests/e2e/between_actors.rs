@@ -18,6 +18,8 @@ fn greeter_to_translator() -> Link {
         interfaces: Vec::new(),
         source_config: Vec::new(),
         target_config: Vec::new(),
+        source_secrets: Vec::new(),
+        target_secrets: Vec::new(),
         distance: Distance::default(),
     }
 }

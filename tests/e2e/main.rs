@@ -29,6 +29,7 @@ mod replicas;
 mod restart;
 mod reuse;
 mod sandbox;
+mod secrets;
 mod signed_commands;
 mod states;
 mod traces;

@@ -72,6 +72,8 @@ async fn configuration_reaches_the_actor_and_changes_under_it() {
     };
     put("base", &[("greeting", "hello"), ("mood", "calm")]).await;
     put("own", &[("mood", "brisk")]).await;
+    // Somebody else's, of which the actor sees nothing.
+    put("foreign", &[("mood", "stolen"), ("password", "hunter2")]).await;
     stage.start_provider(&id, "http", "builtin://http-server").await.unwrap();
     stage.scale(&id, &command).await.unwrap();
     let address = format!("127.0.0.1:{}", free_port().unwrap());
@@ -84,6 +86,7 @@ async fn configuration_reaches_the_actor_and_changes_under_it() {
     assert_eq!(scene.get("/config?key=greeting").await, both(json!("hello")));
     assert_eq!(scene.get("/config?key=mood").await, both(json!("brisk")));
     assert_eq!(scene.get("/config?key=nothing").await, both(Value::Null));
+    assert_eq!(scene.get("/config?key=password").await, both(Value::Null));
     assert_eq!(scene.get("/config").await, both(json!({ "greeting": "hello", "mood": "brisk" })));
 
     // It changes without a restart.

@@ -198,6 +198,8 @@ impl Stage {
             interfaces: Vec::new(),
             source_config: both.clone(),
             target_config: both,
+            source_secrets: Vec::new(),
+            target_secrets: Vec::new(),
             distance,
         };
         self.client.put_link(&link).await.expect("the link is put");

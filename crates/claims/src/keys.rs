@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 /// Length of every public key's text.
 const PUBLIC_CHARS: usize = 56;
@@ -284,9 +285,10 @@ impl<'de> Deserialize<'de> for PublicKey {
     }
 }
 
-/// The text of a seed. It has no `Display`, and its `Debug` hides it: only [`SeedText::expose`] shows it.
+/// The text of a seed, wiped from memory with it. It has no `Display`, and its `Debug` hides it: only [`SeedText::expose`]
+/// shows it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SeedText(String);
+pub struct SeedText(Zeroizing<String>);
 
 impl SeedText {
     /// The 58 characters, to be written to a file that only its owner reads.
@@ -349,12 +351,15 @@ impl KeyPair {
 
     fn of_signing(pair: nkeys::KeyPair, kind: KeyKind) -> KeyPair {
         let seed = pair.seed().expect("the pair was made from its seed");
-        KeyPair { public: PublicKey { kind, text: pair.public_key() }, seed: SeedText(seed) }
+        KeyPair { public: PublicKey { kind, text: pair.public_key() }, seed: SeedText(Zeroizing::new(seed)) }
     }
 
     fn of_curve(key: nkeys::XKey) -> KeyPair {
         let seed = key.seed().expect("the key was made from its seed");
-        KeyPair { public: PublicKey { kind: KeyKind::Curve, text: key.public_key() }, seed: SeedText(seed) }
+        KeyPair {
+            public: PublicKey { kind: KeyKind::Curve, text: key.public_key() },
+            seed: SeedText(Zeroizing::new(seed)),
+        }
     }
 
     /// What the key names.

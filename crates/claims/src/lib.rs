@@ -12,10 +12,12 @@ mod error;
 mod jwt;
 mod keys;
 pub mod nats;
+mod secret;
 mod section;
 mod signing;
 mod token;
 mod trust;
+mod xkey;
 
 pub use actor::{HashCheck, SignActor, VerifiedActor, inspect_actor, sign_actor, verify_actor};
 pub use archive::{
@@ -35,9 +37,11 @@ pub use jwt::{
     Claims, NBF_SLACK_SECONDS, REVISION, TOKEN_BYTES_MAX, decode_unverified, sign_token, verify_token,
 };
 pub use keys::{KeyError, KeyKind, KeyPair, PublicKey, SeedText};
+pub use secret::{OpenedSecret, SecretError, curve_key, open_secret, seal_secret};
 pub use section::{
     DEPTH_MAX, SECTION, SECTION_2021, SectionError, WASM_BYTES_MAX, canonical_hash, embed_token,
     extract_token, strip_claims,
 };
 pub use token::{AnyClaims, DecodedToken, decode_token};
 pub use trust::{Trust, Verdict, Word};
+pub use xkey::{SEALED_BYTES_MAX, SEALED_BYTES_OVER, SealError, open, seal};

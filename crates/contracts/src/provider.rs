@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use lattice_core::{ActorId, Direction, LinkKey, ProviderId, State};
+use lattice_core::{ActorId, Direction, LinkKey, ProviderId, Secret, SecretName, State};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -72,6 +72,8 @@ pub struct ProviderLink {
     pub interfaces: Vec<String>,
     /// Configuration of the provider's own end.
     pub config: BTreeMap<String, String>,
+    /// Secrets of the provider's own end, by name.
+    pub secrets: BTreeMap<SecretName, Secret>,
     /// What to call, where the provider is the source.
     pub callee: Callee,
 }
@@ -85,6 +87,11 @@ pub struct ProviderLink {
 pub trait Provider: Send + Sync {
     /// The interfaces it takes part in.
     fn serves(&self) -> &'static [Serves];
+
+    /// Whether its links may give it secrets. One that would have no use for them is not given any, and the link says so.
+    fn takes_secrets(&self) -> bool {
+        false
+    }
 
     /// Takes a new or changed link. Returns when the link's first state has been reported.
     async fn put_link(&self, link: ProviderLink);

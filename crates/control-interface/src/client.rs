@@ -7,6 +7,7 @@ mod hosts;
 mod links;
 mod providers;
 mod roles;
+mod secrets;
 mod trust;
 
 use std::{

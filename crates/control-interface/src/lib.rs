@@ -13,9 +13,10 @@ pub use error::ControlError;
 pub use types::{
     Annotations, CallComponentCommand, CallComponentReply, CallFailed, ClaimsMap, ComponentAuctionAck,
     ComponentAuctionRequest, ComponentDescription, ConfigMap, CtlResponse, DeleteLinkCommand,
-    DeleteRoleCommand, DeleteTrustCommand, ForgetHostCommand, Host, HostInventory, HostLabel, HttpAnswer,
-    HttpCall, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, LinkStatus, LostHost,
-    ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand, PutTrustCommand,
-    RoleChange, RoleEntry, ScaleComponentCommand, StartProviderCommand, StopHostCommand, StopProviderCommand,
-    TrustChange, TrustEntry, UpdateComponentCommand,
+    DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand, ForgetHostCommand, Host, HostInventory,
+    HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
+    LinkStatus, LostHost, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand,
+    PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, SecretChange,
+    SecretEntry, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange, TrustEntry,
+    UpdateComponentCommand,
 };

@@ -11,6 +11,7 @@ mod host;
 mod link;
 mod provider;
 mod role;
+mod secret;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub use provider::{
     StopProviderCommand,
 };
 pub use role::{DeleteRoleCommand, PutRoleCommand, RoleChange, RoleEntry};
+pub use secret::{DeleteSecretCommand, PutSecretCommand, SecretChange, SecretEntry};
 pub use trust::{DeleteTrustCommand, PutTrustCommand, TrustChange, TrustEntry};
 
 /// Annotations of an actor or provider: free `key: value` texts of whoever started it.

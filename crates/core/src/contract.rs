@@ -159,6 +159,12 @@ pub const KNOWN: &[Known] = &[
         interfaces: &[("logging", Direction::ToProvider)],
         linked: false,
     },
+    Known {
+        namespace: "wasmcloud",
+        package: "secrets",
+        interfaces: &[("store", Direction::ToProvider), ("reveal", Direction::ToProvider)],
+        linked: false,
+    },
 ];
 
 /// The row of [`KNOWN`] for a contract.

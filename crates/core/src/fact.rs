@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::{
-    AccountKey, ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, UserKey, escape_key, unescape,
+    AccountKey, ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, SecretName, UserKey,
+    escape_key, unescape,
 };
 
 /// Kinds of facts: the first part of a key.
@@ -25,6 +26,8 @@ pub enum FactKind {
     Trust,
     /// What a person may command.
     Role,
+    /// A secret, sealed.
+    Secret,
     /// A lease: who does something that one alone should do. It expires by itself, and is neither stored nor merged.
     Lease,
     /// A kind of a later version.
@@ -42,6 +45,7 @@ impl FactKind {
             FactKind::Host => "host",
             FactKind::Trust => "trust",
             FactKind::Role => "role",
+            FactKind::Secret => "secret",
             FactKind::Lease => "lease",
             FactKind::Other => "",
         }
@@ -67,6 +71,8 @@ pub enum FactKey {
     Trust(AccountKey),
     /// `role.{user key}`
     Role(UserKey),
+    /// `secret.{name}`
+    Secret(SecretName),
     /// `lease.{name}`
     Lease(String),
     /// The whole key of a fact whose kind this version does not know.
@@ -100,6 +106,7 @@ impl FactKey {
             FactKey::Host(_) => FactKind::Host,
             FactKey::Trust(_) => FactKind::Trust,
             FactKey::Role(_) => FactKind::Role,
+            FactKey::Secret(_) => FactKind::Secret,
             FactKey::Lease(_) => FactKind::Lease,
             FactKey::Other(_) => FactKind::Other,
         }
@@ -118,7 +125,7 @@ impl FactKey {
     pub fn parse(key: &str) -> Result<Self, FactKeyError> {
         let fail = |why: String| FactKeyError { key: key.chars().take(512).collect(), why };
         let (kind, rest) = key.split_once('.').ok_or_else(|| fail("it has one part alone".into()))?;
-        if !["link", "config", "claims", "host", "trust", "role", "lease"].contains(&kind) {
+        if !["link", "config", "claims", "host", "trust", "role", "secret", "lease"].contains(&kind) {
             let is_key = is_foreign(kind, rest) && key.len() <= OTHER_BYTES_MAX;
             return is_key.then(|| Self::Other(key.to_owned())).ok_or_else(|| fail("it is malformed".into()));
         }
@@ -137,6 +144,7 @@ impl FactKey {
             ("host", [id]) => FactKey::Host(HostId::new(id).map_err(|e| fail(e.to_string()))?),
             ("trust", [key]) => FactKey::Trust(AccountKey::new(key).map_err(|e| fail(e.to_string()))?),
             ("role", [key]) => FactKey::Role(UserKey::new(key).map_err(|e| fail(e.to_string()))?),
+            ("secret", [name]) => FactKey::Secret(SecretName::new(name).map_err(|e| fail(e.to_string()))?),
             ("lease", [name]) if !name.is_empty() => FactKey::Lease(name.clone()),
             _ => return Err(fail("wrong number of parts".into())),
         };
@@ -179,6 +187,7 @@ impl fmt::Display for FactKey {
             FactKey::Host(id) => part(id.as_str()),
             FactKey::Trust(key) => part(key.as_str()),
             FactKey::Role(key) => part(key.as_str()),
+            FactKey::Secret(name) => part(name.as_str()),
             FactKey::Lease(name) => part(name),
             FactKey::Other(_) => Ok(()),
         }
@@ -207,7 +216,8 @@ mod tests {
         assert_eq!(FactKey::Host(id.clone()).to_string(), host);
         assert_eq!(FactKey::parse(&host), Ok(FactKey::Host(id)));
         let (trust, role) = (format!("trust.A{}", "B".repeat(55)), format!("role.U{}", "B".repeat(55)));
-        for (text, kind) in [(trust, FactKind::Trust), (role, FactKind::Role)] {
+        let secret = "secret.api-token".to_owned();
+        for (text, kind) in [(trust, FactKind::Trust), (role, FactKind::Role), (secret, FactKind::Secret)] {
             let key = FactKey::parse(&text).unwrap();
             assert_eq!((key.kind(), key.to_string(), key.is_lasting()), (kind, text, true));
         }
@@ -231,6 +241,9 @@ mod tests {
             "trust.x",
             "trust.",
             "role.x",
+            "secret.",
+            "secret.a.b",
+            "secret.a=2Eb",
         ] {
             assert!(FactKey::parse(bad).is_err(), "{bad}");
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, EntityId, FactKey, Labels, LinkKey, ProviderId, State};
+use crate::{ActorId, CurveKey, EntityId, FactKey, Labels, LinkKey, ProviderId, State};
 
 /// Who a host is and what runs on it. Each host writes its own, and nobody else's but as a tombstone.
 ///
@@ -26,6 +26,9 @@ pub struct HostFact {
     /// When this life began, RFC 3339, for people.
     #[serde(default)]
     pub started: String,
+    /// To which secrets are sealed for it; none of a host that takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xkey: Option<CurveKey>,
     /// Actors, by id.
     #[serde(default)]
     pub actors: Vec<HostedActor>,
@@ -180,6 +183,7 @@ mod tests {
             version: "0.1.0".into(),
             epoch: 7,
             started: "2026-01-01T00:00:00Z".into(),
+            xkey: None,
             actors: vec![HostedActor {
                 id: "hello".parse().unwrap(),
                 image: "localhost:5000/hello:1".into(),

@@ -26,6 +26,10 @@ pub enum IdKind {
     Account,
     /// A user's `U…` key.
     User,
+    /// A curve `X…` key.
+    Curve,
+    /// A secret's name.
+    Secret,
 }
 
 impl fmt::Display for IdKind {
@@ -40,6 +44,8 @@ impl fmt::Display for IdKind {
             IdKind::Config => "config name",
             IdKind::Account => "account key",
             IdKind::User => "user key",
+            IdKind::Curve => "curve key",
+            IdKind::Secret => "secret name",
         })
     }
 }
@@ -243,6 +249,16 @@ id!(
     /// The public `U…` key of a person or a program that commands. Only the shape is checked here.
     UserKey,
     |text| check_key(IdKind::User, 'U', text)
+);
+id!(
+    /// The public `X…` key to which bytes are sealed. Only the shape is checked here.
+    CurveKey,
+    |text| check_key(IdKind::Curve, 'X', text)
+);
+id!(
+    /// The name of a secret: `[A-Za-z0-9_-]{1,128}`.
+    SecretName,
+    |text| check(IdKind::Secret, text, 128)
 );
 id!(
     /// The name of a configuration: whatever v1 takes, without blanks, control characters, `*` and `>`.

@@ -19,6 +19,8 @@ mod link;
 pub mod permission;
 mod placement;
 mod role;
+mod secret;
+mod secret_fact;
 mod state;
 mod subject;
 mod trace;
@@ -34,8 +36,8 @@ pub use event::{Event, EventName, ParseEventNameError};
 pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedLink, HostedProvider, HostedState};
 pub use ids::{
-    AccountKey, ActorId, ConfigName, EntityId, HostId, IdError, IdKind, LatticeName, LinkName, ProviderId,
-    UserKey,
+    AccountKey, ActorId, ConfigName, CurveKey, EntityId, HostId, IdError, IdKind, LatticeName, LinkName,
+    ProviderId, SecretName, UserKey,
 };
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};
@@ -43,6 +45,8 @@ pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};
 pub use role::{Denied, Grant, Order, ParseRoleError, Role, RoleFact, Target};
+pub use secret::{ContentsError, SECRET_BYTES_MAX, Secret, SecretContents, SecretKind, SecretTooLong};
+pub use secret_fact::{SECRET_READERS_MAX, SealedError, SealedFor, SealedSecret, SecretFact};
 pub use state::{Reason, State};
 pub use subject::{
     BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb, Effect,

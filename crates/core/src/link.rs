@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigName, Contract, Distance, EntityId, LinkName};
+use crate::{ConfigName, Contract, Distance, EntityId, LinkName, SecretName};
 
 /// A link, in the JSON of the v1 control protocol.
 ///
-/// Missing `name` reads as `default`, missing lists as empty, a missing `distance` (ours) as `prefer-local`; unknown
+/// Missing `name` reads as `default`, missing lists as empty (those of secrets are ours), a missing `distance` (ours) as `prefer-local`; unknown
 /// fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -33,6 +33,12 @@ pub struct Link {
     /// Configurations for the target, merged left to right.
     #[serde(default)]
     pub target_config: Vec<ConfigName>,
+    /// Ours: secrets that the source gets with the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_secrets: Vec<SecretName>,
+    /// Ours: secrets that the target gets with the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_secrets: Vec<SecretName>,
     /// How far calls over the link may go.
     #[serde(default, skip_serializing_if = "Distance::is_default")]
     pub distance: Distance,

@@ -64,7 +64,8 @@ pub struct Grant {
     /// Labels that a host has to have to be commanded; none reaches all hosts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
-    /// Patterns of names (`*` stands for any characters) of actors, providers and configurations; none reaches all.
+    /// Patterns of names (`*` stands for any characters) of actors, providers, configurations and secrets; none reaches
+    /// all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
 }
@@ -76,7 +77,7 @@ pub struct Target<'a> {
     pub verb: &'a CtlVerb,
     /// The labels of the host that is asked.
     pub labels: &'a Labels,
-    /// The actors, providers and configurations that the command names; none where it cannot be read.
+    /// The actors, providers, configurations and secrets that the command names; none where it cannot be read.
     pub names: Option<&'a [String]>,
 }
 
@@ -102,9 +103,9 @@ pub enum Denied {
         /// The labels, as `site=plant`.
         wanted: String,
     },
-    /// Links and configurations are of all hosts.
+    /// Links, configurations and secrets are of all hosts.
     #[error(
-        "it may command hosts with {wanted} alone, and links and configurations are of the whole lattice"
+        "it may command hosts with {wanted} alone, and links, configurations and secrets are of the whole lattice"
     )]
     WholeLattice {
         /// The labels, as `site=plant`.

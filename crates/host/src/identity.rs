@@ -15,6 +15,7 @@ use std::{
 use lattice_claims::{KeyKind, KeyPair};
 use lattice_core::HostId;
 use tracing::warn;
+use zeroize::Zeroizing;
 
 /// More hosts than this do not share one data folder.
 const SLOTS_MAX: u32 = 64;
@@ -33,11 +34,13 @@ pub enum IdentityError {
         /// What the system said.
         source: io::Error,
     },
-    /// The key file holds something else.
-    #[error("{} does not hold a host seed (SN…): {why}; move the file away to get a new host id", path.display())]
+    /// A key file holds something else.
+    #[error("{} does not hold a {kind} seed (S{}…): {why}; move the file away to get a new one", path.display(), kind.letter())]
     Key {
         /// The key file.
         path: PathBuf,
+        /// What it should hold.
+        kind: KeyKind,
         /// What is wrong with it.
         why: String,
     },
@@ -68,6 +71,8 @@ pub enum IdentityError {
 pub struct Identity {
     /// The public key.
     pub id: HostId,
+    /// To which secrets are sealed for this host: a curve key, kept beside the other one.
+    pub xkey: KeyPair,
     /// The slot's folder, where this host alone keeps files.
     pub dir: PathBuf,
     /// Held, never read: the lock ends when this is dropped.
@@ -90,8 +95,9 @@ impl Identity {
             let dir = hosts.join(slot.to_string());
             make_private_dir(&dir)?;
             let Some(lock) = try_lock(&dir.join("lock"))? else { continue };
-            let id = id_of(&stored_key(&dir.join("host.nk"))?)?;
-            return Ok(Self { id, dir, _lock: lock });
+            let id = id_of(&stored_key(&dir.join("host.nk"), KeyKind::Host)?)?;
+            let xkey = stored_xkey(&dir)?;
+            return Ok(Self { id, xkey, dir, _lock: lock });
         }
         Err(IdentityError::Full { path: hosts })
     }
@@ -102,7 +108,7 @@ impl Identity {
         let dir = hosts.join(id.as_str());
         make_private_dir(&dir)?;
         match try_lock(&dir.join("lock"))? {
-            Some(lock) => Ok(Self { id, dir, _lock: lock }),
+            Some(lock) => Ok(Self { id, xkey: stored_xkey(&dir)?, dir, _lock: lock }),
             None => Err(IdentityError::Running { id, path: dir }),
         }
     }
@@ -139,19 +145,23 @@ fn try_lock(path: &Path) -> Result<Option<File>, IdentityError> {
     }
 }
 
-fn stored_key(path: &Path) -> Result<KeyPair, IdentityError> {
-    match fs::read_to_string(path) {
+/// The host's id comes with the seed that it was given; the curve key is its own all the same, and stays where it is.
+fn stored_xkey(dir: &Path) -> Result<KeyPair, IdentityError> {
+    stored_key(&dir.join("host.xk"), KeyKind::Curve)
+}
+
+fn stored_key(path: &Path, kind: KeyKind) -> Result<KeyPair, IdentityError> {
+    match fs::read_to_string(path).map(Zeroizing::new) {
         Ok(seed) => {
             keep_private(path)?;
-            let key = KeyPair::from_seed(seed.trim())
-                .map_err(|e| IdentityError::Key { path: path.to_owned(), why: e.to_string() })?;
-            if key.kind() != KeyKind::Host {
-                let why = format!("it is the seed of another kind of key ({})", key.kind());
-                return Err(IdentityError::Key { path: path.to_owned(), why });
+            let fail = |why: String| IdentityError::Key { path: path.to_owned(), kind, why };
+            let key = KeyPair::from_seed(seed.trim()).map_err(|e| fail(e.to_string()))?;
+            if key.kind() != kind {
+                return Err(fail(format!("it is the seed of another kind of key ({})", key.kind())));
             }
             Ok(key)
         }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => new_key(path),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => new_key(path, kind),
         Err(source) => Err(failed("read the key", path)(source)),
     }
 }
@@ -164,16 +174,16 @@ fn keep_private(path: &Path) -> Result<(), IdentityError> {
     }
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("protect the key", path))?;
     warn!(
-        "the host key {} was open to others (mode {mode:o}) and is 600 now; \
-         if somebody may have read it, move it away to get a new host id",
+        "the key {} was open to others (mode {mode:o}) and is 600 now; \
+         if somebody may have read it, move it away to get a new one",
         path.display()
     );
     Ok(())
 }
 
 /// Written to a new name and renamed, so that a process that dies between two lines leaves no half key behind.
-fn new_key(path: &Path) -> Result<KeyPair, IdentityError> {
-    let key = KeyPair::generate(KeyKind::Host);
+fn new_key(path: &Path, kind: KeyKind) -> Result<KeyPair, IdentityError> {
+    let key = KeyPair::generate(kind);
     let new = path.with_extension("new");
     let mut file = OpenOptions::new()
         .create(true)
@@ -199,11 +209,14 @@ mod tests {
         let second = Identity::take(data.path(), None).unwrap();
         assert_ne!(first.id, second.id);
         assert!(first.dir.ends_with("hosts/0") && second.dir.ends_with("hosts/1"));
-        let id = first.id.clone();
+        let (id, xkey) = (first.id.clone(), first.xkey.public_key().clone());
         drop(first);
-        assert_eq!(Identity::take(data.path(), None).unwrap().id, id);
-        let mode = fs::metadata(data.path().join("hosts/0/host.nk")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let again = Identity::take(data.path(), None).unwrap();
+        assert_eq!((again.id, again.xkey.public_key()), (id, &xkey));
+        for file in ["hosts/0/host.nk", "hosts/0/host.xk"] {
+            let mode = fs::metadata(data.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     #[test]

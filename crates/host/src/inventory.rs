@@ -19,6 +19,7 @@ use crate::{
     lattice::Lattice,
     links::{Seen, Survey},
     providers::Providers,
+    secrets::Secrets,
     trust::Trusting,
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Inventory {
     pub(crate) directory: Directory,
     pub(crate) health: Health,
     pub(crate) trust: Trusting,
+    pub(crate) secrets: Secrets,
     /// Who may command.
     pub(crate) guard: Arc<Guard>,
     /// How the engine stands.
@@ -68,6 +70,7 @@ impl Inventory {
             peers: Some(self.directory.peers()),
             lost: self.directory.lost(),
             open: self.health.is_open(),
+            xkey: Some(self.secrets.xkey()),
         }
     }
 
@@ -101,6 +104,7 @@ impl Inventory {
             admins: Some(self.guard.admins()),
             signed_control: self.guard.requires_signature,
             control_refused: self.guard.refused_total(),
+            xkey: Some(self.secrets.xkey()),
             engine: Some(describe_engine(&self.engine)),
         }
     }
@@ -136,7 +140,7 @@ impl Inventory {
         let shown = |view: &ActorView| match &view.running {
             Some(running) => {
                 let linked = state_with_links(&view.spec.id, view.state.clone(), &running.needs, &links);
-                self.with_objection(linked, running)
+                self.with_objection(self.with_secrets(linked, view), running)
             }
             None => view.state.clone(),
         };
@@ -149,6 +153,14 @@ impl Inventory {
 }
 
 impl Inventory {
+    /// The state to show for an actor that is well, and one of whose secrets was deleted, or is for other hosts alone.
+    fn with_secrets(&self, state: State, view: &ActorView) -> State {
+        match self.secrets.missing(&view.spec.secrets).filter(|_| state == State::Ready) {
+            Some(missing) => State::Pending(missing.to_string()),
+            None => state,
+        }
+    }
+
     /// The state to show for an actor that is well, and whose issuer counts no more: it serves, and is to be seen.
     fn with_objection(&self, state: State, running: &Running) -> State {
         let issuer = running.signature.claims().map(|claims| claims.issuer.as_str());
@@ -180,6 +192,7 @@ fn describe_actor(view: &ActorView, states: &States) -> ComponentDescription {
         reuse: Some(spec.reuse),
         max_queued: spec.queue,
         config: Some(spec.config.clone()),
+        secrets: Some(spec.secrets.clone()),
         in_flight: stats.as_ref().map(|stats| stats.in_flight),
         waiting: stats.as_ref().map(|stats| u64::from(stats.waiting)),
     };

@@ -14,8 +14,8 @@ use lattice_control_interface::{
     events::{FactOverridden, FactVersion},
 };
 use lattice_core::{
-    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, RoleFact, TrustFact,
-    UserKey,
+    AccountKey, ConfigName, FactKey, HostFact, HostId, LatticeName, Link, LinkKey, RoleFact, SecretFact,
+    SecretName, TrustFact, UserKey,
 };
 use lattice_nats::{Connection, Fact, FactStore, Facts, Overridden, StateError, Version};
 use serde_json::Value;
@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    events::Events, links::Configs, memory::Memory, roles, signal::Changed, supervisor::Tasks, trust,
+    events::Events, links::Configs, memory::Memory, roles, secrets::Known, signal::Changed,
+    supervisor::Tasks, trust,
 };
 
 /// Queue-group queries wait this long for this host's watch to have what was just written elsewhere.
@@ -46,6 +47,10 @@ pub(crate) struct View {
     pub(crate) trust: Arc<trust::Words>,
     /// Who may command what, by key: kept in the same way.
     pub(crate) roles: Arc<roles::Words>,
+    /// Secrets, sealed.
+    pub(crate) secrets: BTreeMap<SecretName, Known>,
+    /// Secrets of which it is known that they were deleted.
+    pub(crate) deleted_secrets: BTreeSet<SecretName>,
 }
 
 /// What a fact says, when it was written, and by which host.
@@ -212,6 +217,22 @@ impl Lattice {
         self.refreshed(written)
     }
 
+    /// With `seen` only in place of that version.
+    pub(crate) async fn put_secret(
+        &self,
+        name: &SecretName,
+        says: &SecretFact,
+        seen: Option<&Version>,
+    ) -> Result<(), StateError> {
+        let written = self.store.put_secret(name, says, seen).await.map(drop);
+        self.refreshed(written)
+    }
+
+    pub(crate) async fn delete_secret(&self, name: &SecretName) -> Result<(), StateError> {
+        let written = self.store.delete_secret(name).await.map(drop);
+        self.refreshed(written)
+    }
+
     /// Puts an actor's claims on record. What fails here is the record, not the actor.
     pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
         let map = claims_map(claims);
@@ -271,6 +292,8 @@ pub(crate) fn typed(facts: &Facts, before: &View) -> View {
         hosts: facts.hosts().map(|(id, told)| (id.clone(), told)).collect(),
         trust: kept(&before.trust, facts.trust().map(written).collect()),
         roles: kept(&before.roles, facts.roles().map(written).collect()),
+        secrets: facts.secrets().map(secret).collect(),
+        deleted_secrets: facts.all().filter_map(deleted_secret).collect(),
     }
 }
 
@@ -279,6 +302,17 @@ fn deleted_config((key, fact): (&FactKey, &Fact)) -> Option<ConfigName> {
         FactKey::Config(name) if fact.deleted => Some(name.clone()),
         _ => None,
     }
+}
+
+fn deleted_secret((key, fact): (&FactKey, &Fact)) -> Option<SecretName> {
+    match key {
+        FactKey::Secret(name) if fact.deleted => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn secret((name, says, fact): (&SecretName, SecretFact, &Fact)) -> (SecretName, Known) {
+    (name.clone(), Known { says, version: fact.version() })
 }
 
 fn written<K: Clone, T>((key, says, fact): (&K, T, &Fact)) -> (K, Written<T>) {

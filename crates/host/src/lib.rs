@@ -27,6 +27,7 @@ mod presence;
 mod providers;
 mod reach;
 mod roles;
+mod secrets;
 mod shutdown;
 mod signal;
 mod startup;

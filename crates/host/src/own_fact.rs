@@ -93,6 +93,7 @@ fn describe(inventory: &Inventory, life: &Life) -> HostFact {
         version: about.version().to_owned(),
         epoch: life.epoch,
         started: life.started.clone(),
+        xkey: Some(inventory.secrets.xkey()),
         actors: inventory.actors.list().iter().map(|view| actor(view, &states)).collect(),
         providers: inventory.providers.list().iter().map(|view| provider(view, &states)).collect(),
     }

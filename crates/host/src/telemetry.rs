@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*, registry};
 
 /// Sets up logging for this process; `directives` as `--log-level` takes them. Called once, first.
 ///
@@ -12,12 +13,14 @@ pub fn init(directives: &str, json: bool) -> Result<(), tracing_subscriber::filt
     // The client logs each of its events at info; what matters of them the host says itself.
     let quiet = if directives.contains("async_nats") { String::new() } else { ",async_nats=warn".to_owned() };
     let filter = EnvFilter::try_new(format!("{directives}{quiet}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_target(false);
+    let told = registry().with(filter).with(filter_fn(|about| !holds_payloads(about)));
     // A second call (tests that start two hosts) keeps the first one's settings.
-    let _already_set = if json { builder.json().try_init() } else { builder.try_init() };
+    let _already_set = if json { told.with(lines.json()).try_init() } else { told.with(lines).try_init() };
     Ok(())
+}
+
+/// At trace, the client logs every message that comes, whole, and the password that it connects with: no directive asks for that.
+fn holds_payloads(about: &Metadata<'_>) -> bool {
+    *about.level() == Level::TRACE && about.target().starts_with("async_nats")
 }

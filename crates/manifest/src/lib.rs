@@ -18,6 +18,7 @@ mod links;
 mod model;
 mod names;
 mod read;
+mod secrets;
 mod tree;
 mod units;
 mod variables;

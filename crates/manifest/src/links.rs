@@ -26,6 +26,8 @@ const LINK: &[Field] = &[
     ("config", None),
     ("source_config", None),
     ("target_config", None),
+    ("source_secrets", None),
+    ("target_secrets", None),
 ];
 
 /// Reads the list of links into the reader's plan.
@@ -63,6 +65,8 @@ struct Written {
     config: Option<(Key, Node)>,
     source_config: Option<(Key, Node)>,
     target_config: Option<(Key, Node)>,
+    source_secrets: Option<(Key, Node)>,
+    target_secrets: Option<(Key, Node)>,
 }
 
 impl Written {
@@ -77,6 +81,8 @@ impl Written {
             config: fields.take("config"),
             source_config: fields.take("source_config"),
             target_config: fields.take("target_config"),
+            source_secrets: fields.take("source_secrets"),
+            target_secrets: fields.take("target_secrets"),
         }
     }
 
@@ -109,15 +115,16 @@ impl Written {
         let mut sides =
             Sides { ends: &ends, alias, name: &name, provider, source: Vec::new(), target: Vec::new() };
         // `source` and `target` mean the ends as written; a turned link turns its configurations with it.
-        let (of_source, of_target) = if turned {
-            (self.target_config, self.source_config)
+        let (of_source, of_target, secrets) = if turned {
+            (self.target_config, self.source_config, (self.target_secrets, self.source_secrets))
         } else {
-            (self.source_config, self.target_config)
+            (self.source_config, self.target_config, (self.source_secrets, self.target_secrets))
         };
         sides.give(reader, Side::Source, of_source);
         sides.give(reader, Side::Target, of_target);
         sides.short_form(reader, self.config);
         let (source_config, target_config) = (sides.source, sides.target);
+        let (source_secrets, target_secrets) = (reader.secrets(secrets.0), reader.secrets(secrets.1));
         let link = Link {
             source: ends.source.0,
             target: ends.target.0,
@@ -127,6 +134,8 @@ impl Written {
             interfaces,
             source_config,
             target_config,
+            source_secrets,
+            target_secrets,
             distance,
         };
         if let Err(rejection) = link.check() {
@@ -154,7 +163,7 @@ fn contract(reader: &mut Reader<'_>, named: &Named) -> Option<(Contract, Option<
         return needs_link(reader, &named.0, alias.contract()).map(|contract| (contract, Some(alias)));
     }
     let contract = reader.errors.take(fields::parsed(named, "a contract", str::parse::<Contract>))?;
-    if contract.namespace() == "wasmcloud" {
+    if contract.namespace() == "wasmcloud" && known(&contract).is_none() {
         let message = format!("{contract} is a contract of 2021 that has no name of today");
         let help = "write the WIT package that the actor imports or exports, as in wasi:keyvalue";
         reader.errors.push(named.0.error_with(Problem::Misuse { message }, help));
@@ -177,10 +186,10 @@ fn needs_link(reader: &mut Reader<'_>, place: &Place, contract: Contract) -> Opt
         return Some(contract);
     }
     let message = format!("{contract} needs no link: every host serves it to its actors");
-    let help = if contract.package() == "config" {
-        "take the link out, and give the actor its values under config"
-    } else {
-        "take the link out"
+    let help = match contract.package() {
+        "config" => "take the link out, and give the actor its values under config",
+        "secrets" => "take the link out, and name the actor's secrets under secrets",
+        _ => "take the link out",
     };
     reader.errors.push(place.error_with(Problem::Misuse { message }, help));
     None

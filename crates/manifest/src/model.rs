@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lattice_core::{ActorId, ConfigName, EntityId, ImageRef, Labels, Link, ProviderId};
+use lattice_core::{ActorId, ConfigName, EntityId, ImageRef, Labels, Link, ProviderId, SecretName};
 
 use crate::Note;
 
@@ -83,6 +83,8 @@ pub struct Actor {
     pub limits: Limits,
     /// Configurations that it reads through `wasi:config`, merged left to right.
     pub config: Vec<ConfigName>,
+    /// Secrets that it may read through `wasmcloud:secrets`. A manifest only names them.
+    pub secrets: Vec<SecretName>,
 }
 
 /// Limits of one instance; `None` leaves the host's default.

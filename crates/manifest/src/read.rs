@@ -40,6 +40,7 @@ const ACTOR: &[Field] = &[
     ("reuse", None),
     ("limits", None),
     ("config", None),
+    ("secrets", None),
 ];
 const LIMITS: &[Field] = &[("memory", None), ("cpu", None), ("wall", None)];
 
@@ -215,14 +216,15 @@ impl<'b> Reader<'b> {
             let queue = fields.number("queue", 0, QUEUE_MAX);
             let reuse = fields.number("reuse", 1, REUSE_MAX).unwrap_or(1);
             let limits = fields.take("limits").map(|(_, node)| limits(node, fields.errors()));
-            let config = fields.take("config");
+            let (config, secrets) = (fields.take("config"), fields.take("secrets"));
             let id = self.entity(name);
             let image = image.and_then(|image| self.image(&image, false));
             let config = self.config_of(id.as_ref(), config);
+            let secrets = self.secrets(secrets);
             if let (Some(id), Some(image)) = (id, image) {
                 let limits = limits.unwrap_or_default();
                 let id = ActorId::from(id);
-                let actor = Actor { id, image, replicas, concurrency, queue, reuse, limits, config };
+                let actor = Actor { id, image, replicas, concurrency, queue, reuse, limits, config, secrets };
                 self.plan.actors.push(actor);
             }
         }

@@ -23,6 +23,7 @@ mod store;
 mod typed;
 mod view;
 mod watcher;
+mod write;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -65,6 +66,12 @@ pub enum StateError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// It was to be written over what was seen, and that has changed.
+    #[error("{key} was changed by somebody else meanwhile")]
+    Superseded {
+        /// The fact's key.
+        key: String,
+    },
     /// The first read did not end in time.
     #[error("the lattice's state in bucket {bucket} could not be read within {after:?}; is NATS overloaded?")]
     Unread {
@@ -101,7 +108,10 @@ impl StateError {
     /// True if nothing is wrong with the request: the same may succeed when NATS is well again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, StateError::Unwritable { .. } | StateError::Memory { .. })
+        !matches!(
+            self,
+            StateError::Unwritable { .. } | StateError::Memory { .. } | StateError::Superseded { .. }
+        )
     }
 
     /// True if another attempt at once cannot help.

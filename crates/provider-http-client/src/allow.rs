@@ -21,6 +21,11 @@ impl Allow {
         list(text).map(Rule::read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether it names who is allowed, rather than everybody.
+    pub(crate) fn is_bounded(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|rule| !rule.host.is_empty())
+    }
+
     /// `host` as [`tidy`] gives it.
     pub(crate) fn allows(&self, host: &str, port: u16) -> bool {
         self.0.is_empty() || self.0.iter().any(|rule| rule.fits(host, port))

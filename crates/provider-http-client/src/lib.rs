@@ -12,6 +12,9 @@
 //! | `between_bytes_timeout_ms` | between two pieces of the response body | 30000 |
 //! | `max_response_bytes` | largest response body | 67108864 |
 //! | `max_connections` | connections of the link at once, idle ones included | 256 |
+//! | `secret_headers` | comma list of headers that are added to each request, with the name of one of the link's secrets in
+//! braces: `authorization=Bearer {token}`; takes an `allow` list without `*`, since every host of it gets the secret | |
+//! | `secret_headers_plain` | send them over plain `http`, too | `false` |
 //! | `ca_file` | PEM file of the authorities to trust **instead of** the public ones | |
 //!
 //! A name is resolved first, every address it has is judged, and only an address that passed is connected to: a name
@@ -31,6 +34,7 @@ mod failure;
 pub mod fuzzing;
 mod provider;
 mod resolve;
+mod secret_headers;
 mod send;
 mod trust;
 

@@ -19,6 +19,7 @@ use crate::{
     client::{Tracked, build},
     config::LinkConfig,
     resolve::{Resolve, System},
+    secret_headers::SecretHeaders,
     send::Sender,
 };
 
@@ -67,6 +68,10 @@ impl HttpClient {
 impl Provider for HttpClient {
     fn serves(&self) -> &'static [Serves] {
         SERVES
+    }
+
+    fn takes_secrets(&self) -> bool {
+        true
     }
 
     async fn put_link(&self, link: ProviderLink) {
@@ -131,8 +136,10 @@ impl Inner {
             return Err(format!("the link does not grant {INTERFACE}; name it, or no interface at all"));
         }
         let config = LinkConfig::read(&link.config).map_err(|error| error.to_string())?;
+        let (templates, plain) = (&config.secret_headers, config.secret_headers_plain);
+        let secrets = SecretHeaders::fill(templates, &link.secrets, plain)?;
         let tracked = Tracked { tasks: self.ctx.tasks.clone(), life: self.life.clone() };
         let client = build(&config, self.resolver.clone(), tracked).await?;
-        Ok(Sender { config, client, hop: self.hop() })
+        Ok(Sender { config, client, secrets, hop: self.hop() })
     }
 }

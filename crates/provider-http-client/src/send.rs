@@ -15,13 +15,14 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::{
     address::is_public, allow::tidy, body::Received, client::LinkClient, config::LinkConfig,
-    failure::outgoing, resolve::why_private,
+    failure::outgoing, resolve::why_private, secret_headers::SecretHeaders,
 };
 
 /// What serves the requests of one link.
 pub(crate) struct Sender {
     pub(crate) config: LinkConfig,
     pub(crate) client: LinkClient,
+    pub(crate) secrets: SecretHeaders,
     pub(crate) hop: Hop,
 }
 
@@ -36,6 +37,7 @@ impl Sender {
     ) -> Result<Response, OutgoingError> {
         let authority = self.judge(request.uri(), request.method())?;
         prepare(&mut request);
+        self.secrets.add(&mut request);
         let response = self.exchange(request, &call, limits, &authority).await?;
         if response.status().is_informational() {
             let why = format!("an answer with status {} that nobody asked for", response.status().as_u16());
@@ -84,6 +86,9 @@ impl Sender {
         if !self.config.allow.allows(&host, port) {
             let why = format!("the link's allow list does not name {host}");
             return Err(OutgoingError::Denied { authority, why });
+        }
+        if let Some(why) = self.secrets.objection(uri, method) {
+            return Err(OutgoingError::Denied { authority, why: why.to_owned() });
         }
         // An address needs no resolving, so nobody else would judge it.
         match host.parse::<IpAddr>() {

@@ -74,7 +74,7 @@ impl Inner {
 
     /// What a link asks for, or why it cannot have it.
     pub(crate) fn route(&self, link: ProviderLink) -> Result<Arc<Route>, String> {
-        let ProviderLink { key, actor, interfaces, config, callee } = link;
+        let ProviderLink { key, actor, interfaces, config, callee, .. } = link;
         if key.contract != Contract::http() {
             return Err(format!(
                 "this provider serves wasi:http alone, and the link carries {}",

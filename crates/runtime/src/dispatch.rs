@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_contracts::{CallContext, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
-use lattice_core::{CallError, LinkName};
+use lattice_core::{CallError, LinkName, Secret};
 
 use crate::{Interface, Values};
 
@@ -14,6 +14,17 @@ pub struct Bound<T: ?Sized> {
     pub call: CallContext,
     /// Local or remote; the runtime cannot tell.
     pub implementation: Arc<T>,
+}
+
+/// Why an actor does not get a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSecret {
+    /// The actor has none of that name.
+    #[error("the actor has no secret of that name")]
+    NotFound,
+    /// It has one, and this host cannot open it now.
+    #[error("{0}")]
+    Upstream(String),
 }
 
 /// Somebody whose functions others call: an actor here, or one on another host.
@@ -76,6 +87,12 @@ pub trait Dispatch: Send + Sync + 'static {
 
     /// The actor's configuration as it is now.
     fn config(&self) -> Arc<BTreeMap<String, String>>;
+
+    /// A secret that the actor was given, as it is now.
+    ///
+    /// # Errors
+    /// [`NoSecret::NotFound`] also for every name that the actor was not given.
+    fn secret(&self, name: &str) -> Result<Secret, NoSecret>;
 
     /// Takes a line of the guest's. Drops it rather than block.
     fn log(&self, record: LogRecord);

@@ -73,7 +73,7 @@ pub enum StartError {
     /// It imports what nobody serves.
     #[error(
         "actor {actor} imports what no host serves: {}; imports are standard WASI 0.2, wasi:http, wasi:keyvalue, \
-         wasi:config and wasi:logging in the versions that `docs/contracts.md` lists, and interfaces of plain values \
+         wasi:config, wasi:logging and wasmcloud:secrets in the versions that `docs/contracts.md` lists, and interfaces of plain values \
          that another actor exports", names.join(", ")
     )]
     UnknownImport {

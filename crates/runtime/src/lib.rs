@@ -40,7 +40,7 @@ mod values;
 pub use actor::{Actor, NotEntered, Ticket};
 pub use component::{Interface, Outside};
 pub use config::{ActorSpec, Limits, PoolChoice, RuntimeConfig};
-pub use dispatch::{Bound, Dispatch, Function};
+pub use dispatch::{Bound, Dispatch, Function, NoSecret};
 pub use engine::PoolReport;
 pub use error::{PrepareError, RuntimeError, StartError};
 pub use prepare::Prepared;

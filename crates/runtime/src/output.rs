@@ -286,6 +286,10 @@ mod tests {
             Arc::default()
         }
 
+        fn secret(&self, _: &str) -> Result<lattice_core::Secret, crate::NoSecret> {
+            Err(crate::NoSecret::NotFound)
+        }
+
         fn log(&self, record: LogRecord) {
             self.0.lock().unwrap().push((record.stream, record.message));
         }

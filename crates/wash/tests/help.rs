@@ -48,6 +48,10 @@ const COMMANDS: &[&str] = &[
     "role add",
     "role del",
     "role list",
+    "secret",
+    "secret put",
+    "secret list",
+    "secret del",
     "ctl",
     "ctx",
     "ctx list",
@@ -135,6 +139,8 @@ fn without_a_lattice_every_command_says_so_and_exits_with_3() {
         "role add UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA operator --hosts site=plant --names shop-*",
         "role del UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "role list",
+        "secret list",
+        "secret del token",
     ] {
         let args: Vec<&str> = command.split(' ').chain(["-p", &port]).collect();
         let (code, out, err) = wash(&args);
@@ -153,6 +159,8 @@ fn command_lines_that_make_no_sense_exit_with_2() {
     for command in [
         "get",
         "get everything",
+        "secret put token value",
+        "secret put a.b",
         "start actor",
         "start actor hello",
         "start actor builtin://http-server x",

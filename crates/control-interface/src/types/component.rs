@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lattice_core::{ActorId, ConfigName, HostId, State};
+use lattice_core::{ActorId, ConfigName, HostId, SecretName, State};
 use serde::{Deserialize, Serialize};
 
 use super::{Annotations, state_of};
@@ -61,6 +61,9 @@ pub struct ComponentDescription {
     /// Ours: its configurations by name; none from a v1 host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Vec<ConfigName>>,
+    /// Ours: the secrets that it may read, by name; none from a v1 host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<SecretName>>,
     /// Ours: calls being served now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u64>,
@@ -106,6 +109,9 @@ pub struct ScaleComponentCommand {
     /// Configurations, merged left to right.
     #[serde(default)]
     pub config: Vec<ConfigName>,
+    /// Ours: secrets that it may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretName>,
     /// Whether an actor that runs from another image may be replaced.
     #[serde(default)]
     pub allow_update: bool,
@@ -129,6 +135,7 @@ impl ScaleComponentCommand {
             component_limits: None,
             host_id: String::new(),
             config: Vec::new(),
+            secrets: Vec::new(),
             allow_update: false,
             reuse: None,
             max_queued: None,

@@ -1,6 +1,6 @@
 //! Hosts and what runs on them.
 
-use lattice_core::{AccountKey, ActorId, HostId, Labels, LatticeName, ProviderId, UserKey};
+use lattice_core::{AccountKey, ActorId, CurveKey, HostId, Labels, LatticeName, ProviderId, UserKey};
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentDescription, LinkStatus, ProviderDescription};
@@ -55,6 +55,9 @@ pub struct Host {
     /// Ours: true if its NATS server asks nobody for credentials; none from a v1 host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
+    /// Ours: the public key to which secrets are sealed for it; none from a host that takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xkey: Option<CurveKey>,
 }
 
 /// A host that was silent and did not answer, as another one tells it: what it last said of itself. Everything but `id` has
@@ -124,6 +127,9 @@ pub struct HostInventory {
     /// Ours: how many control requests were refused because of who sent them, since the host was started; missing reads as 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub control_refused: u64,
+    /// Ours: the public key to which secrets are sealed for it; none from a host that takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xkey: Option<CurveKey>,
     /// Ours: how the engine was set up on this machine (pool, memory budget), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<serde_json::Map<String, serde_json::Value>>,

@@ -4,10 +4,11 @@ use std::fmt::Debug;
 
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
-    CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, Host, HostInventory, HostLabel,
-    LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand,
-    PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, StartProviderCommand, StopHostCommand,
-    StopProviderCommand, TrustChange, TrustEntry, UpdateComponentCommand,
+    CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand, Host,
+    HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription,
+    PutRoleCommand, PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand,
+    SecretChange, SecretEntry, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange,
+    TrustEntry, UpdateComponentCommand,
     events::{
         ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
         ControlRefused, EventData, HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged,
@@ -284,6 +285,34 @@ fn links_and_claims() {
     assert_eq!(status.state(), Some(State::Ready));
     same::<Vec<ClaimsMap>>(json!([{"call_alias": "", "iss": "A", "issuer": "A", "name": "hello", "rev": "1",
         "revision": "1", "sub": "M", "subject": "M", "tags": "a,b", "version": "0.1.0"}]));
+}
+
+#[test]
+fn secrets_of_ours() {
+    let (xkey, user) = (format!("X{}", "B".repeat(55)), format!("U{}", "B".repeat(55)));
+    let put = json!({"name": "token", "kind": "text", "key": xkey, "value": "dmFsdWU=",
+        "readers": {HOST: {"xkey": xkey, "seed": "c2VlZA=="}}});
+    same::<PutSecretCommand>(put.clone());
+    fills::<PutSecretCommand>(
+        json!({"name": "token", "key": xkey, "value": ""}),
+        json!({"name": "token", "kind": "", "key": xkey, "value": "", "readers": {}}),
+    );
+    refused::<PutSecretCommand>(json!({"name": "token"}));
+    let mut wrong = put;
+    wrong["readers"] = json!({"nobody": {"xkey": xkey, "seed": ""}});
+    refused::<PutSecretCommand>(wrong);
+    same::<DeleteSecretCommand>(json!({"name": "token"}));
+    let entry = json!({"name": "token", "kind": "text", "revision": 1, "at": "2026-11-21T01:17:37Z", "by": user,
+        "hosts": [HOST], "waiting": [HOST]});
+    same::<SecretChange>(json!({"before": entry, "now": entry}));
+    fills::<SecretEntry>(
+        json!({"name": "token"}),
+        json!({"name": "token", "kind": "", "revision": 0, "at": "", "hosts": []}),
+    );
+    let command: ScaleComponentCommand =
+        same(json!({"component_ref": "a:1", "component_id": "a", "count": 1,
+        "host_id": HOST, "config": [], "secrets": ["token"], "allow_update": false}));
+    assert_eq!(command.secrets[0].as_str(), "token");
 }
 
 #[test]

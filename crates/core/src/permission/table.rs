@@ -110,6 +110,7 @@ pub const TABLE: &[Row] = &[
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.config.get.>", "configurations"),
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.trust.get", "whose signatures count"),
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.role.get", "who may command what"),
+    publish(Viewer, "wasmbus.ctl.v1.{lattice}.secret.list", "which secrets there are, never what they hold"),
     publish(Viewer, "wasmbus.inbox.{lattice}.{me}.>", "messages to itself, to know that a subscription is in force"),
     subscribe(Viewer, "wasmbus.evt.{lattice}.>", "events"),
     subscribe(Viewer, "wasmbus.inbox.{lattice}.{me}.>", "answers to it"),

@@ -78,6 +78,7 @@ pub fn ctl_all_subscriptions(lattice: &LatticeName, host: &HostId) -> Vec<(Strin
     all.push((format!("{p}.config.>"), Some(format!("{p}.config"))));
     all.push((format!("{p}.trust.*"), Some(format!("{p}.trust"))));
     all.push((format!("{p}.role.*"), Some(format!("{p}.role"))));
+    all.push((format!("{p}.secret.*"), Some(format!("{p}.secret"))));
     all
 }
 
@@ -111,6 +112,9 @@ impl CtlSubject {
             ("role", "put", None) => CtlVerb::RolePut,
             ("role", "del", None) => CtlVerb::RoleDel,
             ("role", "get", None) => CtlVerb::RoleGet,
+            ("secret", "put", None) => CtlVerb::SecretPut,
+            ("secret", "del", None) => CtlVerb::SecretDel,
+            ("secret", "list", None) => CtlVerb::SecretList,
             ("config", verb, Some(id)) => config_verb(verb, id).map_err(|why| fail(&why))?,
             (noun, verb, Some(id)) => {
                 let host = HostId::new(id).map_err(|e| fail(&e.to_string()))?;
@@ -200,6 +204,9 @@ mod tests {
             CtlVerb::RolePut,
             CtlVerb::RoleDel,
             CtlVerb::RoleGet,
+            CtlVerb::SecretPut,
+            CtlVerb::SecretDel,
+            CtlVerb::SecretList,
         ]
     }
 
@@ -246,6 +253,9 @@ mod tests {
         wasmbus.ctl.v1.default.role.put
         wasmbus.ctl.v1.default.role.del
         wasmbus.ctl.v1.default.role.get
+        wasmbus.ctl.v1.default.secret.put
+        wasmbus.ctl.v1.default.secret.del
+        wasmbus.ctl.v1.default.secret.list
         ");
         let dotted = CtlSubject::parse("wasmbus.ctl.v1.default.config.put.a.b/c").unwrap();
         assert_eq!(dotted.verb, CtlVerb::ConfigPut(ConfigName::new("a.b/c").unwrap()));

@@ -60,6 +60,12 @@ pub enum CtlVerb {
     RoleDel,
     /// Ours: one host tells who may command what.
     RoleGet,
+    /// Ours: one host writes a secret, which came to it sealed.
+    SecretPut,
+    /// Ours: one host deletes a secret.
+    SecretDel,
+    /// Ours: one host tells which secrets there are, and which hosts have them; never what they hold.
+    SecretList,
 }
 
 /// What a request does.
@@ -83,16 +89,15 @@ impl CtlVerb {
             ClaimsGet, ComponentAuction, ComponentCall, ComponentScale, ComponentUpdate, ConfigDel,
             ConfigGet, ConfigPut, HostForget, HostGet, HostPing, HostStop, LabelDel, LabelPut, LinkDel,
             LinkGet, LinkPut, ProviderAuction, ProviderStart, ProviderStop, RegistryPut, RoleDel, RoleGet,
-            RolePut, TrustDel, TrustGet, TrustPut,
+            RolePut, SecretDel, SecretList, SecretPut, TrustDel, TrustGet, TrustPut,
         };
         match self {
             HostPing | HostGet(_) | ComponentAuction | ProviderAuction | LinkGet | ClaimsGet
-            | ConfigGet(_) | TrustGet | RoleGet => Effect::Reads,
+            | ConfigGet(_) | TrustGet | RoleGet | SecretList => Effect::Reads,
             HostStop(_) | ComponentScale(_) | ComponentUpdate(_) | ComponentCall(_) | ProviderStart(_)
             | ProviderStop(_) | LabelPut(_) | LabelDel(_) => Effect::ChangesHost,
-            HostForget | LinkPut | LinkDel | ConfigPut(_) | ConfigDel(_) | RegistryPut => {
-                Effect::ChangesLattice
-            }
+            HostForget | LinkPut | LinkDel | ConfigPut(_) | ConfigDel(_) | RegistryPut | SecretPut
+            | SecretDel => Effect::ChangesLattice,
             TrustPut | TrustDel | RolePut | RoleDel => Effect::ChangesWhoMay,
         }
     }
@@ -128,6 +133,9 @@ impl CtlVerb {
             CtlVerb::RolePut => "role.put",
             CtlVerb::RoleDel => "role.del",
             CtlVerb::RoleGet => "role.get",
+            CtlVerb::SecretPut => "secret.put",
+            CtlVerb::SecretDel => "secret.del",
+            CtlVerb::SecretList => "secret.list",
         }
     }
 

@@ -3,15 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lattice_contracts::{CallContext, InvocationIds, http::Outgoing, keyvalue::Keyvalue, logging::LogRecord};
-use lattice_core::{ActorId, CallError, ConfigName, Distance, ErrorCode, Hop, HostId, LinkName};
+use lattice_core::{
+    ActorId, CallError, ConfigName, Distance, ErrorCode, Hop, HostId, LinkName, Secret, SecretName,
+};
 use lattice_nats::remote::{http::outgoing::RemoteOutgoing, keyvalue::RemoteKeyvalue};
-use lattice_runtime::{Bound, Dispatch, Function, Interface};
+use lattice_runtime::{Bound, Dispatch, Function, Interface, NoSecret};
 
 use crate::{
     calls::{LinkCaller, Remote, Way},
     guest_log,
     lattice::{Lattice, View},
     links::{Route, Router, merge},
+    secrets::{Missing, Secrets},
 };
 
 /// What one actor may reach; made when the actor starts, and always looks at the newest links.
@@ -19,6 +22,9 @@ pub(crate) struct HostDispatch {
     pub(crate) actor: ActorId,
     pub(crate) host: HostId,
     pub(crate) config: Vec<ConfigName>,
+    /// The secrets that it may read, whatever else this host has.
+    pub(crate) named: Vec<SecretName>,
+    pub(crate) secrets: Secrets,
     pub(crate) router: Router,
     pub(crate) remote: Remote,
     pub(crate) lattice: Lattice,
@@ -152,6 +158,15 @@ impl Dispatch for HostDispatch {
         let present: Vec<ConfigName> =
             self.config.iter().filter(|name| known.configs.contains_key(*name)).cloned().collect();
         Arc::new(merge(&present, &known.configs).unwrap_or_default())
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret, NoSecret> {
+        // Of what the actor was not given it does not even learn that it is there.
+        let name = self.named.iter().find(|named| named.as_str() == name).ok_or(NoSecret::NotFound)?;
+        self.secrets.get(name).map_err(|missing| match missing {
+            Missing::Unknown { .. } => NoSecret::NotFound,
+            other => NoSecret::Upstream(other.to_string()),
+        })
     }
 
     fn log(&self, record: LogRecord) {

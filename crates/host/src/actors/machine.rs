@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use lattice_core::SecretName;
 use lattice_runtime::Interface;
 
 use super::ActorSpec;
@@ -34,7 +35,7 @@ pub(super) enum Event {
     Done,
     /// The step failed.
     Failed(Hope),
-    /// The links that were waited for are there.
+    /// The links or secrets that were waited for are there.
     Linked,
     /// The pause is over.
     Rested,
@@ -49,6 +50,8 @@ pub(super) enum Hope {
     Time,
     /// Links for these imports.
     Links(Vec<Interface>),
+    /// These secrets, on this host.
+    Secrets(Vec<SecretName>),
 }
 
 /// A step that leads from what runs to what was asked for.
@@ -100,6 +103,8 @@ pub(super) enum Effect {
     Settle,
     /// Wait until there are links for these imports, or somebody asks for something.
     AwaitLinks(Vec<Interface>),
+    /// Wait until this host has these secrets, or somebody asks for something.
+    AwaitSecrets(Vec<SecretName>),
     /// Wait so long, or until somebody asks for something.
     Rest(Duration),
 }
@@ -112,7 +117,7 @@ enum At {
     Peace,
     /// A step is under way.
     Step(Wish),
-    /// A start is held up by links alone.
+    /// A start is held up by links or secrets alone.
     Unlinked(Wish),
     /// A step failed, and is tried again after a pause.
     Resting(Wish),
@@ -195,7 +200,11 @@ impl Machine {
                 self.at = At::Unlinked(wish);
                 vec![Effect::Settle, Effect::AwaitLinks(imports)]
             }
-            Hope::None | Hope::Time | Hope::Links(_) => vec![Effect::Settle],
+            Hope::Secrets(names) if runs.is_none() => {
+                self.at = At::Unlinked(wish);
+                vec![Effect::Settle, Effect::AwaitSecrets(names)]
+            }
+            Hope::None | Hope::Time | Hope::Links(_) | Hope::Secrets(_) => vec![Effect::Settle],
         }
     }
 }
@@ -214,8 +223,8 @@ fn first_step(wish: &Wish, runs: Option<&ActorSpec>) -> Step {
     }
 }
 
-/// The same image under other terms: another concurrency or queue takes effect at once; other limits or configuration need new
-/// instances.
+/// The same image under other terms: another concurrency or queue takes effect at once; other limits, configuration
+/// or secrets need new instances.
 fn adjust(now: &ActorSpec, asked: &ActorSpec) -> Step {
     let after = ActorSpec {
         concurrency: asked.concurrency,
@@ -223,9 +232,12 @@ fn adjust(now: &ActorSpec, asked: &ActorSpec) -> Step {
         reuse: asked.reuse,
         limits: asked.limits.clone(),
         config: asked.config.clone(),
+        secrets: asked.secrets.clone(),
         ..now.clone()
     };
-    if (&now.limits, &now.config, now.reuse) != (&after.limits, &after.config, after.reuse) {
+    let terms =
+        |spec: &ActorSpec| (spec.limits.clone(), spec.config.clone(), spec.secrets.clone(), spec.reuse);
+    if terms(now) != terms(&after) {
         Step::Restart(after)
     } else if (now.concurrency, now.queue) != (after.concurrency, after.queue) {
         Step::Resize(after)

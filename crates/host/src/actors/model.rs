@@ -12,13 +12,14 @@ use super::{
     machine::{Effect, Event, Hope, Machine, Step, Wish},
 };
 
-/// What the image needs: nothing, a link, or to be another one.
-const IMAGES: [&str; 3] = ["plain", "linked", "broken"];
+/// What the image needs: nothing, a link, a secret, or to be another one.
+const IMAGES: [&str; 4] = ["plain", "linked", "secretive", "broken"];
 
 #[derive(Debug, Clone)]
 enum Happens {
     Ask(Wish),
     Registry(bool),
+    /// Links, or secrets, come or go.
     Links(bool),
     /// Other bytes stand under the name of an image.
     Push(usize),
@@ -40,7 +41,7 @@ struct Player {
     machine: Machine,
     runs: Option<(ActorSpec, u32)>,
     /// Bytes of the images, by number.
-    bytes: [u32; 3],
+    bytes: [u32; 4],
     registry: bool,
     links: bool,
     awaited: Awaited,
@@ -58,7 +59,7 @@ impl Player {
         Self {
             machine: Machine::new(),
             runs: None,
-            bytes: [0; 3],
+            bytes: [0; 4],
             registry: true,
             links: true,
             awaited: Awaited::Nothing,
@@ -131,7 +132,7 @@ impl Player {
                         }
                     }
                     Effect::GiveUp => {}
-                    Effect::AwaitLinks(_) => self.awaited = Awaited::Links,
+                    Effect::AwaitLinks(_) | Effect::AwaitSecrets(_) => self.awaited = Awaited::Links,
                     Effect::Rest(pause) => {
                         assert!((Duration::from_secs(1)..=Duration::from_secs(30)).contains(&pause));
                         self.awaited = Awaited::Rest;
@@ -187,6 +188,7 @@ impl Player {
             _ if !self.registry => Event::Failed(Hope::Time),
             "broken" => Event::Failed(Hope::None),
             "linked" if !self.links => Event::Failed(Hope::Links(vec![import()])),
+            "secretive" if !self.links => Event::Failed(Hope::Secrets(vec!["token".parse().unwrap()])),
             _ => {
                 let before = self.runs.replace((spec.clone(), self.bytes[image]));
                 assert_ne!(before, Some((spec, self.bytes[image])), "the same was started again");
@@ -217,6 +219,7 @@ fn spec(image: usize, concurrency: u32, memory_bytes: Option<u64>) -> ActorSpec 
         limits: Limits { memory_bytes, ..Limits::default() },
         annotations: BTreeMap::new(),
         config: Vec::new(),
+        secrets: Vec::new(),
     }
 }
 
@@ -286,7 +289,7 @@ proptest! {
     #[test]
     fn what_is_insisted_on_comes(
         troubles in proptest::collection::vec((any::<bool>(), any::<bool>()), 0..12),
-        image in 0_usize..2,
+        image in 0_usize..3,
     ) {
         let mut player = Player::new();
         let first = Wish { spec: spec(image, 1, None), replace: true, insist: true };

@@ -8,7 +8,7 @@ use std::{
 
 use lattice_claims::{VerifyError, verify_actor};
 use lattice_contracts::InvocationIds;
-use lattice_core::{ActorId, ConfigName, HostId, ImageRef, with_causes};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, SecretName, with_causes};
 use lattice_registry::{Artifact, FetchError, Fetcher, Offline, Source};
 use lattice_runtime::{
     ActorSpec as RuntimeSpec, Interface, Limits as RuntimeLimits, PrepareError, Prepared, Runtime,
@@ -22,7 +22,13 @@ use super::{
     dispatch::{HostDispatch, is_linked},
     table::Running,
 };
-use crate::{calls::Remote, lattice::Lattice, links::Router, trust::Trusting};
+use crate::{
+    calls::Remote,
+    lattice::Lattice,
+    links::Router,
+    secrets::{Missing, Secrets},
+    trust::Trusting,
+};
 
 /// Why an actor does not start. Each text says what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,8 @@ pub(crate) enum StartError {
     Refused { image: String, source: Box<VerifyError> },
     #[error("config {name} does not exist; make it: wash config put {name} KEY=VALUE")]
     NoConfig { name: ConfigName },
+    #[error(transparent)]
+    NoSecret(Missing),
     #[error(
         "{image} is a provider that is part of the host, not an actor; start it: wash start provider {image} NAME"
     )]
@@ -99,6 +107,7 @@ pub(crate) struct Starter {
     pub(crate) router: Router,
     pub(crate) remote: Remote,
     pub(crate) lattice: Lattice,
+    pub(crate) secrets: Secrets,
     pub(crate) ids: Arc<InvocationIds>,
 }
 
@@ -109,7 +118,7 @@ impl Starter {
         if let ImageRef::Builtin(_) = spec.image {
             return Err(StartError::Builtin { image });
         }
-        self.has_configs(spec)?;
+        self.has_what_it_names(spec)?;
         let artifact = self
             .fetcher
             .fetch(&spec.image, Offline::UseCache)
@@ -146,16 +155,34 @@ impl Starter {
         }
     }
 
+    /// Waits until this host has each of these secrets.
+    pub(super) async fn have(&self, names: &[SecretName]) {
+        let mut changed = self.lattice.changed().listen();
+        loop {
+            changed.borrow_and_update();
+            if self.secrets.missing(names).is_none() {
+                return;
+            }
+            // The signal lives as long as the host does.
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Starts the bytes that run already under another specification: nothing is fetched, so nothing else can come in.
     pub(super) fn restart(&self, spec: &ActorSpec, running: &Running) -> Result<Running, StartError> {
-        self.has_configs(spec)?;
+        self.has_what_it_names(spec)?;
         self.launch(spec, running.prepared.clone(), running.signature.clone(), running.digest.clone())
     }
 
-    fn has_configs(&self, spec: &ActorSpec) -> Result<(), StartError> {
+    fn has_what_it_names(&self, spec: &ActorSpec) -> Result<(), StartError> {
         let known = self.lattice.view();
-        match spec.config.iter().find(|name| !known.configs.contains_key(*name)) {
-            Some(name) => Err(StartError::NoConfig { name: name.clone() }),
+        if let Some(name) = spec.config.iter().find(|name| !known.configs.contains_key(*name)) {
+            return Err(StartError::NoConfig { name: name.clone() });
+        }
+        match self.secrets.missing(&spec.secrets) {
+            Some(missing) => Err(StartError::NoSecret(missing)),
             None => Ok(()),
         }
     }
@@ -179,6 +206,8 @@ impl Starter {
             actor: spec.id.clone(),
             host: self.host.clone(),
             config: spec.config.clone(),
+            named: spec.secrets.clone(),
+            secrets: self.secrets.clone(),
             router: self.router.clone(),
             remote: self.remote.clone(),
             lattice: self.lattice.clone(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lattice_claims::{ActorMetadata, Claims};
-use lattice_core::{ActorId, ConfigName, ImageRef, State};
+use lattice_core::{ActorId, ConfigName, ImageRef, SecretName, State};
 use lattice_runtime::{Actor, Prepared};
 
 use super::Needs;
@@ -37,6 +37,8 @@ pub(crate) struct ActorSpec {
     pub(crate) annotations: BTreeMap<String, String>,
     /// Named configurations, merged left to right.
     pub(crate) config: Vec<ConfigName>,
+    /// Secrets that it may read.
+    pub(crate) secrets: Vec<SecretName>,
 }
 
 /// Who vouches for an actor.

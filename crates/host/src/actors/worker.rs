@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use lattice_core::{ActorId, State};
+use lattice_core::{ActorId, SecretName, State};
 use lattice_runtime::Interface;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -56,6 +56,8 @@ enum Awaited {
     Nothing,
     /// Links for these imports.
     Links(Vec<Interface>),
+    /// These secrets, on this host.
+    Secrets(Vec<SecretName>),
     Moment(Instant),
 }
 
@@ -191,6 +193,10 @@ impl Shared {
                 self.starter.linked(&job.id, imports).await;
                 Event::Linked
             }
+            Awaited::Secrets(names) => {
+                self.starter.have(names).await;
+                Event::Linked
+            }
             Awaited::Moment(until) => {
                 sleep_until(*until).await;
                 Event::Rested
@@ -228,6 +234,7 @@ impl Shared {
                     // Whoever asked has been let go when the new command came.
                     Effect::GiveUp => {}
                     Effect::AwaitLinks(imports) => job.awaited = Awaited::Links(imports),
+                    Effect::AwaitSecrets(names) => job.awaited = Awaited::Secrets(names),
                     Effect::Rest(pause) => {
                         info!(actor = %job.id, again_in = ?pause, "will be started again");
                         job.awaited = Awaited::Moment(Instant::now() + pause);
@@ -263,11 +270,7 @@ impl Shared {
                 event
             }
             Err(error) => {
-                let hope = match error.missing_links() {
-                    Some(imports) => Hope::Links(imports.to_vec()),
-                    None if error.is_transient() => Hope::Time,
-                    None => Hope::None,
-                };
+                let hope = hope_after(&error, spec.as_ref());
                 job.outcome = Some(Err(error));
                 Event::Failed(hope)
             }
@@ -331,10 +334,9 @@ impl Shared {
                 let reason = error.told();
                 warn!(actor = %spec.id, image = %spec.image_text, reason, "actor did not start");
                 if before.is_none() {
-                    let state = match error.missing_links() {
-                        Some(_) => State::Pending(reason.clone()),
-                        None => State::Failed(reason.clone()),
-                    };
+                    let waits = matches!(hope_after(&error, Some(&spec)), Hope::Links(_) | Hope::Secrets(_));
+                    let state =
+                        if waits { State::Pending(reason.clone()) } else { State::Failed(reason.clone()) };
                     self.table.show(spec.clone(), state);
                 }
                 self.teller.failed(&spec, reason);
@@ -363,5 +365,17 @@ impl Shared {
         self.table.remove(&spec.id);
         info!(actor = %spec.id, "actor stopped");
         self.teller.scaled(&ActorSpec { concurrency: 0, ..spec.clone() }, running.signature.claims());
+    }
+}
+
+/// What may make a start succeed that failed.
+fn hope_after(error: &StartError, spec: Option<&ActorSpec>) -> Hope {
+    match (error, error.missing_links()) {
+        (_, Some(imports)) => Hope::Links(imports.to_vec()),
+        (StartError::NoSecret(_), None) => {
+            Hope::Secrets(spec.map(|spec| spec.secrets.clone()).unwrap_or_default())
+        }
+        (error, None) if error.is_transient() => Hope::Time,
+        (_, None) => Hope::None,
     }
 }

@@ -142,6 +142,7 @@ fn spec_of(command: &ScaleComponentCommand, running: Option<&ActorView>) -> Resu
         limits: limits_of(command.component_limits.as_ref()),
         annotations: command.annotations.clone().unwrap_or_default(),
         config: command.config.clone(),
+        secrets: command.secrets.clone(),
     })
 }
 

@@ -37,6 +37,20 @@ impl Ctl {
                  Make it first: wash config put {missing} KEY=VALUE"
             ));
         }
+        let mut names = link.source_secrets.iter().chain(&link.target_secrets);
+        let between_actors = link.contract().is_ok_and(|contract| lattice_core::known(&contract).is_none());
+        if let Some(name) = names.clone().next().filter(|_| between_actors) {
+            return Err(format!(
+                "{} is a contract between actors, which get secrets where they start: wash start actor IMAGE ID --secret {name}",
+                format_args!("{}:{}", link.wit_namespace, link.wit_package)
+            ));
+        }
+        if let Some(missing) = names.find(|name| !view.secrets.contains_key(*name)) {
+            return Err(format!(
+                "Failed to validate configuration and secrets. No secret {:?}; put it first: wash secret put {missing}",
+                missing.as_str()
+            ));
+        }
         let conflict = view.links.values().find(|other| link.conflicts_with(other));
         // A provider serves many actors under one link name; only who picks its target by contract and name is torn.
         if let Some(other) = conflict.filter(|_| !self.calls_many(link)) {

@@ -14,6 +14,7 @@ mod reply;
 mod role;
 mod router;
 mod rule;
+mod secret;
 mod serve;
 mod target;
 mod trust;

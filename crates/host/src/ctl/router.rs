@@ -20,6 +20,7 @@ use crate::{
     memory::Record,
     providers::Builtins,
     roles::Roles,
+    secrets::Secrets,
     shutdown::StopRequest,
     trust::Trusting,
 };
@@ -30,6 +31,7 @@ pub(crate) struct Ctl {
     pub(crate) guard: Arc<Guard>,
     pub(crate) roles: Roles,
     pub(crate) trust: Trusting,
+    pub(crate) secrets: Secrets,
     pub(crate) inventory: Inventory,
     pub(crate) actors: Actors,
     pub(crate) crew: Crew,
@@ -88,6 +90,9 @@ impl Ctl {
             CtlVerb::RolePut => write(self.role_put(body, asked).await),
             CtlVerb::RoleDel => write(self.role_del(body).await),
             CtlVerb::RoleGet => write(self.role_get().await),
+            CtlVerb::SecretPut => write(self.secret_put(body, asked).await),
+            CtlVerb::SecretDel => write(self.secret_del(body).await),
+            CtlVerb::SecretList => write(self.secret_list().await),
             CtlVerb::RegistryPut => write(refuse(
                 "registry.put is not served by this version: give credentials by --oci-user or a docker config file",
             )),

@@ -3,25 +3,26 @@
 //! Read by the same types as the command itself, so that nothing is judged by one name and done to another.
 
 use lattice_control_interface::{
-    CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, ForgetHostCommand,
-    PutRoleCommand, PutTrustCommand, ScaleComponentCommand, StartProviderCommand, StopProviderCommand,
-    UpdateComponentCommand,
+    CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand,
+    ForgetHostCommand, PutRoleCommand, PutSecretCommand, PutTrustCommand, ScaleComponentCommand,
+    StartProviderCommand, StopProviderCommand, UpdateComponentCommand,
 };
 use lattice_core::{ConfigName, CtlVerb, Link};
 
 use super::reply::read;
 
-/// Actors, providers, configurations and keys that a command names, the one that it is about first; none where it cannot be
-/// read. Configurations that are to be used count, too: who gives one to an actor of his own reads it.
+/// Actors, providers, configurations, secrets and keys that a command names, the one that it is about first; none where it cannot
+/// be read. Configurations and secrets that are to be used count, too: who gives one to an actor of his own reads it.
 pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
     let one = |name: &dyn ToString| vec![name.to_string()];
-    let with = |name: &dyn ToString, configs: &[ConfigName]| {
+    let with = |name: &dyn ToString, configs: &[ConfigName]| -> Vec<String> {
         std::iter::once(name.to_string()).chain(configs.iter().map(ToString::to_string)).collect()
     };
     Some(match verb {
         CtlVerb::ComponentScale(_) => {
             let command: ScaleComponentCommand = read("", body).ok()?;
-            with(&command.component_id, &command.config)
+            let secrets = command.secrets.iter().map(ToString::to_string);
+            with(&command.component_id, &command.config).into_iter().chain(secrets).collect()
         }
         CtlVerb::ComponentUpdate(_) => one(&read::<UpdateComponentCommand>("", body).ok()?.component_id),
         CtlVerb::ComponentCall(_) => one(&read::<CallComponentCommand>("", body).ok()?.component_id),
@@ -33,7 +34,9 @@ pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
         CtlVerb::LinkPut => {
             let link: Link = read("", body).ok()?;
             let configs = [link.source_config.as_slice(), link.target_config.as_slice()].concat();
-            [one(&link.source), with(&link.target, &configs)].concat()
+            let secrets = link.source_secrets.iter().chain(&link.target_secrets).map(ToString::to_string);
+            let named = [one(&link.source), with(&link.target, &configs)].concat();
+            named.into_iter().chain(secrets).collect()
         }
         CtlVerb::LinkDel => {
             let command: DeleteLinkCommand = read("", body).ok()?;
@@ -45,6 +48,8 @@ pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
         CtlVerb::TrustDel => one(&read::<DeleteTrustCommand>("", body).ok()?.key),
         CtlVerb::RolePut => one(&read::<PutRoleCommand>("", body).ok()?.key),
         CtlVerb::RoleDel => one(&read::<DeleteRoleCommand>("", body).ok()?.key),
+        CtlVerb::SecretPut => one(&read::<PutSecretCommand>("", body).ok()?.name),
+        CtlVerb::SecretDel => one(&read::<DeleteSecretCommand>("", body).ok()?.name),
         _ => Vec::new(),
     })
 }
@@ -63,22 +68,24 @@ mod tests {
         let key = format!("U{}", "B".repeat(55));
         let link = json!({
             "source_id": "a", "target": "b", "wit_namespace": "wasi", "wit_package": "http",
-            "source_config": ["c"], "target_config": ["d"],
+            "source_config": ["c"], "target_config": ["d"], "source_secrets": ["e"], "target_secrets": ["f"],
         });
         for (verb, body, expected) in [
             (
                 CtlVerb::ComponentScale(host.clone()),
-                json!({"component_id": "a", "count": 1, "config": ["x", "y"]}),
-                Some("a x y"),
+                json!({"component_id": "a", "count": 1, "config": ["x", "y"], "secrets": ["z"]}),
+                Some("a x y z"),
             ),
             (CtlVerb::ProviderStop(host.clone()), json!({"provider_ref": "p"}), Some("p")),
-            (CtlVerb::LinkPut, link.clone(), Some("a b c d")),
+            (CtlVerb::LinkPut, link.clone(), Some("a b c d e f")),
             (
                 CtlVerb::LinkDel,
                 json!({"source_id": "a", "wit_namespace": "wasi", "wit_package": "http"}),
                 Some("a"),
             ),
             (CtlVerb::ConfigPut(config), json!({}), Some("web")),
+            (CtlVerb::SecretDel, json!({"name": "token"}), Some("token")),
+            (CtlVerb::SecretPut, json!({"name": "token"}), None),
             (CtlVerb::RolePut, json!({"key": key, "role": "viewer"}), Some(key.as_str())),
             (CtlVerb::HostStop(host.clone()), json!({}), Some("")),
             (CtlVerb::ComponentScale(host), json!({"component_id": "a.b"}), None),

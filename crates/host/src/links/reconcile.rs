@@ -90,6 +90,7 @@ mod tests {
             actor: actor.parse().unwrap(),
             interfaces: Vec::new(),
             config: BTreeMap::from([("v".to_owned(), value.to_owned())]),
+            secrets: BTreeMap::new(),
             provider_calls: true,
             distance: Distance::default(),
         }

@@ -118,5 +118,6 @@ fn spec_of(actor: &Actor, annotations: &BTreeMap<String, String>) -> ActorSpec {
         },
         annotations: annotations.clone(),
         config: actor.config.clone(),
+        secrets: actor.secrets.clone(),
     }
 }

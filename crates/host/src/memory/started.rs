@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lattice_core::{ActorId, ConfigName, ImageRef, ImageRefError, ProviderId, QUEUE_MAX};
+use lattice_core::{ActorId, ConfigName, ImageRef, ImageRefError, ProviderId, QUEUE_MAX, SecretName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,6 +48,9 @@ pub(crate) struct StartedActor {
     annotations: BTreeMap<String, String>,
     #[serde(default)]
     config: Vec<ConfigName>,
+    /// Secrets by name; what they hold is never on disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<SecretName>,
     #[serde(flatten)]
     more: Map<String, Value>,
 }
@@ -116,6 +119,7 @@ impl StartedActor {
             limits: StartedLimits { memory_bytes, wall_ms, cpu_ms, more: Map::new() },
             annotations: spec.annotations.clone(),
             config: spec.config.clone(),
+            secrets: spec.secrets.clone(),
             more: Map::new(),
         }
     }
@@ -133,6 +137,7 @@ impl StartedActor {
             limits: Limits { memory_bytes, wall_ms, cpu_ms },
             annotations: self.annotations.clone(),
             config: self.config.clone(),
+            secrets: self.secrets.clone(),
         })
     }
 }
@@ -177,6 +182,7 @@ mod tests {
             limits: Limits { memory_bytes: Some(1 << 20), wall_ms: None, cpu_ms: Some(5) },
             annotations: [("a".to_owned(), "b".to_owned())].into(),
             config: vec![ConfigName::new("one").unwrap()],
+            secrets: vec![SecretName::new("token").unwrap()],
         }
     }
 
@@ -213,6 +219,9 @@ mod tests {
               },
               "config": [
                 "one"
+              ],
+              "secrets": [
+                "token"
               ]
             }
           },

@@ -10,7 +10,9 @@ use lattice_provider_http_server::HttpServer;
 use lattice_provider_keyvalue_nats::KeyvalueNats;
 
 use super::Providers;
-use crate::{about::About, actors::Callees, events::Events, lattice::Lattice, supervisor::Tasks};
+use crate::{
+    about::About, actors::Callees, events::Events, lattice::Lattice, secrets::Secrets, supervisor::Tasks,
+};
 
 /// Starts providers in this process; cheap to clone.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ pub(crate) struct Builtins {
     pub(crate) ids: Arc<InvocationIds>,
     pub(crate) events: Events,
     pub(crate) lattice: Lattice,
+    pub(crate) secrets: Secrets,
     pub(crate) callees: Callees,
     pub(crate) connection: Connection,
     pub(crate) drain: Duration,

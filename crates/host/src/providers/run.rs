@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink};
 use lattice_control_interface::events::{Legacy, ProviderStartFailed, ProviderStarted};
-use lattice_core::{LinkName, State};
+use lattice_core::{LinkName, SecretName, State};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -16,6 +16,7 @@ use super::{Builtins, ProviderSpec, StartRefused, report::TableReport, table::Te
 use crate::{
     calls::Way,
     links::{Effect, Reconciler, merge, wanted},
+    secrets::Missing,
 };
 
 /// What a provider may take beyond its deadline to end.
@@ -144,7 +145,12 @@ impl Builtins {
     }
 
     async fn converge(&self, tenure: &Tenure, provider: &dyn Provider, links: &mut Reconciler) {
-        let judged = wanted(&tenure.id, provider.serves(), &self.lattice.view());
+        let facts = self.lattice.view();
+        let open = |name: &SecretName| match provider.takes_secrets() {
+            true => self.secrets.get_of(&facts, name),
+            false => Err(Missing::NotTaken { name: name.clone(), provider: tenure.id.clone() }),
+        };
+        let judged = wanted(&tenure.id, provider.serves(), &facts, &open);
         for step in links.steps(&judged, &self.table.links_of(&tenure.id)) {
             self.take(tenure, provider, &step).await;
             links.done(step);
@@ -164,6 +170,7 @@ impl Builtins {
                     actor: wanted.actor.clone(),
                     interfaces: wanted.interfaces.clone(),
                     config: wanted.config.clone(),
+                    secrets: wanted.secrets.clone(),
                     callee,
                 });
                 if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {

@@ -66,6 +66,7 @@ impl Ground {
             guard: inventory.guard.clone(),
             roles: workloads.roles.clone(),
             trust: workloads.trust.clone(),
+            secrets: self.secrets.clone(),
             inventory,
             actors: workloads.actors.clone(),
             crew: workloads.crew.clone(),

@@ -28,6 +28,7 @@ use crate::{
     providers::{Builtins, Providers},
     reach,
     roles::Roles,
+    secrets::{self, Secrets},
     signal::Changed,
     states,
     supervisor::Tasks,
@@ -77,6 +78,13 @@ impl Base {
             about: Arc::new(about),
             life: Life::begin(connection.wall_clock(), lattice.view().hosts.get(host).map(|told| told.epoch)),
             directory: Directory::new(host.clone(), lattice.clone()),
+            secrets: Secrets::new(
+                host.clone(),
+                config.lattice.clone(),
+                identity.xkey.clone(),
+                lattice.clone(),
+                connection.wall_clock(),
+            ),
             health: Health::new(host.clone(), events.clone()),
             events,
             lattice,
@@ -95,6 +103,7 @@ pub(super) struct Ground {
     pub(super) events: Events,
     pub(super) lattice: Lattice,
     pub(super) directory: Directory,
+    pub(super) secrets: Secrets,
     pub(super) health: Health,
     pub(super) tasks: Tasks,
     pub(super) connection: Connection,
@@ -132,7 +141,8 @@ impl Ground {
         config: &HostConfig,
         runtime: Runtime,
     ) -> anyhow::Result<(Workloads, Inventory)> {
-        let Ground { about, events, lattice, directory, health, tasks, connection, changed, .. } = self;
+        let Ground { about, events, lattice, directory, secrets, health, tasks, connection, changed, .. } =
+            self;
         let ids = Arc::new(InvocationIds::new(random_bits()));
         let providers = Providers::new(changed.clone());
         let actors = Actors::new(changed.clone());
@@ -158,6 +168,7 @@ impl Ground {
             directory: directory.clone(),
             health: health.clone(),
             trust: trust.clone(),
+            secrets: secrets.clone(),
             guard: Arc::new(guard),
             engine: runtime.describe(),
         };
@@ -170,6 +181,7 @@ impl Ground {
             ids,
             events: events.clone(),
             lattice: lattice.clone(),
+            secrets: secrets.clone(),
             callees,
             connection: connection.clone(),
             drain: config.drain,
@@ -201,6 +213,7 @@ impl Ground {
             router: router.clone(),
             remote: remote.clone(),
             lattice: self.lattice.clone(),
+            secrets: self.secrets.clone(),
             ids: ids.clone(),
         })
     }
@@ -216,6 +229,7 @@ impl Ground {
         tasks.spawn_core("own-fact", own_fact::keep(inventory.clone(), life.clone(), stop()));
         tasks.spawn_core("reach", reach::follow(connection.clone(), about.clone(), health.clone(), stop()));
         tasks.spawn_core("overridden", lattice.clone().tell_overridden(events.clone(), stop()));
+        tasks.spawn_core("secrets", secrets::keep(self.secrets.clone(), self.directory.clone(), stop()));
         tasks.spawn_core("refusals", tell_refusals(inventory.guard.clone(), stop()));
     }
 }

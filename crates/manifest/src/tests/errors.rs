@@ -9,7 +9,7 @@ fn fields() {
     app.yaml:4:5: an actor has no field "imgae"; did you mean "image"?
     app.yaml:5:5: an actor has no field "concurency"; did you mean "concurrency"?
     app.yaml:6:5: an actor needs the field "name"
-    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, queue, reuse, limits, config
+    app.yaml:7:5: an actor has no field "placement"; its fields are name, image, replicas, concurrency, queue, reuse, limits, config, secrets
     app.yaml:8:1: the manifest has no field "link"; did you mean "links"?
     "#);
 }
@@ -105,7 +105,7 @@ links:
     app.yaml:20:33: the link x -> kv (wasi:keyvalue) stands here twice; it was first on line 18; give one of them another name
     app.yaml:21:34: x would call both kv (line 18) and kv2 through link default of wasi:keyvalue; give one of the links another name, or list interfaces that do not overlap
     app.yaml:22:5: a link needs the field "to"
-    app.yaml:22:40: a link has no field "values"; its fields are from, to, contract, interfaces, name, distance, config, source_config, target_config
+    app.yaml:22:40: a link has no field "values"; its fields are from, to, contract, interfaces, name, distance, config, source_config, target_config, source_secrets, target_secrets
     app.yaml:23:46: "config" and "source_config" mean the same; keep one
     app.yaml:24:58: "near" is not a distance; there are local, prefer-local (as if none were given) and lattice
     "#);

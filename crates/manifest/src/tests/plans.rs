@@ -107,6 +107,34 @@ fn mappings_and_the_words_of_link_put_mean_the_same() {
 }
 
 #[test]
+fn secrets_are_named_and_turned_with_their_link() {
+    let plan = plan(
+        "app: a\nproviders:\n  - {name: http, image: 'builtin://http-server'}\n  - {name: out, image: 'builtin://http-client'}\n\
+         actors:\n  - {name: echo, image: ./x.wasm, secrets: [token, key, token]}\n  - {name: y, image: ./y.wasm, secrets: one}\n\
+         links:\n  - {from: echo, to: out, contract: wasi:http, target_secrets: [token]}\n\
+         \x20 - {from: echo, to: http, contract: 'wasmcloud:httpserver', target_secrets: cert}\n",
+    );
+    let names = |names: &[lattice_core::SecretName]| {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let of_actors: Vec<_> = plan.actors.iter().map(|actor| names(&actor.secrets)).collect();
+    assert_eq!(of_actors, ["token key", "one"]);
+    assert_eq!(
+        (names(&plan.links[0].source_secrets), names(&plan.links[0].target_secrets)),
+        ("".into(), "token".into())
+    );
+    // In 2021 the actor came first; the secret stays with the end that it was written for.
+    assert_eq!(
+        (names(&plan.links[1].source_secrets), plan.links[1].source.as_str()),
+        ("cert".into(), "http")
+    );
+    let refused =
+        parse("app: a\nactors:\n  - {name: x, image: ./x.wasm, secrets: {token: hunter2}}\n").unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("names secrets and does not hold them") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
 fn contracts_of_2021_bring_their_direction_and_their_keys() {
     let plan = plan(
         "app: a\nproviders:\n  - {name: http, image: 'builtin://http-server'}\n  - {name: kv, image: 'builtin://keyvalue-nats'}\n\

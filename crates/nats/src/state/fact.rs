@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lattice_core::{FactKey, HostFact, HostId, Link, RoleFact, TrustFact};
+use lattice_core::{FactKey, HostFact, HostId, Link, RoleFact, SecretFact, TrustFact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -144,6 +144,11 @@ pub(crate) fn check_data(key: &FactKey, data: &Value) -> Result<(), String> {
             .map_err(|error| format!("this says nothing of a key: {error}")),
         FactKey::Role(_) => {
             RoleFact::deserialize(data).map(drop).map_err(|error| format!("this is no role: {error}"))
+        }
+        FactKey::Secret(_) => {
+            let secret = SecretFact::deserialize(data)
+                .map_err(|error| format!("this is no sealed secret: {error}"))?;
+            secret.sealed.check().map_err(|error| error.to_string())
         }
         _ => Ok(()),
     }

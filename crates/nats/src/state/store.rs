@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use lattice_core::{FactKey, HostId, LatticeName};
 use serde_json::Value;
 use tokio::{
@@ -17,19 +16,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Fact, Facts, Overridden, StateError, Version,
-    bucket::{Bucket, WriteError},
+    bucket::Bucket,
     fact,
     keeper::{self, Keeper},
     landmark::Landmarks,
     memory::{Memory, MemoryFile, StreamMark},
     watcher,
 };
-use crate::{Connection, jitter, tasks};
+use crate::{Connection, tasks};
 
-/// How long one change may take, with all its attempts.
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
-/// How long the disk may take beyond that.
-const KEEP_WITHIN: Duration = Duration::from_secs(5);
 /// Changes that are on their way at once; further ones wait.
 const WRITES_MAX: usize = 64;
 /// How long the first read may take.
@@ -42,10 +37,10 @@ const OVERRIDDEN_MAX: usize = 1024;
 /// Reads ([`FactStore::snapshot`]) come from memory, which one watch keeps, and go on without NATS. Changes are
 /// acknowledged when the bucket has them, and the snapshot on disk where there is one; this view has them then, too.
 pub struct FactStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     overridden: Mutex<Option<mpsc::Receiver<Overridden>>>,
     remembered: usize,
-    writes: Semaphore,
+    pub(super) writes: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -89,7 +84,7 @@ impl Shared {
 
     /// Notes the revision of a change of this host's own. Before the change is joined, so that whoever keeps that one keeps
     /// this, too.
-    fn wrote(&self, revision: u64) {
+    pub(super) fn wrote(&self, revision: u64) {
         self.progress.send_modify(|progress| {
             let created = &progress.created;
             if let Some(mark) = progress.mark.as_mut().filter(|mark| mark.created == *created) {
@@ -261,7 +256,19 @@ impl FactStore {
     /// Dropping the future leaves open whether the fact was written.
     pub async fn put(&self, key: &FactKey, data: Value) -> Result<Version, StateError> {
         fact::check_data(key, &data).map_err(|why| StateError::Unwritable { key: key.to_string(), why })?;
-        self.write(key, Some(data)).await.map(|written| written.version)
+        self.write(key, Some(data), None).await.map(|written| written.version)
+    }
+
+    /// As [`FactStore::put`], if the fact still is of the version `seen`: what somebody else wrote since stays.
+    ///
+    /// # Errors
+    /// As there; [`StateError::Superseded`] if it has changed.
+    ///
+    /// # Cancellation
+    /// As there.
+    pub async fn replace(&self, key: &FactKey, seen: &Version, data: Value) -> Result<Version, StateError> {
+        fact::check_data(key, &data).map_err(|why| StateError::Unwritable { key: key.to_string(), why })?;
+        self.write(key, Some(data), Some(seen)).await.map(|written| written.version)
     }
 
     /// Deletes a fact by writing a tombstone; what was there, if anything was.
@@ -272,7 +279,7 @@ impl FactStore {
     /// # Cancellation
     /// As [`FactStore::put`].
     pub async fn delete(&self, key: &FactKey) -> Result<Option<Fact>, StateError> {
-        let known = self.write(key, None).await?.before;
+        let known = self.write(key, None, None).await?.before;
         Ok(known.filter(|fact| !fact.deleted))
     }
 
@@ -281,111 +288,5 @@ impl FactStore {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    async fn write(&self, key: &FactKey, data: Option<Value>) -> Result<Written, StateError> {
-        let until = Instant::now() + WRITE_WITHIN;
-        let written = self.write_to_bucket(key, data, until).await?;
-        if let Some(keeper) = &self.shared.keeper {
-            keeper.kept(self.shared.generation(), until + KEEP_WITHIN).await?;
-        }
-        Ok(written)
-    }
-
-    async fn write_to_bucket(
-        &self,
-        key: &FactKey,
-        data: Option<Value>,
-        until: Instant,
-    ) -> Result<Written, StateError> {
-        let text = key.to_string();
-        let contended = |attempts| StateError::Contended { key: text.clone(), attempts };
-        let _slot = match timeout_at(until, self.writes.acquire()).await {
-            Ok(Ok(slot)) => slot,
-            Ok(Err(_)) | Err(_) => return Err(contended(0)),
-        };
-        let mut change = Change { key, text: &text, data, before: None };
-        let mut attempts = 0_u32;
-        loop {
-            attempts += 1;
-            let failed = match self.attempt(&mut change).await {
-                Ok(written) => return Ok(written),
-                Err(WriteError::Conflict) => contended(attempts),
-                Err(WriteError::Failed(error)) => error,
-            };
-            // A lost answer leaves open whether the change was made; the next attempt reads it and sees.
-            let pause = Duration::from_millis(u64::from(attempts.min(20)) * 2).mul_f64(jitter::fraction());
-            if Instant::now() + pause >= until || failed.is_final() {
-                return Err(failed);
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// Reads, and writes on top of what was read.
-    async fn attempt(&self, change: &mut Change<'_>) -> Result<Written, WriteError> {
-        let bucket = &self.shared.bucket;
-        let read = bucket.read(change.text).await.map_err(WriteError::Failed)?;
-        let revision = read.as_ref().map_or(0, |(revision, _)| *revision);
-        // What cannot be read is overwritten: it is no fact.
-        let stored = read.and_then(|(_, value)| Fact::read(change.key, &value).ok());
-        let known = self.shared.known();
-        // The bucket may have lost what this host remembers; a new version has to win over that, too.
-        let best = newest(stored.as_ref(), known.fact(change.key));
-        if change.before.is_none() {
-            change.before = best.cloned();
-        }
-        let is_there = match &change.data {
-            Some(data) => {
-                stored.as_ref().is_some_and(|fact| !fact.deleted && fact.data == *data)
-                    && stored.as_ref() == best
-            }
-            None => best.is_none_or(|fact| fact.deleted),
-        };
-        if is_there {
-            let version = best.map_or_else(|| self.version(0), Fact::version);
-            if let Some(stored) = stored {
-                self.shared.join(change.key.clone(), stored);
-            }
-            return Ok(Written { version, before: change.before.take() });
-        }
-        let number = best.map_or(0, |fact| fact.version).saturating_add(1);
-        let clock = bucket.conn.wall_clock();
-        let fact = Fact::now(number, &self.shared.writer, clock, change.data.clone());
-        let value = serde_json::to_vec(&fact).map_err(|error| {
-            let why = error.to_string();
-            WriteError::Failed(StateError::Unwritable { key: change.text.to_owned(), why })
-        })?;
-        let written = bucket.write(change.text, Bytes::from(value), revision, fact.kept()).await?;
-        self.shared.wrote(written);
-        let version = fact.version();
-        self.shared.join(change.key.clone(), fact);
-        Ok(Written { version, before: change.before.take() })
-    }
-
-    fn version(&self, number: u64) -> Version {
-        Version { number, writer: self.shared.writer.to_string() }
-    }
-}
-
-/// A change on its way.
-struct Change<'a> {
-    key: &'a FactKey,
-    text: &'a str,
-    /// None deletes.
-    data: Option<Value>,
-    /// What was there before the first attempt.
-    before: Option<Fact>,
-}
-
-struct Written {
-    version: Version,
-    before: Option<Fact>,
-}
-
-fn newest<'a>(a: Option<&'a Fact>, b: Option<&'a Fact>) -> Option<&'a Fact> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(if b.is_newer_than(a) { b } else { a }),
-        (a, b) => a.or(b),
     }
 }

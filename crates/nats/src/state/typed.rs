@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lattice_core::{
-    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, TrustFact, UserKey,
+    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, SecretFact, SecretName,
+    TrustFact, UserKey,
 };
 use serde_json::{Map, Value};
 
@@ -95,6 +96,33 @@ impl FactStore {
     /// As [`FactStore::delete`].
     pub async fn delete_role(&self, key: &UserKey) -> Result<bool, StateError> {
         self.delete(&FactKey::Role(key.clone())).await.map(|before| before.is_some())
+    }
+
+    /// Writes a secret; with `seen` only in place of that version.
+    ///
+    /// # Errors
+    /// As [`FactStore::put`], and with `seen` as [`FactStore::replace`].
+    pub async fn put_secret(
+        &self,
+        name: &SecretName,
+        secret: &SecretFact,
+        seen: Option<&Version>,
+    ) -> Result<Version, StateError> {
+        let key = FactKey::Secret(name.clone());
+        let data = serde_json::to_value(secret)
+            .map_err(|error| StateError::Unwritable { key: key.to_string(), why: error.to_string() })?;
+        match seen {
+            Some(seen) => self.replace(&key, seen, data).await,
+            None => self.put(&key, data).await,
+        }
+    }
+
+    /// Deletes a secret, and with it every box; true if there was one.
+    ///
+    /// # Errors
+    /// As [`FactStore::delete`].
+    pub async fn delete_secret(&self, name: &SecretName) -> Result<bool, StateError> {
+        self.delete(&FactKey::Secret(name.clone())).await.map(|before| before.is_some())
     }
 
     /// Writes what `host` tells of itself.

@@ -6,7 +6,8 @@ use std::{
 };
 
 use lattice_core::{
-    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, TrustFact, UserKey,
+    AccountKey, ConfigName, FactKey, HostFact, HostId, Link, LinkKey, RoleFact, SecretFact, SecretName,
+    TrustFact, UserKey,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -126,6 +127,15 @@ impl Facts {
         self.live().filter_map(|(key, fact)| match key {
             // The data was read as such before the fact was taken in.
             FactKey::Role(key) => Some((key, RoleFact::deserialize(&fact.data).ok()?, fact)),
+            _ => None,
+        })
+    }
+
+    /// Secrets, sealed, each with the fact that has its version.
+    pub fn secrets(&self) -> impl Iterator<Item = (&SecretName, SecretFact, &Fact)> {
+        self.live().filter_map(|(key, fact)| match key {
+            // The data was read as such before the fact was taken in.
+            FactKey::Secret(name) => Some((name, SecretFact::deserialize(&fact.data).ok()?, fact)),
             _ => None,
         })
     }

@@ -43,6 +43,8 @@ fn link(source: &str, target: &str) -> Link {
         interfaces: Vec::new(),
         source_config: Vec::new(),
         target_config: vec![name("redis.url")],
+        source_secrets: Vec::new(),
+        target_secrets: Vec::new(),
         distance: lattice_core::Distance::default(),
     }
 }
@@ -90,6 +92,31 @@ async fn what_one_host_writes_the_other_knows() {
     a.put_claims("MABC", claims.clone()).await.unwrap();
     b.wait_current(LONG).await;
     assert_eq!(b.snapshot().claims().collect::<Vec<_>>(), [("MABC", &claims)]);
+    a.close().await;
+    b.close().await;
+}
+
+#[tokio::test]
+async fn a_fact_that_changed_since_it_was_seen_is_not_replaced() {
+    let server = server().await;
+    let (a, b) = (open(&join(&server).await, 'A').await, open(&join(&server).await, 'B').await);
+    let key = FactKey::Config(name("web"));
+    let seen = a.put_config(&name("web"), &values("1")).await.unwrap();
+    let now = a.replace(&key, &seen, json!({"v": "2"})).await.unwrap();
+    assert_eq!(now.number, 2);
+    // The other host has not looked since, and one of two at once wins.
+    let late = b.replace(&key, &seen, json!({"v": "3"})).await.unwrap_err();
+    assert!(matches!(late, StateError::Superseded { .. }), "{late}");
+    let one = json!({"v": "4"});
+    let (first, second) = tokio::join!(a.replace(&key, &now, one), b.replace(&key, &now, json!({"v": "5"})));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    // What is deleted stays so, and what was never there is not made.
+    let seen = first.or(second).unwrap();
+    assert!(b.delete_config(&name("web")).await.unwrap());
+    for (key, seen) in [(&key, &seen), (&FactKey::Config(name("never")), &seen)] {
+        let gone = a.replace(key, seen, json!({"v": "6"})).await.unwrap_err();
+        assert!(matches!(gone, StateError::Superseded { .. }), "{gone}");
+    }
     a.close().await;
     b.close().await;
 }

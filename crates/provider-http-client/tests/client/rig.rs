@@ -24,7 +24,7 @@ use lattice_contracts::{
     CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Report,
     http::{Body, Outgoing, OutgoingError, OutgoingLimits, Request, Response, empty},
 };
-use lattice_core::{ActorId, Contract, EntityId, LinkKey, LinkName, ProviderId, State};
+use lattice_core::{ActorId, Contract, EntityId, LinkKey, LinkName, ProviderId, Secret, State};
 use lattice_provider_http_client::{HttpClient, Resolve};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -99,6 +99,18 @@ impl Rig {
     }
 
     pub(crate) async fn link(&self, actor: &str, config: &[(&str, &str)]) -> State {
+        self.link_with(actor, config, &[]).await
+    }
+
+    /// As [`Rig::link`], with secrets.
+    pub(crate) async fn link_with(
+        &self,
+        actor: &str,
+        config: &[(&str, &str)],
+        secrets: &[(&str, &str)],
+    ) -> State {
+        let secret = |text: &str| Secret::text(text.to_owned()).unwrap();
+        let secrets = secrets.iter().map(|(name, text)| (name.parse().unwrap(), secret(text))).collect();
         let key = LinkKey {
             source: EntityId::new(actor).unwrap(),
             target: EntityId::new("client").unwrap(),
@@ -110,6 +122,7 @@ impl Rig {
             actor: ActorId::new(actor).unwrap(),
             interfaces: vec![],
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            secrets,
             callee: Callee::None,
         };
         self.provider.put_link(link).await;

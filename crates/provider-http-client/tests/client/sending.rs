@@ -6,7 +6,7 @@ use lattice_contracts::{
     Provider,
     http::{BodyError, OutgoingError, Response, full},
 };
-use lattice_core::ErrorCode;
+use lattice_core::{ErrorCode, State};
 use tokio::time::{Duration, Instant};
 
 use crate::rig::{Rig, Server, get, text};
@@ -135,4 +135,47 @@ async fn stopping_waits_for_bodies_and_takes_no_more() {
     assert_eq!(read, 4_000_000);
     rig.tasks.close();
     rig.tasks.wait().await;
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_server_in_a_header_and_nobody_else() {
+    let server = Server::start(|request| async move {
+        let value = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        Response::new(full(value.unwrap_or_default()))
+    })
+    .await;
+    let rig = Rig::new();
+    let config = [
+        ("allow_private", "true"),
+        ("allow", "local.test"),
+        ("secret_headers", "authorization=Bearer {token}"),
+        ("secret_headers_plain", "true"),
+    ];
+    let token = [("token", "hunter2-marker")];
+    assert_eq!(rig.link_with("a", &config, &token).await, State::Ready);
+    let mut request = get(&server.url("local.test", "/"));
+    request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer of the guest"));
+    let response = rig.send(request).await.unwrap();
+    assert_eq!(text(response).await, "Bearer hunter2-marker");
+    // Whoever else listens on this machine is not on the list.
+    let elsewhere = rig.get(&server.url("localhost", "/")).await.unwrap_err();
+    assert!(matches!(&elsewhere, OutgoingError::Denied { .. }), "{elsewhere}");
+    // What goes wrong says nothing of it.
+    let trace = http::Request::trace(server.url("local.test", "/")).body(full("")).unwrap();
+    for error in [rig.send(trace).await.unwrap_err(), rig.get("http://local.test:1/").await.unwrap_err()] {
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    assert_eq!(rig.link_with("a", &config[..3], &token).await, State::Ready);
+    let plain = rig.get(&server.url("local.test", "/")).await.unwrap_err();
+    assert!(plain.to_string().contains("https alone"), "{plain}");
+    for (config, secrets, says) in [
+        (&config[..], &[][..], "--target-secret token"),
+        (&config[..2], &token[..], "no header holds it"),
+        (&[config[0], config[2]][..], &token[..], "under allow"),
+        (&config[..], &[("token", "hunter2\r\nx: y")][..], "line end"),
+    ] {
+        let state = rig.link_with("a", config, secrets).await.to_string();
+        assert!(state.starts_with("failed") && state.contains(says) && !state.contains("hunter2"), "{state}");
+    }
 }

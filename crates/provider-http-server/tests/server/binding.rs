@@ -77,6 +77,7 @@ async fn links_that_cannot_be_served_say_why() {
         actor: ActorId::new("b").unwrap(),
         interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
         config: [("address".to_owned(), "127.0.0.1:0".to_owned())].into(),
+        secrets: Default::default(),
         callee,
     };
     rig.server.put_link(link(&["outgoing-handler"], Callee::Http(says("b")))).await;

@@ -112,6 +112,7 @@ impl Rig {
             actor: ActorId::new(name).unwrap(),
             interfaces: vec![],
             config: pairs(config),
+            secrets: BTreeMap::new(),
             callee: Callee::Http(callee),
         };
         self.server.put_link(link).await;

@@ -75,6 +75,7 @@ impl Rig {
             actor: ActorId::new(actor).unwrap(),
             interfaces: vec![],
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            secrets: BTreeMap::new(),
             callee: Callee::None,
         };
         self.provider.put_link(link).await;

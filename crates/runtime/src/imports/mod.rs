@@ -6,6 +6,7 @@ mod http_outgoing;
 mod keyvalue;
 pub(crate) mod linked;
 mod logging;
+mod secrets;
 mod way;
 
 use wasmtime::{Engine, component::Linker};
@@ -32,11 +33,13 @@ pub(crate) fn linker(kind: EngineKind, engine: &Engine) -> wasmtime::Result<Link
     keyvalue::add_to_linker(&mut linker)?;
     config::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
+    secrets::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
 /// True for the contracts beyond standard WASI that guests may import, by interface and exact version.
 pub(crate) fn is_contract(interface: &str) -> bool {
     let plain = config::INTERFACES.iter().chain(&logging::INTERFACES).chain(&keyvalue::INTERFACES);
+    let plain = plain.chain(&secrets::INTERFACES);
     plain.into_iter().any(|served| *served == interface)
 }

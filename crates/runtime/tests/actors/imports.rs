@@ -7,6 +7,7 @@ use std::{
 };
 
 use lattice_contracts::logging::{Level, Stream};
+use lattice_core::Secret;
 use tokio::task::JoinSet;
 
 use crate::support::{World, get, runtime, start, text, until, wasm};
@@ -89,6 +90,33 @@ async fn configuration_is_read_through_every_version() {
     ] {
         assert_eq!(text(&probe, path).await.1.trim(), expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_through_a_handle_and_shown_nowhere() {
+    let runtime = runtime();
+    let marker = "hunter2-marker";
+    let secrets = BTreeMap::from([
+        ("token".to_owned(), Secret::text(marker.to_owned()).unwrap()),
+        ("raw".to_owned(), Secret::bytes(vec![0, 255, 7]).unwrap()),
+    ]);
+    let world = Arc::new(World { secrets, ..World::default() });
+    let actor = start(&runtime, "keyring", &world, |_| ()).await;
+    for (path, expected) in [
+        ("/reveal?name=token", (200, marker)),
+        ("/has?name=token", (200, r#"{"kind":"text","bytes":14}"#)),
+        ("/has?name=raw", (200, r#"{"kind":"bytes","bytes":3}"#)),
+        ("/has?name=other", (404, r#"{"error":"not found"}"#)),
+        ("/has?name=elsewhere", (502, r#"{"error":"it is sealed to others"}"#)),
+    ] {
+        let (status, body) = text(&actor, path).await;
+        assert_eq!((status, body.trim()), expected, "{path}");
+    }
+    let trap = get(&actor, "/trap?name=token").await.unwrap_err();
+    assert!(!format!("{trap} {trap:?}").contains(marker), "{trap:?}");
+    assert!(!format!("{:?}", world.lines.lock().unwrap()).contains(marker));
+    // It needs no link, and nothing but what it was given.
+    assert!(runtime.prepare(wasm("keyring")).await.unwrap().needs_links().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

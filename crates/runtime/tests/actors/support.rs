@@ -19,9 +19,10 @@ use lattice_contracts::{
     keyvalue::{KeyPage, Keyvalue, KeyvalueError, Versioned},
     logging::LogRecord,
 };
-use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName};
+use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, LinkName, Secret};
 use lattice_runtime::{
-    Actor, ActorSpec, ActorStats, Bound, Dispatch, Function, Interface, Prepared, Runtime, RuntimeConfig,
+    Actor, ActorSpec, ActorStats, Bound, Dispatch, Function, Interface, NoSecret, Prepared, Runtime,
+    RuntimeConfig,
 };
 use tokio::time::Instant;
 
@@ -121,6 +122,7 @@ pub(crate) async fn settled(actor: &Actor) -> ActorStats {
 pub(crate) struct World {
     pub(crate) unlinked: AtomicBool,
     pub(crate) config: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) lines: Mutex<Vec<LogRecord>>,
     pub(crate) store: Arc<Memory>,
     /// Who serves the functions of a contract, as `demo:translate`.
@@ -204,6 +206,14 @@ impl Dispatch for World {
     fn config(&self) -> Arc<BTreeMap<String, String>> {
         assert!(!self.config.contains_key("panic"), "asked to panic");
         Arc::new(self.config.clone())
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret, NoSecret> {
+        match self.secrets.get(name) {
+            Some(secret) => Ok(secret.clone()),
+            None if name == "elsewhere" => Err(NoSecret::Upstream("it is sealed to others".to_owned())),
+            None => Err(NoSecret::NotFound),
+        }
     }
 
     fn log(&self, record: LogRecord) {

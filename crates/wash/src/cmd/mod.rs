@@ -22,6 +22,7 @@ mod nats;
 mod reg;
 mod role;
 mod scale;
+mod secret;
 mod start;
 mod stop;
 mod trust;
@@ -88,6 +89,9 @@ commands! {
     Link => link,
     /// Keep named configurations in the lattice.
     Config => config,
+    /// Keep secrets in the lattice, sealed to its hosts.
+    #[command(alias = "secrets")]
+    Secret => secret,
     /// Say whose signatures count.
     Trust => trust,
     /// Say who may command what.

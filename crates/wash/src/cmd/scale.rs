@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lattice_control_interface::{HostInventory, ScaleComponentCommand};
-use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX, SecretName};
 use serde::Serialize;
 
 use crate::{
@@ -49,6 +49,9 @@ struct ActorArgs {
     /// Configuration that it reads, by name; may be repeated [default: those it has]
     #[arg(long, value_name = "NAME")]
     config: Vec<ConfigName>,
+    /// Secret that it may read, by name; may be repeated [default: those it has]
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<SecretName>,
     /// Replace the actor where it runs from another image
     #[arg(long)]
     allow_update: bool,
@@ -87,6 +90,9 @@ fn keep(command: &mut ScaleComponentCommand, host: HostInventory) {
     if command.config.is_empty() {
         command.config = running.config.unwrap_or_default();
     }
+    if command.secrets.is_empty() {
+        command.secrets = running.secrets.unwrap_or_default();
+    }
 }
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
@@ -98,6 +104,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let annotations: BTreeMap<String, String> = args.annotations.iter().cloned().map(Into::into).collect();
     command.annotations = (!annotations.is_empty()).then_some(annotations);
     command.config = args.config.clone();
+    command.secrets = args.secrets.clone();
     command.max_queued = args.queue;
     keep(&mut command, session.client.get_host_inventory(&host).await.map_err(failed)?);
     command.allow_update = args.allow_update;
@@ -138,7 +145,7 @@ mod tests {
     #[test]
     fn what_is_not_spoken_of_stays() {
         let host = || -> HostInventory {
-            let actor = serde_json::json!({ "id": "hello", "config": ["a"], "reuse": 8, "max_queued": 5, "limits": { "max_memory_limit": "1" } });
+            let actor = serde_json::json!({ "id": "hello", "config": ["a"], "secrets": ["t"], "reuse": 8, "max_queued": 5, "limits": { "max_memory_limit": "1" } });
             let json =
                 serde_json::json!({ "host_id": format!("N{}", "A".repeat(55)), "components": [actor] });
             serde_json::from_value(json).unwrap()
@@ -147,7 +154,7 @@ mod tests {
         let mut running = command("hello");
         keep(&mut running, host());
         assert_eq!((running.config.len(), running.reuse, running.count), (1, Some(8), 3));
-        assert_eq!(running.max_queued, Some(5));
+        assert_eq!((running.max_queued, running.secrets.len()), (Some(5), 1));
         let mut queued = ScaleComponentCommand { max_queued: Some(0), ..command("hello") };
         keep(&mut queued, host());
         assert_eq!(queued.max_queued, Some(0));

@@ -115,7 +115,9 @@ impl Model {
         let view = typed(&self.facts, &View::default());
         let mut count = 0;
         for here in &mut self.providers {
-            let judged = wanted(&here.id, here.serves, &view);
+            let judged = wanted(&here.id, here.serves, &view, &|name| {
+                Err(crate::secrets::Missing::Unknown { name: name.clone() })
+            });
             for step in here.links.steps(&judged, &here.shown) {
                 count += 1;
                 match &step {

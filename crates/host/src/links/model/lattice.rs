@@ -75,6 +75,8 @@ pub(super) fn link(which: usize, config: Option<usize>, local: bool) -> Link {
         interfaces: Vec::new(),
         source_config: configs.clone(),
         target_config: configs,
+        source_secrets: Vec::new(),
+        target_secrets: Vec::new(),
         distance: if local { Distance::Local } else { Distance::PreferLocal },
     }
 }

@@ -96,6 +96,7 @@ fn is_same(running: &ComponentDescription, command: &ScaleComponentCommand) -> b
         && running.max_instances == command.count
         && running.limits == command.component_limits
         && running.config.as_ref().is_none_or(|config| *config == command.config)
+        && running.secrets.as_ref().is_none_or(|secrets| *secrets == command.secrets)
         && running.reuse.is_none_or(|reuse| reuse == command.reuse.unwrap_or(1))
         && (running.reuse.is_none() || running.max_queued == command.max_queued)
         && running.state.as_deref() != Some("failed")
@@ -106,6 +107,7 @@ fn command(actor: &Actor) -> ScaleComponentCommand {
         ScaleComponentCommand::new(actor.id.clone(), actor.image.to_string(), actor.concurrency);
     command.component_limits = limits(&actor.limits);
     command.config = actor.config.clone();
+    command.secrets = actor.secrets.clone();
     command.allow_update = true;
     command.reuse = (actor.reuse > 1).then_some(actor.reuse);
     command.max_queued = actor.queue;

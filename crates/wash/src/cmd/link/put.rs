@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lattice_control_interface::HostInventory;
-use lattice_core::{ConfigName, Distance, EntityId, Link, LinkName};
+use lattice_core::{ConfigName, Distance, EntityId, Link, LinkName, SecretName};
 use serde::Serialize;
 
 use super::words::{PutWords, Side};
@@ -46,6 +46,12 @@ pub(super) struct Args {
     /// Configuration for the target, by name; may be repeated, later ones win
     #[arg(long, value_name = "NAME")]
     target_config: Vec<ConfigName>,
+    /// Secret for the source, by name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    source_secret: Vec<SecretName>,
+    /// Secret for the target, by name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    target_secret: Vec<SecretName>,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -79,6 +85,8 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         interfaces: args.interfaces,
         source_config: args.source_config,
         target_config: args.target_config,
+        source_secrets: args.source_secret,
+        target_secrets: args.target_secret,
         distance: args.distance,
     };
     link.check().map_err(Failure::usage)?;

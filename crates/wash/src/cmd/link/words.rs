@@ -30,7 +30,7 @@ impl Carried {
             return Carried { contract: alias.contract(), alias: Some(alias) }.needs_link();
         }
         let contract: Contract = text.parse().map_err(Failure::usage)?;
-        if contract.namespace() == "wasmcloud" {
+        if contract.namespace() == "wasmcloud" && known(&contract).is_none() {
             let text = format!("{contract} is a contract of 2021 that has no name of today");
             return Err(Failure::say(Exit::Usage, text)
                 .help("write the WIT package that the actor uses, as wasi:keyvalue"));

@@ -27,7 +27,8 @@ pub(super) struct Args {
     /// Only hosts that have this label; several have to hold together
     #[arg(long, value_name = "LABEL=VALUE")]
     hosts: Vec<Pair>,
-    /// Only actors, providers and configurations of such names; `*` stands for any characters; may be repeated
+    /// Only what is of such names: actors, providers, configurations, secrets; `*` stands for any characters; may be
+    /// repeated
     #[arg(long, value_name = "PATTERN")]
     names: Vec<String>,
     #[command(flatten)]

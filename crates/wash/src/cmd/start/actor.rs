@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lattice_control_interface::{HostInventory, ScaleComponentCommand};
-use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX};
+use lattice_core::{ActorId, ConfigName, HostId, ImageRef, QUEUE_MAX, SecretName};
 use serde::Serialize;
 
 use super::patience::Waited;
@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// Configuration that it reads, by name; may be repeated, later ones win
     #[arg(long, value_name = "NAME")]
     config: Vec<ConfigName>,
+    /// Secret that it may read, by name; may be repeated
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<SecretName>,
     /// Text to keep with it, KEY=VALUE; may be repeated
     #[arg(short, long = "annotation", value_name = "KEY=VALUE")]
     annotations: Vec<Pair>,
@@ -164,6 +167,7 @@ impl Args {
             self.annotations.iter().cloned().map(Into::into).collect();
         command.annotations = (!annotations.is_empty()).then_some(annotations);
         command.config = self.config.clone();
+        command.secrets = self.secrets.clone();
         command.allow_update = self.allow_update;
         command.reuse = self.reuse;
         command.max_queued = self.queue;
