@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::broker::{Listen, NATS_LOG, Proof, listen, publish};
 use crate::{
     attempt::{By, Outcome},
-    scene::{SOON, Scene},
+    scene::{Events, SOON, Scene},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -87,7 +87,16 @@ pub(crate) fn as_wash(scene: &mut Scene) -> Attempted<'_> {
 
 /// In its own name, to an actor with which no link joins it.
 pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
-    async move { as_source(scene, "mole", ErrorCode::NoLink).await }.boxed_local()
+    async move {
+        let mut events = Events::of(&scene.people.auditor).await?;
+        let outcome = as_source(scene, "mole", ErrorCode::NoLink).await?;
+        let Outcome::Refused { by, .. } = outcome else { return Ok(outcome) };
+        let told = events.wait("call_refused", |data| data["source"] == "mole").await?;
+        let inventory = scene.client.get_host_inventory(&scene.host).await?;
+        ensure!(inventory.calls_refused > 0, "the inventory does not count it");
+        Ok(Outcome::refused(by, "event call_refused, inventory, host log", told.to_string()))
+    }
+    .boxed_local()
 }
 
 fn back(writer: &str, reader: &str) -> String {

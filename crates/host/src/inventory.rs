@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, Running, state_with_links},
+    calls::RefusedCalls,
     ctl::Guard,
     directory::Directory,
     health::Health,
@@ -34,6 +35,8 @@ pub(crate) struct Inventory {
     pub(crate) trust: Trusting,
     /// Who may command.
     pub(crate) guard: Arc<Guard>,
+    /// Calls without a right.
+    pub(crate) refused_calls: Arc<RefusedCalls>,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -101,6 +104,7 @@ impl Inventory {
             admins: Some(self.guard.admins()),
             signed_control: self.guard.requires_signature,
             control_refused: self.guard.refused_total(),
+            calls_refused: self.refused_calls.total(),
             engine: Some(describe_engine(&self.engine)),
         }
     }

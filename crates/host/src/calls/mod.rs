@@ -7,11 +7,13 @@ mod check;
 mod choose;
 mod full;
 mod lines;
+mod refused;
 mod remote;
 mod serve;
 
 use announce::Announcements;
 pub(crate) use choose::Here;
 pub(crate) use lines::Lines;
+pub(crate) use refused::{RefusedCalls, tell_refused};
 pub(crate) use remote::{LinkCaller, Remote, RemoteParts, Way};
 pub(crate) use serve::{Door, Server};

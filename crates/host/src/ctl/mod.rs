@@ -9,12 +9,12 @@ mod host;
 mod label;
 mod link;
 mod provider;
-mod refusals;
 mod reply;
 mod role;
 mod router;
 mod rule;
 mod serve;
+mod source;
 mod target;
 mod trust;
 
