@@ -21,7 +21,7 @@ const SEEN: &str = "event component_scale_failed, inventory, wash start";
 
 /// Starts an actor as its operator does; the text of a refusal.
 pub(crate) async fn start(scene: &Scene, id: &str, image: &str) -> Result<(), String> {
-    let id: ActorId = id.parse().map_err(|error| format!("{error}"))?;
+    let id = ActorId::new(id).map_err(|error| error.to_string())?;
     let command = ScaleComponentCommand::new(id, image, 1);
     let scaled = scene.client.scale_component_and_wait(&scene.host, &command, WITHIN).await;
     scaled.map(drop).map_err(|error| error.to_string())
@@ -48,7 +48,7 @@ pub(crate) async fn refused(scene: &Scene, image: &str, by: By, words: &str) -> 
         return Ok(Outcome::succeeded("it runs"));
     };
     ensure!(why.contains(words), "refused for another reason: {why}");
-    let failed = events.wait_for(WITHIN, |event| ComponentScaleFailed::read(event)).await?;
+    let failed = events.wait_for(WITHIN, ComponentScaleFailed::read).await?;
     ensure!(failed.error.contains(words), "the event says {}", failed.error);
     let inventory = scene.client.get_host_inventory(&scene.host).await?;
     let shown = inventory.components.iter().find(|actor| actor.id.as_str() == "loot").context("not shown")?;

@@ -71,7 +71,7 @@ pub(crate) fn dead_host(scene: &mut Scene) -> Attempted<'_> {
         who.round_trip(SOON).await?;
         let is_back = |data: &serde_json::Value| data.to_string().contains(dead.as_str());
         let denied = std::iter::from_fn(|| violations.try_recv().ok()).count();
-        let came = events.comes("host_back", is_back, Duration::from_secs(1)).await;
+        let came = events.comes("host_back", is_back, Duration::from_secs(2)).await;
         if denied == 0 {
             ensure!(came, "the beats are passed on, and nobody believes them");
             return Ok(Outcome::succeeded("a dead host lives again, and is given calls"));

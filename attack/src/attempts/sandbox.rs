@@ -181,10 +181,14 @@ pub(crate) fn limits(scene: &mut Scene) -> Attempted<'_> {
             let (called, hello) =
                 tokio::join!(scene.client.call_component(&scene.host, &command), tell(scene, "hello", "/"));
             ensure!(hello?.0 == 200, "another actor is not served meanwhile");
-            match called?.error {
-                None => return Ok(Outcome::succeeded(format!("{path} does all it wants"))),
-                Some(error) => evidence = format!("{path}: {error:?}"),
-            }
+            let reply = called?;
+            let said = reply.http.and_then(|answer| answer.body).unwrap_or_default();
+            evidence = match reply.error {
+                Some(error) => format!("{path}: {error:?}"),
+                // It asks for memory until it gets no more, and tells how much that was.
+                None if said.starts_with("refused after ") => format!("{path}: {}", said.trim()),
+                None => return Ok(Outcome::succeeded(format!("{path} does all it wants: {said}"))),
+            };
         }
         stop(scene, "glutton").await?;
         Ok(Outcome::refused(By::Runtime, "the answer, host log", evidence))

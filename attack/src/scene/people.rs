@@ -5,7 +5,7 @@ use lattice_claims::{
     KeyKind, KeyPair,
     nats::{UserGrant, UserToken},
 };
-use lattice_core::{LatticeName, permission::Permissions};
+use lattice_core::{HostId, LatticeName, permission::Permissions};
 use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Secret};
 use lattice_testkit::Process;
 use serde_json::Value;
@@ -63,7 +63,7 @@ impl People {
             operator: with("operator", users.join("operator.creds")).await?,
             provider: with("mole", mole).await?,
             viewer: with("vera", vera).await?,
-            host: with("host-thief", users.join("host.creds")).await?,
+            host: as_host(&url, users.join("host.creds")).await?,
             account: Some(account),
         })
     }
@@ -97,6 +97,14 @@ async fn auditor(url: &str, account: &KeyPair) -> anyhow::Result<Connection> {
     connect(ConnectOptions { credentials, ..ConnectOptions::to(url).named("auditor") }).await
 }
 
+/// Somebody with a host's credentials, of which the answers come back to a host alone.
+async fn as_host(url: &str, file: std::path::PathBuf) -> anyhow::Result<Connection> {
+    let host = HostId::new(KeyPair::generate(KeyKind::Host).public_key().as_str())?;
+    let credentials = Credentials::CredsFile(file);
+    let options = ConnectOptions { credentials, ..ConnectOptions::to(url).named("host-thief") };
+    connect(options.as_host(&LatticeName::default(), &host)).await
+}
+
 /// Connects somebody who has to get in.
 pub(crate) async fn connect(options: ConnectOptions) -> anyhow::Result<Connection> {
     let name = options.name.clone();
@@ -105,5 +113,6 @@ pub(crate) async fn connect(options: ConnectOptions) -> anyhow::Result<Connectio
 
 /// Connects somebody, or tells why not.
 pub(crate) async fn connect_bare(options: ConnectOptions) -> Result<Connection, ConnectError> {
-    Connection::connect(options.on(&LatticeName::default()), SOON).await
+    let options = if options.member.is_some() { options } else { options.on(&LatticeName::default()) };
+    Connection::connect(options, SOON).await
 }
