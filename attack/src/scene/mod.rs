@@ -21,7 +21,7 @@ pub(crate) use canary::{Canary, redirecting};
 pub(crate) use ear::{Ear, Events};
 pub(crate) use images::{Signer, now, wasm_of};
 pub(crate) use lattice::{Ports, Spare};
-pub(crate) use people::{People, connect, connect_bare};
+pub(crate) use people::{People, connect_bare};
 
 /// How long anything that should happen at once may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
