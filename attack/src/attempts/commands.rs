@@ -189,13 +189,8 @@ pub(crate) fn unsigned(scene: &mut Scene) -> Attempted<'_> {
         let (mut does, undoes) = super::control::everything(scene);
         does.extend(undoes);
         for (verb, body) in does {
-            let answer = ask(
-                &scene.people.operator,
-                &super::control::subject(&verb),
-                HeaderMap::new(),
-                &body.to_string(),
-            );
-            let answer = answer.await?;
+            let (subject, body) = (super::control::subject(&verb), body.to_string());
+            let answer = ask(&scene.people.operator, &subject, HeaderMap::new(), &body).await?;
             ensure!(answer.code() == Some("signature-required"), "{verb:?}: {answer:?}");
         }
         let loot =

@@ -53,11 +53,8 @@ pub(crate) fn smuggling(scene: &mut Scene) -> Attempted<'_> {
             "content-length: +5",
             "content-length: 0x5",
         ] {
-            let said = say(
-                scene,
-                &format!("POST / HTTP/1.1\r\nhost: echo.test\r\n{lengths}\r\n\r\n0\r\n\r\n{second}"),
-            );
-            seen = said.await?;
+            let request = format!("POST / HTTP/1.1\r\nhost: echo.test\r\n{lengths}\r\n\r\n0\r\n\r\n{second}");
+            seen = say(scene, &request).await?;
             if answers(&seen) > 1 || seen.contains("/smuggled\"") {
                 return Ok(Outcome::succeeded(format!("{lengths:?} hides a request")));
             }

@@ -179,9 +179,8 @@ impl Scene {
             let found = text.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
             found.map(str::to_owned)
         };
-        let found =
-            lattice_testkit::until(&format!("a line with {words:?} in {}", file.display()), SOON, find);
-        Ok(found.await?)
+        let awaited = format!("a line with {words:?} in {}", file.display());
+        Ok(lattice_testkit::until(&awaited, SOON, find).await?)
     }
 
     /// The last line of the first host's log that holds all of `words`, once there is one.
