@@ -168,18 +168,23 @@ impl Scene {
         self.up.output()
     }
 
+    /// The NATS server's log, as far as it is written.
+    pub(crate) fn nats_text(&self) -> String {
+        let file = self.data().join(format!("up/nats-{}.log", self.ports.nats));
+        std::fs::read_to_string(file).unwrap_or_default()
+    }
+
     /// The last line of the NATS server's log that holds all of `words`, once there is one.
     ///
     /// # Errors
     /// There is none within the time.
     pub(crate) async fn nats_log(&self, words: &[&str]) -> anyhow::Result<String> {
-        let file = self.folder.path().join(format!("data/up/nats-{}.log", self.ports.nats));
         let find = async || {
-            let text = std::fs::read_to_string(&file).ok()?;
+            let text = self.nats_text();
             let found = text.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
             found.map(str::to_owned)
         };
-        let awaited = format!("a line with {words:?} in {}", file.display());
+        let awaited = format!("a line with {words:?} in the server's log");
         Ok(lattice_testkit::until(&awaited, SOON, find).await?)
     }
 
