@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod attack;
 mod bad_input;
 mod between_actors;
 mod cache;
@@ -23,6 +24,7 @@ mod machines;
 mod manifest;
 mod overload;
 mod own_nats;
+mod refused_calls;
 mod remote_http;
 mod remote_providers;
 mod replicas;

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask quickstart` shows it working, `cargo xtask test` shows that it does.
 
+mod attack;
 mod bench;
 mod cargo;
 mod docs;
@@ -54,6 +55,15 @@ enum Command {
         #[arg(long)]
         first: bool,
     },
+    /// Attack a lattice on this machine from every side, and print what became of each attempt; exits with 1 where one ended otherwise
+    /// than documented
+    Attack {
+        #[command(flatten)]
+        args: attack::Args,
+        /// Use this nats-server (2.11 or newer) instead of the one on PATH or a fetched one
+        #[arg(long, value_name = "FILE")]
+        nats_server: Option<PathBuf>,
+    },
     /// Fetch what quickstart and test need, without building anything
     Setup {
         /// Use this nats-server (2.11 or newer) instead of the one on PATH or a fetched one
@@ -69,6 +79,7 @@ fn main() -> ExitCode {
             suite::run(&without, long.then_some(Duration::from_secs(fuzz_seconds)))
         }
         Command::Bench { json, first } => bench::run(json.as_deref(), first),
+        Command::Attack { args, nats_server } => attack::run(&args, nats_server.as_deref()),
         Command::Setup { nats_server } => setup::everything(nats_server.as_deref()).map(|()| true),
     };
     match outcome {

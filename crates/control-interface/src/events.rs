@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Annotations, HostInventory, LinkStatus};
 
-pub use audit::{ControlAudit, ControlRefused};
+pub use audit::{CallRefused, ControlAudit, ControlRefused};
 
 /// The data of one kind of event.
 pub trait EventData: Serialize + DeserializeOwned {
@@ -61,6 +61,7 @@ carried_by! {
     FactOverridden: FactOverridden,
     ControlAudit: ControlAudit,
     ControlRefused: ControlRefused,
+    CallRefused: CallRefused,
     ActorState: ActorStateChanged,
     ProviderState: ProviderStateChanged,
     LinkState: LinkStateChanged,

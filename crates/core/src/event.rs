@@ -72,6 +72,8 @@ names! {
     ControlAudit = "control_audit",
     /// Ours: control requests were refused because of who sent them.
     ControlRefused = "control_refused",
+    /// Ours: calls were refused for want of a right.
+    CallRefused = "call_refused",
     /// Ours: an actor's state or its reason changed.
     ActorState = "actor_state",
     /// Ours: a provider's state or its reason changed.

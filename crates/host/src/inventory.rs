@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     about::{About, human_seconds},
     actors::{ActorView, Actors, Limits, Running, state_with_links},
+    calls::RefusedCalls,
     ctl::Guard,
     directory::Directory,
     health::Health,
@@ -36,6 +37,8 @@ pub(crate) struct Inventory {
     pub(crate) secrets: Secrets,
     /// Who may command.
     pub(crate) guard: Arc<Guard>,
+    /// Calls without a right.
+    pub(crate) refused_calls: Arc<RefusedCalls>,
     /// How the engine stands.
     pub(crate) engine: RuntimeReport,
 }
@@ -105,6 +108,7 @@ impl Inventory {
             signed_control: self.guard.requires_signature,
             control_refused: self.guard.refused_total(),
             xkey: Some(self.secrets.xkey()),
+            calls_refused: self.refused_calls.total(),
             engine: Some(describe_engine(&self.engine)),
         }
     }

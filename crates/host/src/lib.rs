@@ -26,6 +26,7 @@ mod pause;
 mod presence;
 mod providers;
 mod reach;
+mod refusals;
 mod roles;
 mod secrets;
 mod shutdown;

@@ -9,11 +9,11 @@ const LAYERS: [&[&str]; 6] = [
     &["provider-sdk", "provider-*"],
     &["host", "functions"],
     &["wash"],
-    &["testkit", "tests", "xtask", "bench"],
+    &["testkit", "tests", "xtask", "bench", "attack"],
 ];
 
 /// Arrows inside a layer.
-const SIDEWAYS: [(&str, &str); 8] = [
+const SIDEWAYS: [(&str, &str); 9] = [
     ("claims", "core"),
     ("manifest", "core"),
     ("nats", "contracts"),
@@ -22,6 +22,7 @@ const SIDEWAYS: [(&str, &str); 8] = [
     ("control-interface", "nats"),
     ("xtask", "testkit"),
     ("tests", "testkit"),
+    ("attack", "testkit"),
 ];
 
 /// Arrows that point down and are not wanted all the same, with the reason.

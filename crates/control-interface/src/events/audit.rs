@@ -1,4 +1,4 @@
-//! Who commanded what, and what was refused because of who commanded it.
+//! Who commanded what, and what was refused because of who commanded or called.
 
 use lattice_core::{HostId, UserKey};
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,36 @@ pub struct ControlRefused {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// What was answered.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// Data of our `call_refused`: calls of one source that were refused for want of a right, since the last such event. There is at most
+/// one a second for each source; what is told of beside the count is the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRefused {
+    /// The host that refused.
+    pub host_id: HostId,
+    /// Who called: the id of an actor, a provider or a tool, which a broker with permissions lets nobody else use; or `others`
+    /// where there are too many.
+    #[serde(default)]
+    pub source: String,
+    /// How many.
+    #[serde(default)]
+    pub count: u64,
+    /// How many there were of all sources since the host was started.
+    #[serde(default)]
+    pub total: u64,
+    /// Which kind of refusal it was: `no-link` or `denied`.
+    #[serde(default)]
+    pub code: String,
+    /// Who was called.
+    #[serde(default)]
+    pub target: String,
+    /// The interface, as it was called.
+    #[serde(default)]
+    pub interface: String,
+    /// Why, with what would mend it.
     #[serde(default)]
     pub message: String,
 }

@@ -130,6 +130,9 @@ pub struct HostInventory {
     /// Ours: the public key to which secrets are sealed for it; none from a host that takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xkey: Option<CurveKey>,
+    /// Ours: how many calls of others were refused for want of a right, since the host was started; missing reads as 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls_refused: u64,
     /// Ours: how the engine was set up on this machine (pool, memory budget), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<serde_json::Map<String, serde_json::Value>>,

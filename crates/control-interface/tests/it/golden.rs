@@ -10,10 +10,10 @@ use lattice_control_interface::{
     SecretChange, SecretEntry, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange,
     TrustEntry, UpdateComponentCommand,
     events::{
-        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
-        ControlRefused, EventData, HealthCheck, HostStarted, HostStopped, LabelsChanged, LinkStateChanged,
-        LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed, ProviderStarted, ProviderStateChanged,
-        ProviderStopped,
+        ActorStateChanged, CallRefused, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet,
+        ControlAudit, ControlRefused, EventData, HealthCheck, HostStarted, HostStopped, LabelsChanged,
+        LinkStateChanged, LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed, ProviderStarted,
+        ProviderStateChanged, ProviderStopped,
     },
 };
 use lattice_core::{ActorId, Event, EventName, HostId, Link, State};
@@ -353,6 +353,13 @@ fn events_about_who_commands() {
     fills::<ControlRefused>(
         json!({"host_id": HOST}),
         json!({"host_id": HOST, "source": "", "count": 0, "total": 0, "code": "", "command": "", "message": ""}),
+    );
+    same::<CallRefused>(json!({"host_id": HOST, "source": "mole", "count": 3, "total": 9, "code": "no-link",
+        "target": "hello", "interface": "wasi:http/incoming-handler", "message": "m"}));
+    fills::<CallRefused>(
+        json!({"host_id": HOST}),
+        json!({"host_id": HOST, "source": "", "count": 0, "total": 0, "code": "", "target": "", "interface": "",
+            "message": ""}),
     );
 }
 

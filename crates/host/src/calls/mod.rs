@@ -8,6 +8,7 @@ mod choose;
 mod full;
 mod lines;
 mod patience;
+mod refused;
 mod remote;
 mod serve;
 
@@ -15,5 +16,6 @@ use announce::Announcements;
 pub(crate) use choose::Here;
 pub(crate) use lines::Lines;
 pub(crate) use patience::Patience;
+pub(crate) use refused::{RefusedCalls, tell_refused};
 pub(crate) use remote::{LinkCaller, Remote, RemoteParts, Way};
 pub(crate) use serve::{Door, Server};

@@ -22,7 +22,7 @@ use lattice_nats::{
 use lattice_runtime::{Actor, NotEntered, Ticket, Values};
 
 use super::{
-    Remote,
+    RefusedCalls, Remote,
     check::check,
     full::{Came, WhenFull, when_full},
 };
@@ -56,6 +56,7 @@ pub(crate) struct Server {
     pub(crate) directory: Directory,
     pub(crate) remote: Remote,
     pub(crate) door: Door,
+    pub(crate) refused: Arc<RefusedCalls>,
 }
 
 /// What a call asks for, and of whom.
@@ -76,7 +77,10 @@ impl Serve for Server {
         // Checked before a permit is asked for, so that calls without a right occupy nothing.
         check(&self.lattice, &request.call, &request.interface, request.link_version.as_ref())
             .await
-            .map_err(|why| self.fail(why.code, why.reason).not_run())?;
+            .map_err(|why| {
+                self.refused.note(&request.call, &request.interface, &why);
+                self.fail(why.code, why.reason).not_run()
+            })?;
         // Each way in a box of its own size: the usual call's is a small part of the largest.
         match target {
             Target::Http(actor) => match self.admit(&actor, request).await? {

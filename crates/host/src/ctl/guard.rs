@@ -21,11 +21,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    refusals::{Refusals, Sample, Source, Told},
     rule::{Policy, judge},
+    source::{Sample, Source},
     target,
 };
-use crate::{about::About, events::Events, roles::Roles};
+use crate::{
+    about::About,
+    events::Events,
+    refusals::{Refusals, Told},
+    roles::Roles,
+};
 
 /// How often what was counted of a flood is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -40,7 +45,7 @@ pub(crate) struct Guard {
     /// Whether what is not signed is refused.
     pub(crate) requires_signature: bool,
     seen: Mutex<Seen>,
-    refusals: Mutex<Refusals>,
+    refusals: Mutex<Refusals<Source, Sample>>,
 }
 
 /// Who asked for a change, as far as it is known, and about what.
@@ -74,7 +79,8 @@ impl Guard {
     pub(crate) fn new(about: Arc<About>, roles: Roles, events: Events, requires_signature: bool) -> Self {
         // What was issued before this moment may have been carried out by this host's last life.
         let seen = Mutex::new(Seen::since(now_ms(), SEEN_MAX));
-        Self { about, roles, events, requires_signature, seen, refusals: Mutex::default() }
+        let refusals = Mutex::new(Refusals::new(Source::Others));
+        Self { about, roles, events, requires_signature, seen, refusals }
     }
 
     /// Whether a request may be carried out. A signed one may be for once.
@@ -196,7 +202,7 @@ impl Guard {
         });
     }
 
-    fn tell(&self, told: impl IntoIterator<Item = Told>) {
+    fn tell(&self, told: impl IntoIterator<Item = Told<Source, Sample>>) {
         for Told { source, count, total, sample } in told {
             let Sample { code, command, key, reply_to, message } = sample;
             warn!(source = source.name(), count, total, code, command, message, "control requests refused");
@@ -218,7 +224,7 @@ impl Guard {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_refusals(&self) -> std::sync::MutexGuard<'_, Refusals> {
+    fn lock_refusals(&self) -> std::sync::MutexGuard<'_, Refusals<Source, Sample>> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

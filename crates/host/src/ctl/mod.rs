@@ -9,13 +9,13 @@ mod host;
 mod label;
 mod link;
 mod provider;
-mod refusals;
 mod reply;
 mod role;
 mod router;
 mod rule;
 mod secret;
 mod serve;
+mod source;
 mod target;
 mod trust;
 

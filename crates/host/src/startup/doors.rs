@@ -11,7 +11,7 @@ use super::{
     parts,
 };
 use crate::{
-    calls::{Door, Lines, Server},
+    calls::{Door, Lines, RefusedCalls, Server},
     config::HostConfig,
     ctl::{ControlTask, Ctl},
     generations::Watch,
@@ -42,9 +42,10 @@ impl Ground {
         if !self.is_in_reach {
             parts::join_late(&self.connection, config).await?;
         }
+        let refused = inventory.refused_calls.clone();
         let ctl = self.ctl(config, workloads, inventory, record, stop);
         let control = ControlTask::start(ctl, &self.connection, config.beside_v1).await?;
-        let lines = self.take_calls(config, workloads).await?;
+        let lines = self.take_calls(config, workloads, refused).await?;
         if !config.beside_v1 {
             self.watch_for_v1();
         }
@@ -79,7 +80,12 @@ impl Ground {
         }
     }
 
-    async fn take_calls(&self, config: &HostConfig, workloads: &Workloads) -> anyhow::Result<Lines> {
+    async fn take_calls(
+        &self,
+        config: &HostConfig,
+        workloads: &Workloads,
+        refused: Arc<RefusedCalls>,
+    ) -> anyhow::Result<Lines> {
         let calls = Calls::open(&self.connection, &config.lattice, &EntityId::new(self.about.id.as_str())?)
             .await
             .context("answers to calls of other hosts cannot be received")?;
@@ -92,6 +98,7 @@ impl Ground {
             directory: self.directory.clone(),
             remote: workloads.remote.clone(),
             door: Door::default(),
+            refused,
         };
         Lines::open(calls, server, &self.changed, &self.tasks).await.context("calls cannot be taken")
     }

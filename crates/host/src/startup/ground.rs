@@ -12,7 +12,7 @@ use super::parts;
 use crate::{
     about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
-    calls::{Remote, RemoteParts},
+    calls::{RefusedCalls, Remote, RemoteParts, tell_refused},
     config::HostConfig,
     ctl::{Guard, tell_refusals},
     directory::Directory,
@@ -170,6 +170,7 @@ impl Ground {
             trust: trust.clone(),
             secrets: secrets.clone(),
             guard: Arc::new(guard),
+            refused_calls: Arc::new(RefusedCalls::new(about.clone(), events.clone())),
             engine: runtime.describe(),
         };
         let starter = self.starter(config, runtime, &router, &remote, &ids, &trust)?;
@@ -231,6 +232,7 @@ impl Ground {
         tasks.spawn_core("overridden", lattice.clone().tell_overridden(events.clone(), stop()));
         tasks.spawn_core("secrets", secrets::keep(self.secrets.clone(), self.directory.clone(), stop()));
         tasks.spawn_core("refusals", tell_refusals(inventory.guard.clone(), stop()));
+        tasks.spawn_core("refused-calls", tell_refused(inventory.refused_calls.clone(), stop()));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::output::one_line;
+
 /// A key as a terminal shows it where whole keys do not fit: enough to be told apart and typed.
 const SHORT_KEY_CHARS: usize = 9;
 
@@ -39,7 +41,7 @@ pub(crate) fn uptime(seconds: u64) -> String {
 /// The labels that an operator gave, as `zone=lab, rack=7`.
 pub(crate) fn own_labels(labels: &lattice_core::Labels) -> String {
     let own = labels.0.iter().filter(|(key, _)| !key.starts_with("hostcore."));
-    own.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    own.map(|(key, value)| one_line(&format!("{key}={value}")).into_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// A reference as the lattice needs it: a path becomes absolute, since hosts have another working folder.

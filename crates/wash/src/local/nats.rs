@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -234,7 +235,10 @@ pub(crate) fn write_open_config(place: &Place, port: u16, js_domain: Option<&str
     let file = folder.join("nats-server.conf");
     // The server makes a folder `jetstream` in it.
     let text = config(port, &folder, js_domain);
-    std::fs::create_dir_all(&folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
         .and_then(|()| std::fs::write(&file, text))
         .map_err(|error| cannot("write", &file, error))?;
     Ok(file)

@@ -7,6 +7,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -60,7 +61,8 @@ pub(crate) struct Slot {
 impl Slot {
     /// The slot called `name`; `None` if a process has it.
     pub(crate) fn take(folder: &Path, name: &str) -> io::Result<Option<Slot>> {
-        std::fs::create_dir_all(folder)?;
+        // Logs of hosts and of actors are in it, and beside it keys.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let lock = open_lock(folder, name)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Slot { folder: folder.to_owned(), name: name.to_owned(), lock })),

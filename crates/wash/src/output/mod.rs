@@ -2,6 +2,7 @@
 //!
 //! Text is for people, JSON for programs; a program that reads standard output never meets a progress line there.
 
+mod printable;
 mod progress;
 mod table;
 
@@ -11,7 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Outcome};
+use printable::{printable, printable_coloured};
 
+pub(crate) use printable::one_line;
 pub(crate) use progress::Progress;
 pub(crate) use table::{Align, centred, pairs, table};
 
@@ -52,10 +55,18 @@ impl Output {
     /// # Errors
     /// Standard output cannot be written. A reader that has gone away (`wash … | head -1`) is no failure.
     pub(crate) fn reply(&self, reply: &impl Reply) -> Outcome {
-        let mut text = match self.format {
+        self.text(&match self.format {
             Format::Text => reply.text(),
             Format::Json => success(reply)?.to_string(),
-        };
+        })
+    }
+
+    /// Lines for people, or a line for programs, as a result: only text, whoever wrote it.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    pub(crate) fn text(&self, text: &str) -> Outcome {
+        let mut text = printable(text).into_owned();
         text.push('\n');
         self.raw(text.as_bytes())
     }
@@ -78,7 +89,7 @@ impl Output {
     pub(crate) fn note(&self, line: impl AsRef<str>) {
         if self.format == Format::Text {
             // Without standard error there is nobody to tell.
-            let _ = writeln!(io::stderr(), "{}", line.as_ref());
+            let _ = writeln!(io::stderr(), "{}", printable(line.as_ref()));
         }
     }
 
@@ -99,7 +110,7 @@ impl Output {
     /// Why it failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         let text = match self.format {
-            Format::Text => failure.text(),
+            Format::Text => printable_coloured(&failure.text()).into_owned(),
             Format::Json => failure.json().to_string(),
         };
         let _ = writeln!(io::stderr(), "{}", text.trim_end());

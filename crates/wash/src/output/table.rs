@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
+use super::one_line;
+
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -19,7 +21,8 @@ where
 {
     let mut table = plain();
     table.set_header(columns.iter().map(|(name, _)| name.to_uppercase()));
-    table.add_rows(rows);
+    let cells = |row: C| row.into_iter().map(|cell| one_line(&cell).into_owned()).collect::<Vec<_>>();
+    table.add_rows(rows.into_iter().map(cells));
     for (index, (_, align)) in columns.iter().enumerate() {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(match align {
@@ -34,7 +37,7 @@ where
 /// Two columns, names and values, without a header.
 pub(crate) fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = plain();
-    table.add_rows(rows.into_iter().map(|(name, value)| [name.to_owned(), value]));
+    table.add_rows(rows.into_iter().map(|(name, value)| [name.to_owned(), one_line(&value).into_owned()]));
     if let Some(names) = table.column_mut(0) {
         names.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(12)));
     }

@@ -42,6 +42,12 @@ fn modes(folder: &Path, found: &mut Vec<(std::path::PathBuf, u32)>) {
     }
 }
 
+/// What hosts, actors and the server log is nobody else's, either.
+fn logs_are_private(place: &Place) {
+    let mode = std::fs::metadata(place.data().join("up")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700, "{mode:o}");
+}
+
 #[tokio::test]
 async fn a_stranger_is_refused_and_the_next_wash_needs_nothing() {
     let place = Place::new();
@@ -80,6 +86,7 @@ async fn keys_and_credentials_are_their_owners_alone_and_the_host_has_its_own() 
     for (file, mode) in &found {
         assert_eq!(*mode, 0o600, "{}", file.display());
     }
+    logs_are_private(&place);
     let names: Vec<_> = found.iter().filter_map(|(file, _)| file.file_name()?.to_str()).collect();
     for name in ["operator.nk", "system.nk", "account.nk", "host.creds", "operator.creds", "index.json"] {
         assert!(names.contains(&name), "{name} in {names:?}");
@@ -106,6 +113,7 @@ async fn only_open_makes_and_joins_a_lattice_without_credentials() {
     let place = Place::new();
     let said = up_in_the_background(&place, &["--open"]).await;
     assert_eq!(said["open"], true);
+    logs_are_private(&place);
     assert_eq!(stranger(place.port), "PONG");
     assert_eq!(place.wash(&["get", "hosts"]).await.0, 0);
     // Whoever does not ask for it does not join it either.

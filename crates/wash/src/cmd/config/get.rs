@@ -25,10 +25,8 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
             .help(format!("make it with: wash config put {} KEY=VALUE", args.name))
     })?;
     // As in v1 the JSON is the configuration itself, so that it can be piped on.
-    let mut text = match out.format() {
-        Format::Json => serde_json::to_string(&values).map_err(Failure::refused)?,
-        Format::Text => pairs(values.iter().map(|(key, value)| (key.as_str(), value.clone()))),
-    };
-    text.push('\n');
-    out.raw(text.as_bytes())
+    match out.format() {
+        Format::Json => out.text(&serde_json::to_string(&values).map_err(Failure::refused)?),
+        Format::Text => out.text(&pairs(values.iter().map(|(key, value)| (key.as_str(), value.clone())))),
+    }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     failure::Outcome,
     lattice::{ConnectionArgs, StateOf, failed, lost_of, own_labels, short_keys, uptime},
-    output::{Align, Output, Reply, table},
+    output::{Align, Output, Reply, one_line, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,8 @@ impl Reply for Hosts {
         .collect();
         let mut text = table(&columns, rows.into_iter().map(cells).collect::<Vec<Vec<String>>>());
         for host in self.hosts.iter().filter(|host| !host.notices.is_empty()) {
-            text += &format!("\n{}: {}", host.friendly_name, host.notices.join("; "));
+            let notices = format!("{}: {}", host.friendly_name, host.notices.join("; "));
+            text += &format!("\n{}", one_line(&notices));
         }
         if !self.lost.is_empty() {
             text += "\na lost host that will not come back is forgotten with `wash host forget HOST`";

@@ -9,7 +9,7 @@ use crate::{
         ConnectionArgs, StateOf, all_hosts, failed, inventories_of, lost_of, own_labels, resolve_host,
         short_keys, uptime,
     },
-    output::{Align, Output, Reply, table},
+    output::{Align, Output, Reply, one_line, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ fn one(host: &HostInventory) -> String {
         text += &format!("\nlabels: {labels}");
     }
     for line in &host.status {
-        text += &format!("\nnote: {line}");
+        text += &format!("\nnote: {}", one_line(line));
     }
     for part in [actors(host), providers(host), links(host)] {
         text += "\n\n";

@@ -1,9 +1,8 @@
-//! Control requests that were refused because of who sent them: counted, and told at most once a second for each source, so
-//! that a flood is an event a second with a count. Pure; the task that tells is `guard`'s.
+//! Refusals: counted, and told at most once a second for each source, so that a flood is an event a second with a count. Pure; what a
+//! source is, and who tells, is with those who refuse.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lattice_core::UserKey;
 use tokio::time::Instant;
 
 /// How often at most one source is told of.
@@ -11,79 +10,57 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Sources that are told apart; further ones are one.
 const SOURCES_MAX: usize = 64;
 
-/// Who sent what was refused, as far as that is proven.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
-    /// A key that has a role.
-    Key(UserKey),
-    /// Keys that have none: anybody can make as many as he likes.
-    UnknownKey,
-    /// Tokens whose signature does not hold, or was not looked at any more.
-    Forged,
-    /// Nobody signed.
-    Unsigned,
-    /// More sources than can be told apart.
-    Others,
-}
-
-impl Source {
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Source::Key(key) => key.as_str(),
-            Source::UnknownKey => "unknown-key",
-            Source::Forged => "forged",
-            Source::Unsigned => "unsigned",
-            Source::Others => "others",
-        }
-    }
-}
-
-/// One refusal, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sample {
-    pub(super) code: &'static str,
-    pub(super) command: &'static str,
-    pub(super) key: Option<UserKey>,
-    pub(super) reply_to: Option<String>,
-    pub(super) message: String,
-}
-
 /// What is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) source: Source,
-    pub(super) count: u64,
-    pub(super) total: u64,
-    pub(super) sample: Sample,
+pub(crate) struct Told<Source, Sample> {
+    pub(crate) source: Source,
+    /// How many since it was told of last.
+    pub(crate) count: u64,
+    /// How many of all sources.
+    pub(crate) total: u64,
+    /// The first of them.
+    pub(crate) sample: Sample,
 }
 
 /// Counts, and says when to tell.
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
+#[derive(Debug)]
+pub(crate) struct Refusals<Source, Sample> {
     total: u64,
-    sources: BTreeMap<Source, Flood>,
+    sources: BTreeMap<Source, Flood<Sample>>,
+    /// Who stands for all sources beyond those that are told apart.
+    others: Source,
 }
 
 #[derive(Debug)]
-struct Flood {
+struct Flood<Sample> {
     told: Instant,
     /// Since it was told.
     count: u64,
     first: Option<Sample>,
 }
 
-impl Refusals {
+impl<Source: Ord + Clone, Sample> Refusals<Source, Sample> {
+    /// None yet.
+    pub(crate) fn new(others: Source) -> Self {
+        Self { total: 0, sources: BTreeMap::new(), others }
+    }
+
     /// How many there were.
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
     /// Counts one; what is to be told of at once.
-    pub(super) fn note(&mut self, source: Source, sample: Sample, now: Instant) -> Option<Told> {
+    pub(crate) fn note(
+        &mut self,
+        source: Source,
+        sample: Sample,
+        now: Instant,
+    ) -> Option<Told<Source, Sample>> {
         self.total = self.total.saturating_add(1);
         let source = match self.sources.len() < SOURCES_MAX || self.sources.contains_key(&source) {
             true => source,
-            false => Source::Others,
+            false => self.others.clone(),
         };
         let total = self.total;
         let Some(flood) = self.sources.get_mut(&source) else {
@@ -97,7 +74,7 @@ impl Refusals {
     }
 
     /// What was counted and not yet told, where its second is over. Sources that were quiet for so long are forgotten.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Told> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Told<Source, Sample>> {
         let total = self.total;
         let mut told = Vec::new();
         self.sources.retain(|source, flood| {
@@ -113,8 +90,13 @@ impl Refusals {
     }
 }
 
-impl Flood {
-    fn tell(&mut self, source: &Source, total: u64, now: Instant) -> Option<Told> {
+impl<Sample> Flood<Sample> {
+    fn tell<Source: Clone>(
+        &mut self,
+        source: &Source,
+        total: u64,
+        now: Instant,
+    ) -> Option<Told<Source, Sample>> {
         let sample = self.first.take()?;
         let count = std::mem::take(&mut self.count);
         self.told = now;
@@ -126,18 +108,14 @@ impl Flood {
 mod tests {
     use super::*;
 
-    fn sample(command: &'static str) -> Sample {
-        Sample { code: "signature-required", command, key: None, reply_to: None, message: String::new() }
-    }
-
     #[test]
     fn a_flood_is_told_once_a_second_and_nothing_is_left_out_of_the_count() {
-        let (mut refusals, start) = (Refusals::default(), Instant::now());
+        let (mut refusals, start) = (Refusals::new("others"), Instant::now());
         let mut told = Vec::new();
         for ms in 0..3_500_u64 {
             let now = start + Duration::from_millis(ms);
             let command = if ms == 1 { "link.put" } else { "host.stop" };
-            told.extend(refusals.note(Source::Unsigned, sample(command), now));
+            told.extend(refusals.note("unsigned", command, now));
             // The tick that comes when nobody sends any more.
             if ms % 250 == 0 {
                 told.extend(refusals.due(now));
@@ -146,28 +124,20 @@ mod tests {
         told.extend(refusals.due(start + Duration::from_secs(5)));
         let counts: Vec<u64> = told.iter().map(|told| told.count).collect();
         assert_eq!((counts.len(), counts.iter().sum::<u64>()), (5, 3_500), "{counts:?}");
-        assert_eq!((counts[0], told[1].sample.command, told[4].total), (1, "link.put", 3_500));
+        assert_eq!((counts[0], told[1].sample, told[4].total), (1, "link.put", 3_500));
         // Quiet for a second, it is forgotten, and the next one is told at once.
         assert!(refusals.due(start + Duration::from_secs(7)).is_empty());
         assert!(refusals.sources.is_empty());
-        assert!(refusals.note(Source::Unsigned, sample("x"), start + Duration::from_secs(8)).is_some());
+        assert!(refusals.note("unsigned", "x", start + Duration::from_secs(8)).is_some());
     }
 
     #[test]
     fn sources_are_told_apart_and_bounded() {
-        let (mut refusals, now) = (Refusals::default(), Instant::now());
-        let key = |number: usize| {
-            let letter = |n: usize| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[n % 26]);
-            let text: String = std::iter::once('U')
-                .chain([letter(number / 26), letter(number)])
-                .chain(std::iter::repeat_n('A', 53))
-                .collect();
-            Source::Key(UserKey::new(text).unwrap())
-        };
-        let told = (0..300).filter(|number| refusals.note(key(*number), sample("x"), now).is_some()).count();
+        let (mut refusals, now) = (Refusals::new(usize::MAX), Instant::now());
+        let told = (0..300).filter(|number| refusals.note(*number, "x", now).is_some()).count();
         assert_eq!((told, refusals.sources.len(), refusals.total()), (SOURCES_MAX + 1, SOURCES_MAX + 1, 300));
         let later = refusals.due(now + Duration::from_secs(2));
-        let others: Vec<&Told> = later.iter().filter(|told| told.source == Source::Others).collect();
+        let others: Vec<_> = later.iter().filter(|told| told.source == usize::MAX).collect();
         assert_eq!((others.len(), others[0].count), (1, 300 - SOURCES_MAX as u64 - 1));
     }
 }

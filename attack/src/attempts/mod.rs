@@ -1,0 +1,16 @@
+//! The attempts, by what they go for.
+
+pub(crate) mod broker;
+pub(crate) mod calls;
+pub(crate) mod commands;
+pub(crate) mod control;
+pub(crate) mod doors;
+pub(crate) mod facts;
+pub(crate) mod images;
+pub(crate) mod packed;
+pub(crate) mod presence;
+pub(crate) mod roles;
+pub(crate) mod sandbox;
+pub(crate) mod subjects;
+pub(crate) mod text;
+pub(crate) mod visitor;

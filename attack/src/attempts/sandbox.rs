@@ -1,0 +1,197 @@
+//! From inside the sandbox: the machine, the network around it, and what no link gives.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use futures::{FutureExt as _, future::LocalBoxFuture};
+use lattice_control_interface::{CallComponentCommand, HttpCall, ScaleComponentCommand};
+use serde_json::Value;
+
+use super::images::stop;
+use crate::{
+    attempt::{By, Outcome},
+    scene::{Scene, WITHIN},
+};
+
+type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
+
+/// What an actor that is told to do something by its path answers.
+pub(crate) async fn tell(scene: &Scene, actor: &str, path: &str) -> anyhow::Result<(u16, Value)> {
+    let url = format!("http://127.0.0.1:{}{path}", scene.ports.http);
+    let answer = scene.http.send("GET", &url, &[("host", &format!("{actor}.test"))], "").await?;
+    let body = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::String(answer.text()));
+    Ok((answer.status, body))
+}
+
+/// Lets an actor fetch `url`; the error of its HTTP client, or what it got.
+async fn fetch(scene: &Scene, actor: &str, url: &str) -> anyhow::Result<Result<String, String>> {
+    match tell(scene, actor, &format!("/http?url={url}")).await? {
+        (502, body) if body["error"].is_string() => {
+            Ok(Err(body["error"].as_str().unwrap_or_default().to_owned()))
+        }
+        (_, body) => Ok(Ok(body.as_str().map_or_else(|| body.to_string(), str::to_owned))),
+    }
+}
+
+/// Files, environment, arguments, sockets.
+pub(crate) fn machine(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let (status, seen) = tell(scene, "tourist", "/env").await?;
+        ensure!(status == 200, "{seen}");
+        let counts = ["arguments", "environment", "preopens"].map(|what| seen[what].as_u64());
+        let is_shut = |what: &str| seen[what].as_str().is_some_and(|said| said.starts_with("refused: "));
+        match counts == [Some(0); 3] && is_shut("file") && is_shut("socket") {
+            true => Ok(Outcome::refused(By::Runtime, "the actor's own answer", seen.to_string())),
+            false => Ok(Outcome::succeeded(seen.to_string())),
+        }
+    }
+    .boxed_local()
+}
+
+/// URLs that an actor without leave for private networks asks for: each refused as such, and nobody came to the canary.
+async fn private(scene: &Scene, urls: &[String]) -> anyhow::Result<Outcome> {
+    let before = scene.canary.visits();
+    for url in urls {
+        match fetch(scene, "tourist", url).await? {
+            // What is malformed, or has no address here, is not asked for either.
+            Err(error) => {
+                ensure!(error.starts_with("ErrorCode::") || error.contains("no URL"), "{url}: {error}")
+            }
+            Ok(got) => return Ok(Outcome::succeeded(format!("{url}: {got}"))),
+        }
+    }
+    ensure!(scene.canary.visits() == before, "somebody came to the canary");
+    // One that has leave for another server of the same machine does reach it: the way is there.
+    let reached = fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
+    ensure!(reached.is_ok(), "nothing at all is reached: {reached:?}");
+    let line = scene.host_log(&["allow_private", "tourist"]).await?;
+    Ok(Outcome::refused(By::HttpClient, "host log, with the actor", line))
+}
+
+/// Addresses of this machine and its network, written out.
+pub(crate) fn by_address(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let (port, nats) = (scene.canary.port, scene.ports.nats);
+        let urls = [
+            format!("http://127.0.0.1:{port}/"),
+            format!("http://127.0.0.1:{nats}/"),
+            format!("http://0.0.0.0:{port}/"),
+            "http://169.254.169.254/latest/meta-data/".to_owned(),
+            "http://10.0.0.1/".to_owned(),
+            "http://192.168.0.1/".to_owned(),
+        ];
+        private(scene, &urls).await
+    }
+    .boxed_local()
+}
+
+/// Names that lead to this machine, and numbers that only a resolver takes for addresses.
+pub(crate) fn by_name(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let port = scene.canary.port;
+        let hosts = ["localhost", "LOCALHOST.", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0"];
+        private(scene, &hosts.map(|host| format!("http://{host}:{port}/"))).await
+    }
+    .boxed_local()
+}
+
+/// The many ways to write an address of this machine in IPv6.
+pub(crate) fn by_ipv6(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let port = scene.canary.port;
+        let hosts = [
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::1]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::]",
+        ];
+        private(scene, &hosts.map(|host| format!("http://{host}:{port}/"))).await
+    }
+    .boxed_local()
+}
+
+/// A server that may be asked answers with the address of one that may not.
+pub(crate) fn by_redirect(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let before = scene.canary.visits();
+        let answered =
+            fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
+        // The redirect comes back to the actor, and is followed by nobody.
+        let target = answered.map_err(anyhow::Error::msg)?;
+        ensure!(
+            target == format!("http://127.0.0.1:{}/", scene.canary.port),
+            "the server answered {target:?}"
+        );
+        ensure!(scene.canary.visits() == before, "somebody followed the redirect");
+        match fetch(scene, "courier", &target).await? {
+            Ok(got) => Ok(Outcome::succeeded(format!("the actor gets {got:?}"))),
+            Err(error) => {
+                ensure!(error.contains("HttpRequestDenied") && scene.canary.visits() == before, "{error}");
+                let line = scene.host_log(&["allow list does not name", "courier"]).await?;
+                Ok(Outcome::refused(By::HttpClient, "host log, with the actor", line))
+            }
+        }
+    }
+    .boxed_local()
+}
+
+/// A key-value store that no link gives.
+pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let (status, body) = tell(scene, "idler", "/").await?;
+        if status == 200 {
+            return Ok(Outcome::succeeded(body.to_string()));
+        }
+        let inventory = scene.client.get_host_inventory(&scene.host).await?;
+        let idler =
+            inventory.components.iter().find(|actor| actor.id.as_str() == "idler").context("not there")?;
+        let state = idler.state().context("it has a state")?.to_string();
+        ensure!(state.contains("no link for wasi:keyvalue"), "{state}");
+        Ok(Outcome::refused(By::Host, "inventory, event actor_state, host log", state))
+    }
+    .boxed_local()
+}
+
+/// More memory and time than an actor is given, while another one is served as ever.
+pub(crate) fn limits(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let image = scene.signer.example("misbehave")?.display().to_string();
+        let mut command = ScaleComponentCommand::new("glutton".parse()?, image, 4);
+        let limits = [("max_cpu_time_ms", "300"), ("max_memory_limit", "33554432")];
+        let limits: BTreeMap<String, String> =
+            limits.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        command.component_limits = Some(limits);
+        scene.client.scale_component_and_wait(&scene.host, &command, WITHIN).await?;
+        let mut evidence = String::new();
+        for path in ["/loop", "/memory", "/recurse"] {
+            let call = HttpCall { path: path.to_owned(), ..HttpCall::default() };
+            let command = CallComponentCommand {
+                component_id: "glutton".parse()?,
+                function: None,
+                args: Vec::new(),
+                http: Some(call),
+                timeout_ms: None,
+            };
+            let (called, hello) =
+                tokio::join!(scene.client.call_component(&scene.host, &command), tell(scene, "hello", "/"));
+            ensure!(hello?.0 == 200, "another actor is not served meanwhile");
+            let reply = called?;
+            let said = reply.http.and_then(|answer| answer.body).unwrap_or_default();
+            evidence = match reply.error {
+                Some(error) => format!("{path}: {error:?}"),
+                // It asks for memory until it gets no more, and tells how much that was.
+                None if said.starts_with("refused after ") => format!("{path}: {}", said.trim()),
+                None => return Ok(Outcome::succeeded(format!("{path} does all it wants: {said}"))),
+            };
+        }
+        stop(scene, "glutton").await?;
+        Ok(Outcome::refused(By::Runtime, "the answer, host log", evidence))
+    }
+    .boxed_local()
+}

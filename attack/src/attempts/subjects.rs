@@ -1,0 +1,92 @@
+//! Events, logs, control requests, beats and everything at once: heard and written from a provider's place.
+
+use futures::{FutureExt as _, future::LocalBoxFuture};
+use lattice_core::{EventName, LatticeName, event_subject};
+
+use super::broker::{Listen, Proof, listen, publish};
+use crate::{attempt::Outcome, scene::Scene};
+
+type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
+
+fn heard(subject: &str, said: &str) -> Listen {
+    (subject.to_owned(), None, said.to_owned())
+}
+
+/// Reads events.
+pub(crate) fn read_events(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let wanted = [
+            heard("wasmbus.evt.default.>", "wasmbus.evt.default.canary"),
+            heard("wasmbus.evt.*.*", "wasmbus.evt.default.canary"),
+        ];
+        listen(scene, &scene.provider(), &wanted).await
+    }
+    .boxed_local()
+}
+
+/// Reads control requests, or takes them away from the hosts as one of those who serve them.
+pub(crate) fn read_control(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let said = "wasmbus.ctl.v1.default.canary.get";
+        let group = Some("wasmbus.ctl.v1.default.link".to_owned());
+        let wanted =
+            [heard("wasmbus.ctl.>", said), ("wasmbus.ctl.v1.default.*.*".to_owned(), group, said.to_owned())];
+        listen(scene, &scene.provider(), &wanted).await
+    }
+    .boxed_local()
+}
+
+/// Reads logs and what is copied of calls, in whatever way versions before and after this one send them.
+pub(crate) fn read_logs(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let wanted = [
+            heard("wasmbus.log.>", "wasmbus.log.default.canary"),
+            heard("wasmbus.tap.>", "wasmbus.tap.default.canary"),
+            heard("wasmcloud.logs.>", "wasmcloud.logs.default.canary"),
+        ];
+        listen(scene, &scene.provider(), &wanted).await
+    }
+    .boxed_local()
+}
+
+/// Reads everything at once, by the widest wildcards there are.
+pub(crate) fn read_everything(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let call = "wasmbus.call.default.hello.nobody.x.y";
+        let wanted = [heard(">", call), heard("wasmbus.>", call), heard("*.*.default.>", call)];
+        listen(scene, &scene.provider(), &wanted).await
+    }
+    .boxed_local()
+}
+
+/// Writes an event of every kind.
+pub(crate) fn write_events(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let lattice = LatticeName::default();
+        let subject = |name: &EventName| event_subject(&lattice, Some(*name));
+        // Hosts look at who is lost and who is back; what they make of it belongs to other attempts.
+        let is_harmless = |name: &&EventName| !matches!(name, EventName::HostLost | EventName::HostBack);
+        let subjects: Vec<String> = EventName::ALL.iter().filter(is_harmless).map(subject).collect();
+        publish(scene, &scene.provider(), &subjects, r#"{"type":"forged"}"#, Proof::Sent).await
+    }
+    .boxed_local()
+}
+
+/// Writes logs.
+pub(crate) fn write_logs(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let subjects = ["wasmbus.log.default.x", "wasmbus.tap.default.x", "wasmcloud.logs.default.x"];
+        publish(scene, &scene.provider(), &subjects.map(str::to_owned), "forged", Proof::Sent).await
+    }
+    .boxed_local()
+}
+
+/// Tells the providers of others that they are healthy, linked or at their end, as a host does.
+pub(crate) fn steer_providers(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let subjects = ["health", "linkdefs.put", "linkdefs.del", "shutdown"]
+            .map(|verb| format!("wasmbus.rpc.default.outside.{verb}"));
+        publish(scene, &scene.provider(), &subjects, "{}", Proof::Sent).await
+    }
+    .boxed_local()
+}

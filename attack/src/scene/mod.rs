@@ -1,0 +1,226 @@
+//! The lattice that is attacked, and everybody who has to do with it.
+
+mod canary;
+mod ear;
+mod images;
+mod lattice;
+mod people;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use lattice_claims::{KeyKind, KeyPair};
+use lattice_control_interface::{Client, Collect};
+use lattice_core::{HostId, LatticeName};
+use lattice_nats::Connection;
+use lattice_testkit::{Http, Process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) use canary::{Canary, redirecting};
+pub(crate) use ear::{Ear, Events};
+pub(crate) use images::{Signer, now, wasm_of};
+pub(crate) use lattice::{Ports, Spare};
+pub(crate) use people::{People, connect_bare};
+
+/// How long anything that should happen at once may take on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// How long a part of the lattice may take to start or to stop.
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+
+/// A lattice of two hosts, with what every attempt needs.
+pub(crate) struct Scene {
+    /// Whether it asks nobody for credentials.
+    pub(crate) open: bool,
+    /// Where it listens.
+    pub(crate) ports: Ports,
+    /// `wash up`, with the first host's log in its output.
+    pub(crate) up: Process,
+    /// The first host.
+    pub(crate) host: HostId,
+    /// The second one, for attempts that one should not survive.
+    pub(crate) spare: Spare,
+    /// Who is connected.
+    pub(crate) people: People,
+    /// Commands as the admin of the lattice gives them.
+    pub(crate) client: Client,
+    /// The admin's key.
+    pub(crate) admin: KeyPair,
+    /// Whom the hosts trust.
+    pub(crate) signer: Signer,
+    /// What an attacker would like to reach, and must not.
+    pub(crate) canary: Canary,
+    /// An HTTP server that the actor `courier` may ask, and which sends it on to the canary.
+    pub(crate) redirecting: Canary,
+    /// Requests to actors.
+    pub(crate) http: Http,
+    /// A command of the admin's as it went over the wire.
+    pub(crate) captured: Captured,
+    folder: TempDir,
+}
+
+/// A command that somebody has heard.
+#[derive(Debug, Clone)]
+pub(crate) struct Captured {
+    /// When it was sent.
+    pub(crate) at: std::time::Instant,
+    /// Its operation, as `label.put.N…`.
+    pub(crate) operation: String,
+    /// Its signature, where it had one.
+    pub(crate) token: Option<String>,
+    /// Its body.
+    pub(crate) body: String,
+}
+
+impl Scene {
+    /// Starts all of it.
+    ///
+    /// # Errors
+    /// A program is not built, or a part does not start.
+    pub(crate) async fn set(open: bool, nats_server: Option<&std::path::Path>) -> anyhow::Result<Self> {
+        let folder = TempDir::new().context("cannot make a temporary folder")?;
+        let (admin, signer) = (KeyPair::generate(KeyKind::User), Signer::new(folder.path().join("images"))?);
+        let (canary, ports) = (Canary::start("secret of the internal network").await?, Ports::choose()?);
+        let redirecting = redirecting(format!("http://127.0.0.1:{}/", canary.port)).await?;
+        let plan = lattice::Plan {
+            open,
+            folder: folder.path(),
+            ports: &ports,
+            admin: admin.public_key().as_str(),
+            signer: &signer,
+            allowed: redirecting.port,
+        };
+        let up = plan.up(nats_server).await?;
+        let people = People::gather(&plan).await?;
+        let client = Client::new(people.operator.clone(), LatticeName::default(), SOON);
+        let client = if open { client } else { client.signed_by(admin.clone()) };
+        let found = client.get_hosts(Collect::default()).await?;
+        let host = found.first().context("the host does not answer")?.id.clone();
+        let spare = plan.spare().await?;
+        lattice::until_serving(&client, &host, &ports).await?;
+        let captured = ear::capture(&people.auditor, &client, &host).await?;
+        let http = Http::new();
+        Ok(Self {
+            open,
+            ports,
+            up,
+            host,
+            spare,
+            people,
+            client,
+            admin,
+            signer,
+            canary,
+            redirecting,
+            http,
+            captured,
+            folder,
+        })
+    }
+
+    /// Stops all of it.
+    ///
+    /// # Errors
+    /// A part does not stop; dropping kills it.
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.spare.host.process.terminate();
+        if self.up.exited().is_none() {
+            self.up.stop(WITHIN).await.context("`wash up` does not stop")?;
+        }
+        Ok(())
+    }
+
+    /// Where files of an attempt may go.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What of the lattice a command could change, as the admin sees it.
+    pub(crate) async fn state(&self) -> anyhow::Result<Value> {
+        let inventory = self.client.get_host_inventory(&self.host).await?;
+        let actors: Vec<Value> = inventory
+            .components
+            .iter()
+            .map(|actor| json!([actor.id, actor.image_ref, actor.max_instances]))
+            .collect();
+        let providers: Vec<Value> = inventory.providers.iter().map(|provider| json!(provider.id)).collect();
+        let mut links: Vec<String> =
+            self.client.get_links().await?.iter().map(|link| json!(link).to_string()).collect();
+        links.sort();
+        let loot = self.client.get_config(&"loot".parse()?).await?;
+        let trust: Vec<Value> =
+            self.client.get_trust().await?.iter().map(|entry| json!([entry.key, entry.standing])).collect();
+        let roles: Vec<Value> = self
+            .client
+            .get_roles()
+            .await?
+            .iter()
+            .map(|entry| json!([entry.key, entry.grant, entry.counts]))
+            .collect();
+        Ok(json!({
+            "actors": actors, "providers": providers, "labels": inventory.labels, "links": links, "loot": loot,
+            "trust": trust, "roles": roles,
+        }))
+    }
+
+    /// The log of the first host, as far as it is written.
+    pub(crate) fn log(&self) -> String {
+        self.up.output()
+    }
+
+    /// The NATS server's log, as far as it is written.
+    pub(crate) fn nats_text(&self) -> String {
+        let file = self.data().join(format!("up/nats-{}.log", self.ports.nats));
+        std::fs::read_to_string(file).unwrap_or_default()
+    }
+
+    /// The last line of the NATS server's log that holds all of `words`, once there is one.
+    ///
+    /// # Errors
+    /// There is none within the time.
+    pub(crate) async fn nats_log(&self, words: &[&str]) -> anyhow::Result<String> {
+        let find = async || {
+            let text = self.nats_text();
+            let found = text.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
+            found.map(str::to_owned)
+        };
+        let awaited = format!("a line with {words:?} in the server's log");
+        Ok(lattice_testkit::until(&awaited, SOON, find).await?)
+    }
+
+    /// The last line of the first host's log that holds all of `words`, once there is one.
+    ///
+    /// # Errors
+    /// There is none within the time.
+    pub(crate) async fn host_log(&self, words: &[&str]) -> anyhow::Result<String> {
+        let find = async || {
+            let log = self.log();
+            let found = log.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
+            found.map(str::to_owned)
+        };
+        Ok(lattice_testkit::until(&format!("a line with {words:?} in the host's log"), SOON, find).await?)
+    }
+
+    /// The credentials, keys and logs of this machine.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// One of the users' connections, or where nobody is told apart, one like any other.
+    pub(crate) fn provider(&self) -> Connection {
+        self.people.provider.clone()
+    }
+
+    /// Runs `wash` as the operator of the lattice, and gives its exit code and what it said.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub(crate) async fn wash(&self, args: &[&str]) -> anyhow::Result<(i32, String)> {
+        let mut launch = lattice::wash(self.folder.path())?.args(args);
+        launch = launch.env("WASMCLOUD_NATS_URL", self.ports.url());
+        launch = launch.env("WASH_SIGNING_KEY", self.admin.seed().expose());
+        let mut process = Process::spawn(launch)?;
+        let status = process.wait(WITHIN).await?;
+        Ok((status.code().unwrap_or(-1), process.output()))
+    }
+}
