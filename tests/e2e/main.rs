@@ -23,6 +23,7 @@ mod machines;
 mod manifest;
 mod overload;
 mod own_nats;
+mod provider_processes;
 mod remote_http;
 mod remote_providers;
 mod replicas;

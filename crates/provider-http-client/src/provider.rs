@@ -1,6 +1,7 @@
 //! The provider: a client for each link, found by who calls under which link.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -78,8 +79,8 @@ impl HttpClient {
 
 #[async_trait]
 impl Provider for HttpClient {
-    fn serves(&self) -> &'static [Serves] {
-        SERVES
+    fn serves(&self) -> Cow<'static, [Serves]> {
+        Cow::Borrowed(SERVES)
     }
 
     async fn put_link(&self, link: ProviderLink) {

@@ -1,6 +1,7 @@
 //! The provider: its links, found by who calls under which name.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -84,8 +85,8 @@ impl KeyvalueNats {
 
 #[async_trait]
 impl Provider for KeyvalueNats {
-    fn serves(&self) -> &'static [Serves] {
-        SERVES
+    fn serves(&self) -> Cow<'static, [Serves]> {
+        Cow::Borrowed(SERVES)
     }
 
     async fn put_link(&self, link: ProviderLink) {
