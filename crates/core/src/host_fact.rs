@@ -198,6 +198,7 @@ mod tests {
                 interfaces: None,
                 links: vec![HostedLink::new(&link, &in_use)],
                 more_links: false,
+                process: false,
             }],
         };
         insta::assert_json_snapshot!(fact, @r#"

@@ -85,7 +85,8 @@ async fn a_host_asks_its_provider_and_hears_the_answer_of_nobody_else() {
 
     let provider = closed.provider("kv").await;
     let mut hears = HostLine::open(&provider, &lattice(), &id, &me).await.unwrap();
-    let answering = tokio::spawn(async move {
+    let mut answering = tokio::task::JoinSet::new();
+    answering.spawn(async move {
         let mut heard = Vec::new();
         while let Some(said) = hears.next().await {
             heard.push((said.verb, said.payload.clone()));
@@ -99,7 +100,7 @@ async fn a_host_asks_its_provider_and_hears_the_answer_of_nobody_else() {
     assert!(matches!(ask(&theirs).await, Err(RequestError::Timeout { .. })));
     assert_eq!(ask(&asks.clone()).await.unwrap(), "well");
     provider.close().await;
-    let heard = answering.await.unwrap();
+    let heard = answering.join_next().await.unwrap().unwrap();
     assert_eq!(heard, vec![(ProviderVerb::Health, "how are you".into()); 2]);
 }
 
