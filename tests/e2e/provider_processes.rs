@@ -12,7 +12,7 @@ use data_encoding::BASE64;
 use lattice_control_interface::Client;
 use lattice_core::{HostId, LatticeName, State, permission::inbox_prefix};
 use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Secret, SubscribeError};
-use lattice_testkit::{Host, Launch, NatsOptions, Process, Tools, binary, free_port, until};
+use lattice_testkit::{Host, Launch, NatsOptions, NatsServer, Process, Tools, binary, free_port, until};
 use lattice_tests::Stage;
 use serde_json::Value;
 
@@ -319,11 +319,13 @@ async fn a_process_outlives_its_first_credentials() {
 
 #[tokio::test]
 async fn a_host_that_can_sign_no_credentials_says_what_that_means() {
-    // Somebody else's server: it knows the host by name and password, and lets the scenario in as well.
-    let config =
-        "authorization { users: [ { user: host, password: s3cret } ] }\nno_auth_user: host\n".to_owned();
-    let stage = Stage::set_on(NatsOptions { config, ..NatsOptions::default() }).await;
-    let url = stage.nats.url().replace("nats://", "nats://host:s3cret@");
+    // Somebody else's server, which knows people by name and password.
+    let config = "authorization { user: host, password: s3cret }\n".to_owned();
+    let server = NatsServer::start_with(NatsOptions { config, ..NatsOptions::default() }).await.unwrap();
+    let url = server.url().replace("nats://", "nats://host:s3cret@");
+    let mut stage = Stage::set().await;
+    stage.connection = Connection::connect(ConnectOptions::to(&url), WITHIN).await.unwrap();
+    stage.client = Client::new(stage.connection.clone(), LatticeName::default(), Duration::from_secs(15));
     let (_host, id) = started(&stage, &url, &[]).await;
     let lines = async || {
         let hosts = stage.hosts().await;

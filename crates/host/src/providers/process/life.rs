@@ -236,6 +236,7 @@ impl Life {
         match over {
             None => {
                 child.kill();
+                let _ended = tokio::time::timeout(END_GRACE, child.ended()).await;
                 Over::Stopped
             }
             Some(Ok(deadline)) => {
