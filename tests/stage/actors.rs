@@ -1,4 +1,4 @@
-//! Signing the example actors into a temporary folder.
+//! Signing the example actors, and providers, into a temporary folder.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use lattice_claims::{KeyKind, KeyPair, SignActor, sign_actor};
+use lattice_claims::{KeyKind, KeyPair, SignActor, SignProvider, create_provider, sign_actor};
 use lattice_testkit::actor_file;
 
 /// The unsigned bytes of an example actor.
@@ -73,6 +73,21 @@ impl Signer {
         let signed =
             sign_actor(wasm, terms, &self.account, module.public_key(), at).expect("the bytes can be signed");
         self.file(file, &signed)
+    }
+
+    /// Signs a program for this machine as a provider, and gives the archive.
+    ///
+    /// # Panics
+    /// If it cannot be packed, or the file cannot be written.
+    #[must_use]
+    pub fn provider(&self, file: &str, program: &[u8]) -> PathBuf {
+        let subject = KeyPair::generate(KeyKind::Provider);
+        let sign =
+            SignProvider { name: file.to_owned(), vendor: "tests".to_owned(), ..SignProvider::default() };
+        let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        let programs = [(target, program.to_vec())].into();
+        let packed = create_provider(&sign, &programs, None, &self.account, subject.public_key(), now());
+        self.file(file, &packed.expect("the program can be packed"))
     }
 
     /// Writes a file beside the signed ones.

@@ -1,6 +1,6 @@
 //! What a provider is to the host: the same trait whether it runs in the host's process or in one of its own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_core::{ActorId, Direction, LinkKey, ProviderId, Secret, SecretName, State};
@@ -86,7 +86,7 @@ pub struct ProviderLink {
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// The interfaces it takes part in.
-    fn serves(&self) -> &'static [Serves];
+    fn serves(&self) -> Cow<'static, [Serves]>;
 
     /// Whether its links may give it secrets. One that would have no use for them is not given any, and the link says so.
     fn takes_secrets(&self) -> bool {
@@ -99,12 +99,21 @@ pub trait Provider: Send + Sync {
     /// Forgets a link. Calls in flight on it may end; new ones are refused when this returns.
     async fn delete_link(&self, link: &LinkKey);
 
+    /// Takes the configuration that it was started with in a new version. One that cannot while it runs does nothing, and has
+    /// it when it is started the next time.
+    fn update_config(&self, _config: BTreeMap<String, String>) {}
+
     /// Stops: takes nothing new, lets calls in flight end until `deadline`, then breaks them off.
     async fn stop(&self, deadline: Instant);
 
     /// Its key-value side, where it has one.
     fn keyvalue(&self) -> Option<Arc<dyn Keyvalue>> {
         None
+    }
+
+    /// True if it is a process of its own, which takes its calls itself: over the lattice, from whoever makes them.
+    fn is_process(&self) -> bool {
+        false
     }
 
     /// Its outgoing-HTTP side, where it has one.

@@ -80,6 +80,9 @@ pub struct HostedProvider {
     /// how the provider is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_links: bool,
+    /// True if it is a process of its own: it takes its calls itself, whoever makes them, and not by its host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub process: bool,
 }
 
 /// A link of a provider on a host, where it is not simply ready.
@@ -199,6 +202,7 @@ mod tests {
                 interfaces: None,
                 links: vec![HostedLink::new(&link, &in_use)],
                 more_links: false,
+                process: false,
             }],
         };
         insta::assert_json_snapshot!(fact, @r#"

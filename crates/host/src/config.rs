@@ -102,6 +102,12 @@ pub(crate) struct NatsArgs {
     /// Certificates (PEM) to trust besides those of the system, where the server speaks TLS
     #[arg(long, env = "WASMCLOUD_NATS_TLS_CA_FILE", value_name = "FILE")]
     pub(crate) nats_tls_ca_file: Option<PathBuf>,
+    /// Key that signs the credentials of provider processes [default: providers-LATTICE.key beside the credentials file]
+    #[arg(long, env = "WASMCLOUD_PROVIDER_SIGNING_KEY", value_name = "FILE")]
+    pub(crate) provider_signing_key: Option<PathBuf>,
+    /// How long the credentials of a provider process count, in seconds; they are renewed at half of it
+    #[arg(long, env = "WASMCLOUD_PROVIDER_TOKEN_SECONDS", value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub(crate) provider_token_seconds: u64,
     /// JetStream domain that keeps the lattice's state
     #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     pub(crate) js_domain: Option<String>,
@@ -184,9 +190,12 @@ pub(crate) struct ImageArgs {
     /// Start files of this machine when a control command names them; a manifest given with -m always may
     #[arg(long, env = "WASMCLOUD_ALLOW_FILE_LOAD")]
     pub(crate) allow_file_load: bool,
-    /// Largest image, in bytes
+    /// Largest image of an actor, in bytes
     #[arg(long, env = "WASMCLOUD_MAX_COMPONENT_SIZE", value_name = "BYTES", default_value_t = 50 << 20)]
     pub(crate) max_component_size_bytes: u64,
+    /// Largest archive of a provider, in bytes
+    #[arg(long, env = "WASMCLOUD_MAX_PROVIDER_SIZE", value_name = "BYTES", default_value_t = 256 << 20)]
+    pub(crate) max_provider_size_bytes: u64,
 }
 
 #[derive(Debug, Args)]

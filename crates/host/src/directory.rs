@@ -35,6 +35,8 @@ struct Snapshot {
     /// Other hosts by what they run; those that run nothing are in none.
     by_target: BTreeMap<EntityId, Arc<[Candidate]>>,
     nobody: Arc<[Candidate]>,
+    /// Providers that are processes of their own, on any host, this one too; and whether they are well somewhere.
+    processes: BTreeMap<EntityId, bool>,
     /// What runs or shall run on other hosts, well or not.
     ends: BTreeMap<EntityId, FarEnds>,
     seen: Arc<Sightings>,
@@ -59,6 +61,16 @@ impl Directory {
     pub(crate) fn hosts_of(&self, target: &EntityId) -> Arc<[Candidate]> {
         let snapshot = self.read();
         snapshot.by_target.get(target).unwrap_or(&snapshot.nobody).clone()
+    }
+
+    /// True if some host says that `target` is a process of its own, which takes its calls itself.
+    pub(crate) fn is_process(&self, target: &EntityId) -> bool {
+        self.read().processes.contains_key(target)
+    }
+
+    /// True if one of those processes is well somewhere.
+    pub(crate) fn is_process_that_answers(&self, target: &EntityId) -> bool {
+        self.read().processes.get(target) == Some(&true)
     }
 
     /// Where the end `id` of `link` is, which does not run here, and how it is.
@@ -147,16 +159,22 @@ fn build(me: &HostId, facts: &BTreeMap<HostId, HostFact>, seen: Arc<Sightings>) 
             site: fact.labels.0.get(SITE).cloned(),
         };
         let actors = fact.actors.iter().filter(|actor| actor.answers()).map(|actor| actor.id.as_str());
-        let providers = fact.providers.iter().filter(|one| one.answers()).map(|one| one.id.as_str());
+        // One that is a process of its own takes calls itself, of whoever makes them.
+        let built_in = fact.providers.iter().filter(|one| one.answers() && !one.process);
+        let providers = built_in.map(|one| one.id.as_str());
         for id in actors.chain(providers) {
             // Ids of actors and providers are ids of entities.
             let Ok(target) = EntityId::new(id) else { continue };
             by_target.entry(target).or_default().push(candidate.clone());
         }
     }
+    let mut processes: BTreeMap<EntityId, bool> = BTreeMap::new();
+    for one in facts.values().flat_map(|fact| &fact.providers).filter(|one| one.process) {
+        *processes.entry(one.id.clone().into()).or_default() |= one.answers();
+    }
     let ends = ends(me, facts, &seen);
     let by_target = by_target.into_iter().map(|(target, hosts)| (target, hosts.into())).collect();
-    Snapshot { by_target, nobody: Arc::default(), ends, seen }
+    Snapshot { by_target, nobody: Arc::default(), processes, ends, seen }
 }
 
 /// What other hosts that live or are lost have or shall have, well or not.

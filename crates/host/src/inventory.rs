@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     lattice::Lattice,
     links::{Seen, Survey},
-    providers::Providers,
+    providers::{Access, Providers},
     secrets::Secrets,
     trust::Trusting,
 };
@@ -35,6 +35,8 @@ pub(crate) struct Inventory {
     pub(crate) health: Health,
     pub(crate) trust: Trusting,
     pub(crate) secrets: Secrets,
+    /// How provider processes log in.
+    pub(crate) access: Arc<Access>,
     /// Who may command.
     pub(crate) guard: Arc<Guard>,
     /// Calls without a right.
@@ -80,8 +82,15 @@ impl Inventory {
     /// What an operator should know at every look.
     fn notices(&self) -> Vec<String> {
         let lasting = self.about.notices.iter().cloned();
-        let passing = [self.trust.notice(), self.guard.notice()].into_iter().flatten();
+        let passing = [self.trust.notice(), self.guard.notice(), self.unprotected()].into_iter().flatten();
         lasting.chain(passing).chain(self.health.notices()).collect()
+    }
+
+    /// What is not protected of NATS while provider processes run here.
+    fn unprotected(&self) -> Option<String> {
+        let runs = self.providers.list().iter().any(|view| view.is_process && view.serves.is_some());
+        let is_open = self.health.is_open().unwrap_or(false);
+        if runs { self.access.notice(&self.about.lattice, is_open) } else { None }
     }
 
     /// Everything.
@@ -115,11 +124,12 @@ impl Inventory {
 
     fn describe_providers(&self, states: &States) -> Vec<ProviderDescription> {
         let describe = |view: crate::providers::ProviderView| {
+            let metadata = view.claims.as_ref().and_then(|claims| claims.metadata.as_ref());
             let mut description = ProviderDescription {
                 id: view.spec.id.clone(),
                 image_ref: Some(view.spec.shown_image().to_owned()),
-                name: None,
-                revision: 0,
+                name: view.claims.as_ref().and_then(|claims| claims.name().map(str::to_owned)),
+                revision: metadata.and_then(|metadata| metadata.revision).unwrap_or(0),
                 annotations: Some(view.spec.annotations.clone()),
                 config: Some(view.spec.config.clone()),
                 state: None,

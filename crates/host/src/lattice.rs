@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lattice_claims::{ActorMetadata, Claims};
+use lattice_claims::{ActorMetadata, Claims, ProviderMetadata};
 use lattice_control_interface::{
     ClaimsMap,
     events::{FactOverridden, FactVersion},
@@ -235,14 +235,22 @@ impl Lattice {
 
     /// Puts an actor's claims on record. What fails here is the record, not the actor.
     pub(crate) async fn put_claims(&self, claims: &Claims<ActorMetadata>) {
-        let map = claims_map(claims);
-        if self.view().claims.get(&claims.subject) == Some(&map) {
+        self.put_claims_map(&claims.subject, claims_map(claims)).await;
+    }
+
+    /// Puts a provider's claims on record. What fails here is the record, not the provider.
+    pub(crate) async fn put_provider_claims(&self, claims: &Claims<ProviderMetadata>) {
+        self.put_claims_map(&claims.subject, provider_claims_map(claims)).await;
+    }
+
+    async fn put_claims_map(&self, subject: &str, map: ClaimsMap) {
+        if self.view().claims.get(subject) == Some(&map) {
             return;
         }
         let data = map.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
-        let written = self.store.put_claims(&claims.subject, data).await.map(drop);
+        let written = self.store.put_claims(subject, data).await.map(drop);
         if let Err(error) = self.refreshed(written) {
-            warn!(actor = claims.subject, %error, "claims are not on record");
+            warn!(subject, %error, "claims are not on record");
         }
     }
 
@@ -344,6 +352,26 @@ fn claims_map(claims: &Claims<ActorMetadata>) -> ClaimsMap {
         ("sub", claims.subject.clone()),
         ("subject", claims.subject.clone()),
         ("tags", tags),
+        ("version", text(metadata.and_then(|m| m.version.clone()))),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+/// The same of a provider, which has neither alias nor tags.
+fn provider_claims_map(claims: &Claims<ProviderMetadata>) -> ClaimsMap {
+    let metadata = claims.metadata.as_ref();
+    let revision = metadata.and_then(|m| m.revision).unwrap_or(0).to_string();
+    let text = |value: Option<String>| value.unwrap_or_default();
+    [
+        ("iss", claims.issuer.clone()),
+        ("issuer", claims.issuer.clone()),
+        ("name", text(metadata.and_then(|m| m.name.clone()))),
+        ("rev", revision.clone()),
+        ("revision", revision),
+        ("sub", claims.subject.clone()),
+        ("subject", claims.subject.clone()),
         ("version", text(metadata.and_then(|m| m.version.clone()))),
     ]
     .into_iter()

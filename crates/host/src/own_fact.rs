@@ -123,9 +123,10 @@ fn provider(view: &ProviderView, states: &States) -> HostedProvider {
         id: view.spec.id.clone(),
         image: view.spec.shown_image().to_owned(),
         state: HostedState::from(states.providers.get(&view.spec.id).unwrap_or(&view.state)),
-        interfaces: view.serves.map(|serves| serves.iter().filter(called).map(name).collect()),
+        interfaces: view.serves.as_ref().map(|serves| serves.iter().filter(called).map(name).collect()),
         links: unwell.iter().take(LINKS_TOLD_MAX).map(|(key, state)| link(key, state)).collect(),
         more_links: unwell.len() > LINKS_TOLD_MAX,
+        process: view.is_process,
     }
 }
 
@@ -175,6 +176,8 @@ mod tests {
                 state: State::Ready,
                 links: (0..count).map(failed).chain([ready]).collect(),
                 serves: None,
+                is_process: false,
+                claims: None,
             }
         };
         let few = provider(&view(2), &States::default());

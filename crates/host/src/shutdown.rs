@@ -81,7 +81,7 @@ pub(crate) async fn stop(parts: Parts, patience: Duration) {
     parts.presence.leave().await;
     parts.lines.withdraw().await;
     parts.control.stop().await;
-    let servers = |view: &ProviderView| parts.builtins.calls_actors(&view.spec.image);
+    let servers = |view: &ProviderView| parts.builtins.calls_actors(view);
     let (first, last): (Vec<_>, Vec<_>) = parts.builtins.table.list().into_iter().partition(servers);
     stop_providers(&parts, first, deadline).await;
     parts.crew.stop_all(deadline).await;

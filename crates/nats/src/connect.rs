@@ -185,7 +185,8 @@ async fn build(
     deadline: Duration,
     signals: Arc<Signals>,
 ) -> Result<async_nats::ConnectOptions, ConnectError> {
-    let mut built = async_nats::ConnectOptions::new()
+    let credentials = options.effective_credentials();
+    let mut built = asked(&credentials)
         .name(&options.name)
         .client_capacity(CLIENT_CAPACITY)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
@@ -211,7 +212,14 @@ async fn build(
     if options.tls.first {
         built = built.tls_first();
     }
-    with_credentials(built, &options.effective_credentials()).await
+    with_credentials(built, &credentials).await
+}
+
+/// Options that ask at each connect who to be, where that may change.
+fn asked(credentials: &Credentials) -> async_nats::ConnectOptions {
+    let Credentials::Renewable(newest) = credentials else { return async_nats::ConnectOptions::new() };
+    let newest = newest.clone();
+    async_nats::ConnectOptions::with_auth_callback(move |nonce| std::future::ready(newest.answer(&nonce)))
 }
 
 async fn with_credentials(
@@ -219,7 +227,8 @@ async fn with_credentials(
     credentials: &Credentials,
 ) -> Result<async_nats::ConnectOptions, ConnectError> {
     match credentials {
-        Credentials::None => Ok(built),
+        // Renewable ones have been taken care of from the start.
+        Credentials::None | Credentials::Renewable(_) => Ok(built),
         Credentials::CredsFile(path) => built.credentials_file(path).await.map_err(|error| {
             ConnectError::Options { what: "credentials file".into(), why: error.to_string() }
         }),

@@ -124,6 +124,12 @@ impl Connection {
         Err(ConnectError::NoJetStream { servers: self.shown_servers(), domain, why })
     }
 
+    /// Makes the connection anew, with the credentials that count now; subscriptions stay.
+    pub async fn reconnect(&self) {
+        // It fails only when the connection was closed.
+        let _ = self.inner.client.force_reconnect().await;
+    }
+
     /// Whether there is a connection now.
     #[must_use]
     pub fn is_connected(&self) -> bool {

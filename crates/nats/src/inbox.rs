@@ -2,7 +2,7 @@
 //! credentials made by us allow an inbox of one's own, which is found in their token.
 
 use lattice_claims::nats::{CredsFile, UserGrant, UserToken};
-use lattice_core::permission::inbox_within;
+use lattice_core::permission::{inbox_prefix, inbox_within};
 
 use crate::{ConnectOptions, Credentials, Member};
 
@@ -14,6 +14,7 @@ pub(crate) async fn prefix(options: &ConnectOptions) -> Option<String> {
     let member = options.member.as_ref()?;
     match &options.credentials {
         Credentials::JwtSeed { jwt, .. } => of_token(jwt, member),
+        Credentials::Renewable(newest) => of_token(&newest.jwt(), member),
         // A file that cannot be read is told of by whoever logs in with it.
         Credentials::CredsFile(path) => {
             let text = tokio::fs::read_to_string(path).await.ok()?;
@@ -25,10 +26,12 @@ pub(crate) async fn prefix(options: &ConnectOptions) -> Option<String> {
 
 /// A token that is not of ours allows no inbox of ours.
 fn of_token(token: &str, member: &Member) -> Option<String> {
-    match UserToken::read(token).ok()?.grant {
+    let token = UserToken::read(token).ok()?;
+    match token.grant {
         UserGrant::Own { permissions, .. } => {
             inbox_within(&permissions.subscribe, &member.lattice, member.host.as_ref())
         }
-        UserGrant::Scoped => None,
+        // Scoped keys of ours sign providers alone, whose name is their id.
+        UserGrant::Scoped => Some(inbox_prefix(&member.lattice, &token.name)),
     }
 }

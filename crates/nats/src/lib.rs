@@ -18,7 +18,9 @@ mod invocation;
 mod jetstream_api;
 mod jitter;
 mod options;
+mod provider_line;
 pub mod remote;
+mod renewable;
 mod replies;
 mod request;
 mod state;
@@ -36,6 +38,8 @@ pub use events::{EventError, EventPublisher, EventStream};
 pub use invocation::{Announced, CallCounts, Called, Calls, Inbound, Outbound, Received, Serve, Serving};
 pub use jetstream_api::ApiError;
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Member, Secret, Tls};
+pub use provider_line::{HostLine, ProviderLine, Said};
+pub use renewable::Renewable;
 pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{
     Fact, FactStore, Facts, Loaded, Overridden, SetAside, SnapshotError, SnapshotFile, SnapshotKind,

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use lattice_core::{HostId, LatticeName, unescape_marked};
 
-use crate::WallClock;
+use crate::{Renewable, WallClock};
 
 /// Where a NATS server listens when nobody says otherwise.
 pub const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
@@ -49,6 +49,8 @@ pub enum Credentials {
         /// The `SU…` seed.
         seed: Secret,
     },
+    /// A user token and the seed of its key, of which newer ones count from the next connect on.
+    Renewable(Renewable),
     /// A name and a password.
     UserPassword {
         /// The name.
@@ -66,7 +68,7 @@ impl Credentials {
         match self {
             Credentials::None => "no credentials",
             Credentials::CredsFile(_) => "a credentials file",
-            Credentials::JwtSeed { .. } => "a user token and seed",
+            Credentials::JwtSeed { .. } | Credentials::Renewable(_) => "a user token and seed",
             Credentials::UserPassword { .. } => "a user name and password",
             Credentials::Token(_) => "a token",
         }

@@ -1,6 +1,6 @@
 //! The provider: a client for each link, found by who calls under which link.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_contracts::{
@@ -66,8 +66,8 @@ impl HttpClient {
 
 #[async_trait]
 impl Provider for HttpClient {
-    fn serves(&self) -> &'static [Serves] {
-        SERVES
+    fn serves(&self) -> Cow<'static, [Serves]> {
+        Cow::Borrowed(SERVES)
     }
 
     fn takes_secrets(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The provider as the host sees it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -43,8 +43,8 @@ impl HttpServer {
 
 #[async_trait]
 impl Provider for HttpServer {
-    fn serves(&self) -> &'static [Serves] {
-        SERVES
+    fn serves(&self) -> Cow<'static, [Serves]> {
+        Cow::Borrowed(SERVES)
     }
 
     async fn put_link(&self, link: ProviderLink) {

@@ -1,6 +1,6 @@
 //! The provider: its links, found by who calls under which name.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_contracts::{
@@ -69,8 +69,8 @@ impl KeyvalueNats {
 
 #[async_trait]
 impl Provider for KeyvalueNats {
-    fn serves(&self) -> &'static [Serves] {
-        SERVES
+    fn serves(&self) -> Cow<'static, [Serves]> {
+        Cow::Borrowed(SERVES)
     }
 
     async fn put_link(&self, link: ProviderLink) {

@@ -20,6 +20,7 @@ const SIDEWAYS: [(&str, &str); 9] = [
     ("runtime", "contracts"),
     ("runtime", "code-cache"),
     ("control-interface", "nats"),
+    ("provider-keyvalue-memory", "provider-sdk"),
     ("xtask", "testkit"),
     ("tests", "testkit"),
     ("attack", "testkit"),

@@ -14,6 +14,6 @@ mod user;
 pub use account::{AccountToken, ScopedKey};
 pub use creds::{CredsError, CredsFile};
 pub use operator::OperatorToken;
-pub use provider::{PROVIDER_TOKEN_SECONDS, provider_credentials};
+pub use provider::{PROVIDER_TOKEN_SECONDS, ProviderSigner, SignerFileError, provider_credentials};
 pub use token::{NatsTokenError, Times};
 pub use user::{UserGrant, UserToken};

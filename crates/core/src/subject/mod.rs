@@ -5,6 +5,7 @@
 mod beat;
 mod call;
 mod ctl;
+mod rpc;
 mod verb;
 
 pub use beat::{Beat, BeatAnswer, BeatKind, BeatSubject, beat_all_subscription};
@@ -14,4 +15,5 @@ pub use call::{
 pub use ctl::{
     CtlSubject, SubjectError, ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
+pub use rpc::{ProviderSubject, ProviderVerb, may_provider_answer, provider_answer, provider_subscription};
 pub use verb::{CtlVerb, Effect};

@@ -65,6 +65,13 @@ impl HostDispatch {
         }
         let (target, way) = (&route.way.key.target, &route.way);
         let Some(implementation) = pick(route) else {
+            if self.remote.is_process(target) {
+                let reason = format!(
+                    "provider {target} is a process of its own, which is called over NATS, and the link keeps calls in the \
+                     host's process (distance local); put it with --distance prefer-local"
+                );
+                return Err(self.fail(ErrorCode::Unreachable, reason));
+            }
             let stays = match way.distance {
                 Distance::Local => ", and the link keeps calls here (distance local)",
                 Distance::PreferLocal | Distance::Lattice => "",

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use lattice_contracts::CallContext;
-use lattice_core::{CallError, CallTo, Contract, Distance, ErrorCode, Hop, HostId, LinkKey};
+use lattice_core::{CallError, CallTo, Contract, Distance, EntityId, ErrorCode, Hop, HostId, LinkKey};
 use lattice_nats::{
     Called, Calls, Connection,
     remote::{Caller, Function, Offer, Taken, http::incoming},
@@ -40,6 +40,10 @@ const BUSY_PAUSES: [Duration; 7] = [
     Duration::from_millis(64),
     Duration::from_millis(128),
 ];
+
+/// How long a provider that is a process of its own, and well as far as is known, may be away; and how often it is tried.
+const ABSENT_MAX: Duration = Duration::from_secs(3);
+const ABSENT_PAUSE: Duration = Duration::from_millis(25);
 
 /// A link as whoever calls over it sees it.
 #[derive(Debug, Clone)]
@@ -107,6 +111,7 @@ impl Remote {
         let mut patience = Patience::new();
         let (refused_here, mut asked, mut anyone_asked) = (refused.is_some(), Vec::<Asked>::new(), false);
         let mut pauses: &[Duration] = &BUSY_PAUSES;
+        let present_until = Instant::now() + ABSENT_MAX;
         loop {
             let choice = choose(
                 &Situation {
@@ -150,6 +155,17 @@ impl Remote {
                 Ok(reply) => return Ok(Taken::Elsewhere(reply)),
                 Err(error) => {
                     let refusal = may_ask_others(&error).ok_or_else(|| error.clone())?;
+                    // A process that logs in anew, or is being started again, is away for a moment.
+                    if to == CallTo::Anyone
+                        && refusal == Refusal::Gone
+                        && Instant::now() < present_until
+                        && call.time_left() > ABSENT_PAUSE
+                        && shared.directory.is_process_that_answers(&call.target)
+                    {
+                        refused = Some(error);
+                        tokio::time::sleep(ABSENT_PAUSE).await;
+                        continue;
+                    }
                     tracing::debug!(call = %call.id, ?to, %error, "a call is offered to another host");
                     match to {
                         CallTo::Host(host) => asked.push(Asked { host, refusal, patient }),
@@ -174,6 +190,11 @@ impl Remote {
             known: matches!(to, CallTo::Host(_)),
             ..Called::default()
         }
+    }
+
+    /// True if the target is a provider that is a process of its own.
+    pub(crate) fn is_process(&self, target: &EntityId) -> bool {
+        self.0.directory.is_process(target)
     }
 
     /// True if another living host runs the target.
@@ -212,6 +233,14 @@ impl Remote {
     }
 
     fn nowhere(&self, call: &CallContext, function: Function<'_>) -> CallError {
+        if self.0.directory.is_process(&call.target) {
+            let target = &call.target;
+            let reason = format!(
+                "provider {target} is a process of its own, and does not answer; see how it is: wash get inventory"
+            );
+            return CallError::new(Hop::Host(self.0.about.id.clone()), ErrorCode::Unreachable, reason)
+                .not_run();
+        }
         let (target, package) = (&call.target, function.interface.split('/').next().unwrap_or_default());
         let of_provider = function.interface != incoming::INTERFACE
             && package.parse::<Contract>().is_ok_and(|contract| lattice_core::known(&contract).is_some());

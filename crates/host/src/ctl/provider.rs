@@ -41,6 +41,13 @@ impl Ctl {
             ));
         }
         let image: ImageRef = command.provider_ref.parse().map_err(|error| format!("{error}"))?;
+        if matches!(image, ImageRef::File(_)) && !self.allow_files {
+            return Err(format!(
+                "this host starts no files at the request of others: {} is one; push it to a registry, or start the host \
+                 with --allow-file-load",
+                command.provider_ref
+            ));
+        }
         let spec = ProviderSpec {
             id: command.provider_id,
             image,

@@ -138,6 +138,7 @@ mod tests {
             interfaces: None,
             links: links.iter().map(|(target, state)| HostedLink::new(&link(target), state)).collect(),
             more_links,
+            process: false,
         };
         FarEnd::provider(&host(letter), "calm-otter-1", &told).unwrap()
     }

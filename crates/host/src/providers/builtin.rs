@@ -1,20 +1,20 @@
-//! Providers that are part of the host: which there are, and how each is made.
+//! How providers are made: those that are part of the host here, the others as processes.
 
 use std::{sync::Arc, time::Duration};
 
-use lattice_contracts::{InvocationIds, Provider, ProviderContext};
-use lattice_core::{Builtin, ImageRef};
+use lattice_contracts::{InvocationIds, Provider, ProviderContext, Serves};
+use lattice_core::{Builtin, Direction, ImageRef};
 use lattice_nats::Connection;
 use lattice_provider_http_client::HttpClient;
 use lattice_provider_http_server::HttpServer;
 use lattice_provider_keyvalue_nats::KeyvalueNats;
 
-use super::Providers;
+use super::{Processes, ProviderView, Providers};
 use crate::{
     about::About, actors::Callees, events::Events, lattice::Lattice, secrets::Secrets, supervisor::Tasks,
 };
 
-/// Starts providers in this process; cheap to clone.
+/// Starts providers, in this process and as their own; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Builtins {
     pub(crate) table: Providers,
@@ -26,29 +26,17 @@ pub(crate) struct Builtins {
     pub(crate) secrets: Secrets,
     pub(crate) callees: Callees,
     pub(crate) connection: Connection,
+    pub(crate) processes: Processes,
     pub(crate) drain: Duration,
 }
 
 impl Builtins {
-    /// Makes a provider of an image; the text of a failure says what mends it.
+    /// Makes a provider that is part of the host; the text of a failure says what mends it.
     pub(super) fn make(
         &self,
-        image: &ImageRef,
+        builtin: Builtin,
         context: ProviderContext,
     ) -> Result<Arc<dyn Provider>, String> {
-        let builtin = match image {
-            ImageRef::Builtin(builtin) => *builtin,
-            other => {
-                return Err(format!(
-                    "{other} would be a process of its own, which this version does not start; there are {}",
-                    Builtin::ALL
-                        .iter()
-                        .map(|b| format!("builtin://{}", b.name()))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ));
-            }
-        };
         Ok(match builtin {
             Builtin::HttpServer => HttpServer::new(context).map_err(|error| error.to_string())?,
             Builtin::HttpClient => HttpClient::new(context).map_err(|error| error.to_string())?,
@@ -60,8 +48,10 @@ impl Builtins {
         })
     }
 
-    /// True for images whose providers call actors: they stop before the actors do.
-    pub(crate) fn calls_actors(&self, image: &ImageRef) -> bool {
-        matches!(image, ImageRef::Builtin(Builtin::HttpServer))
+    /// True for providers that call actors: they stop before the actors do.
+    pub(crate) fn calls_actors(&self, view: &ProviderView) -> bool {
+        let calls = |serves: &Serves| serves.direction == Direction::ToActor;
+        matches!(view.spec.image, ImageRef::Builtin(Builtin::HttpServer))
+            || view.serves.as_ref().is_some_and(|serves| serves.iter().any(calls))
     }
 }

@@ -1,9 +1,11 @@
 //! Providers on this host: starting, linking, watching, stopping.
 
 mod builtin;
+mod process;
 mod report;
 mod run;
 mod table;
 
 pub(crate) use builtin::Builtins;
+pub(crate) use process::{Access, Processes};
 pub(crate) use table::{NotRunning, ProviderSpec, ProviderView, Providers, StartRefused};

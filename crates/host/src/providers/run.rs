@@ -5,9 +5,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use lattice_claims::{Claims, ProviderMetadata};
 use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink};
-use lattice_control_interface::events::{Legacy, ProviderStartFailed, ProviderStarted};
-use lattice_core::{LinkName, SecretName, State};
+use lattice_control_interface::events::{EventClaims, Legacy, ProviderStartFailed, ProviderStarted};
+use lattice_core::{Distance, ImageRef, LinkName, SecretName, State};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -51,16 +52,25 @@ impl Builtins {
             tasks: tasks.clone(),
             cancel: cancel.clone(),
         };
-        let provider = match self.make(&spec.image, context) {
-            Ok(provider) => provider,
+        let made = tokio::select! {
+            // A start that is given up leaves no process: the token is cancelled with this task.
+            _deadline = tenure.stopped() => return self.give_up(tenure, &tasks, &cancel).await,
+            made = self.made(&spec, context) => made,
+        };
+        let (provider, claims) = match made {
+            Ok(made) => made,
             Err(reason) => {
                 self.tell_start_failed(&spec, reason);
                 return tenure.end();
             }
         };
+        if let Some(claims) = &claims {
+            self.lattice.put_provider_claims(claims).await;
+            self.table.set_claims(&spec.id, claims.clone());
+        }
         self.table.install(&spec.id, provider.clone());
-        self.tell_started(&spec);
-        let deadline = self.keep_linked(&tenure, &*provider).await;
+        self.tell_started(&spec, claims.as_deref());
+        let deadline = self.keep_linked(&tenure, &spec, &*provider).await;
 
         self.table.set_state(&spec.id, State::Stopping);
         if tokio::time::timeout_at(deadline + STOP_GRACE, provider.stop(deadline)).await.is_err() {
@@ -77,14 +87,37 @@ impl Builtins {
         tenure.end();
     }
 
-    fn tell_started(&self, spec: &ProviderSpec) {
+    /// Makes a provider: in this process where it is part of the host, else as one of its own, of which is told what is signed.
+    async fn made(
+        &self,
+        spec: &ProviderSpec,
+        context: ProviderContext,
+    ) -> Result<(Arc<dyn Provider>, Option<Arc<Claims<ProviderMetadata>>>), String> {
+        if let ImageRef::Builtin(builtin) = &spec.image {
+            return Ok((self.make(*builtin, context)?, None));
+        }
+        let provider = self.processes.start(spec, context).await?;
+        let claims = provider.claims();
+        Ok((Arc::new(provider), Some(claims)))
+    }
+
+    async fn give_up(&self, tenure: Tenure, tasks: &TaskTracker, cancel: &CancellationToken) {
+        cancel.cancel();
+        tasks.close();
+        if tokio::time::timeout(STOP_GRACE, tasks.wait()).await.is_err() {
+            warn!(provider = %tenure.id, "a start that was given up still runs");
+        }
+        tenure.end();
+    }
+
+    fn tell_started(&self, spec: &ProviderSpec, claims: Option<&Claims<ProviderMetadata>>) {
         info!(provider = %spec.id, image = %spec.image, "provider started");
         self.events.publish(&ProviderStarted {
             host_id: self.about.id.clone(),
             provider_id: spec.id.clone(),
             image_ref: spec.shown_image().to_owned(),
             annotations: spec.annotations.clone(),
-            claims: None,
+            claims: claims.map(event_claims),
             legacy: Legacy::of(&spec.id),
         });
     }
@@ -127,11 +160,14 @@ impl Builtins {
 
     /// Goes from the links the provider has to those it should have, at every change, until it shall stop: then tells
     /// until when calls in flight may go on.
-    async fn keep_linked(&self, tenure: &Tenure, provider: &dyn Provider) -> Instant {
+    async fn keep_linked(&self, tenure: &Tenure, spec: &ProviderSpec, provider: &dyn Provider) -> Instant {
         let mut changed = self.lattice.changed().listen();
         let mut links = Reconciler::default();
         loop {
             changed.borrow_and_update();
+            if let Ok(config) = merge(&spec.config, &self.lattice.view().configs) {
+                provider.update_config(config);
+            }
             // A provider that is stopped while it takes a link loses the link with all others.
             tokio::select! {
                 deadline = tenure.stopped() => return deadline,
@@ -150,7 +186,7 @@ impl Builtins {
             true => self.secrets.get_of(&facts, name),
             false => Err(Missing::NotTaken { name: name.clone(), provider: tenure.id.clone() }),
         };
-        let judged = wanted(&tenure.id, provider.serves(), &facts, &open);
+        let judged = wanted(&tenure.id, &provider.serves(), &facts, &open);
         for step in links.steps(&judged, &self.table.links_of(&tenure.id)) {
             self.take(tenure, provider, &step).await;
             links.done(step);
@@ -159,6 +195,12 @@ impl Builtins {
 
     async fn take(&self, tenure: &Tenure, provider: &dyn Provider, step: &Effect) {
         match step {
+            Effect::Put(key, wanted) if provider.is_process() && wanted.distance == Distance::Local => {
+                provider.delete_link(key).await;
+                let reason = "the provider is a process of its own, which is called over NATS, and the link keeps calls in the \
+                              host's process (distance local); put it with --distance prefer-local";
+                self.table.set_link(&tenure.id, key, Some(State::Failed(reason.to_owned())));
+            }
             Effect::Put(key, wanted) => {
                 let callee = if wanted.provider_calls {
                     Callee::Http(self.callees.http(Way { key: key.clone(), distance: wanted.distance }))
@@ -182,5 +224,21 @@ impl Builtins {
             Effect::Delete(key) => provider.delete_link(key).await,
             Effect::Show(key, state) => self.table.set_link(&tenure.id, key, state.clone()),
         }
+    }
+}
+
+fn event_claims(claims: &Claims<ProviderMetadata>) -> EventClaims {
+    let human = |time: Option<u64>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    let metadata = claims.metadata.as_ref();
+    EventClaims {
+        call_alias: None,
+        issuer: claims.issuer.clone(),
+        tags: None,
+        // Tools of wasmCloud 1.x want a text for both.
+        name: Some(metadata.and_then(|m| m.name.clone()).unwrap_or_default()),
+        version: Some(metadata.and_then(|m| m.version.clone()).unwrap_or_default()),
+        revision: None,
+        not_before_human: human(claims.not_before),
+        expires_human: human(claims.expires),
     }
 }

@@ -1,10 +1,12 @@
 //! The table of providers. It owns their states; each provider's own task (see `run`) does the work.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use lattice_claims::{Claims, ProviderMetadata};
 use lattice_contracts::{Provider, Serves};
 use lattice_core::{ConfigName, ImageRef, LinkKey, ProviderId, State};
 use tokio::{sync::watch, time::Instant};
@@ -41,7 +43,11 @@ pub(crate) struct ProviderView {
     pub(crate) state: State,
     pub(crate) links: BTreeMap<LinkKey, State>,
     /// The interfaces it takes part in, while it can be called.
-    pub(crate) serves: Option<&'static [Serves]>,
+    pub(crate) serves: Option<Cow<'static, [Serves]>>,
+    /// True if it is a process of its own.
+    pub(crate) is_process: bool,
+    /// What is signed of it, where it is.
+    pub(crate) claims: Option<Arc<Claims<ProviderMetadata>>>,
 }
 
 /// Why a provider is not even tried.
@@ -63,6 +69,7 @@ struct Entry {
     links: BTreeMap<LinkKey, State>,
     /// Present while it can be called.
     provider: Option<Arc<dyn Provider>>,
+    claims: Option<Arc<Claims<ProviderMetadata>>>,
     /// Until when calls in flight may go on, once it shall stop.
     stop: watch::Sender<Option<Instant>>,
     /// True when its task has ended and nothing of it is left.
@@ -135,6 +142,7 @@ impl Providers {
             state: State::Starting,
             links: BTreeMap::new(),
             provider: None,
+            claims: None,
             stop,
             gone: gone.clone(),
         };
@@ -147,6 +155,11 @@ impl Providers {
     /// From now on calls find it.
     pub(super) fn install(&self, id: &ProviderId, provider: Arc<dyn Provider>) {
         self.update(id, |entry| entry.provider = Some(provider));
+    }
+
+    /// What is signed of it.
+    pub(super) fn set_claims(&self, id: &ProviderId, claims: Arc<Claims<ProviderMetadata>>) {
+        self.update(id, |entry| entry.claims = Some(claims));
     }
 
     /// From now on calls find it no longer.
@@ -211,6 +224,8 @@ impl Providers {
             state: entry.state.clone(),
             links: entry.links.clone(),
             serves: entry.provider.as_ref().map(|provider| provider.serves()),
+            is_process: !matches!(entry.spec.image, ImageRef::Builtin(_)),
+            claims: entry.claims.clone(),
         };
         self.lock().values().map(view).collect()
     }

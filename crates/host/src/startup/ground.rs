@@ -25,7 +25,7 @@ use crate::{
     links::Router,
     memory::{Memory, Record, Restorer},
     own_fact::{self, Life},
-    providers::{Builtins, Providers},
+    providers::{Access, Builtins, Processes, Providers},
     reach,
     roles::Roles,
     secrets::{self, Secrets},
@@ -41,6 +41,7 @@ pub(super) struct Base {
     pub(super) record: Record,
     memory: Memory,
     connection: Connection,
+    access: Arc<Access>,
     tasks: Tasks,
     changed: Changed,
 }
@@ -51,10 +52,11 @@ impl Base {
         let identity = Identity::take(&config.data_dir, config.host_seed.as_ref().map(Secret::reveal))?;
         let (tasks, changed) = (Tasks::new(), Changed::new());
         let options = parts::nats_options(config, &identity.id);
+        let access = Arc::new(parts::access(config, &options)?);
         let memory = parts::memory(config, &identity, &options)?;
         let record = Record::open(&memory, &tasks)?;
         let connection = parts::connect(options, !record.started().is_empty()).await?;
-        Ok(Self { identity: Arc::new(identity), record, memory, connection, tasks, changed })
+        Ok(Self { identity: Arc::new(identity), record, memory, connection, access, tasks, changed })
     }
 
     /// Joins the lattice, or what is remembered of it.
@@ -63,7 +65,7 @@ impl Base {
         config: &HostConfig,
         manifest: Option<&Manifest>,
     ) -> anyhow::Result<Ground> {
-        let Self { identity, memory, connection, tasks, changed, .. } = self;
+        let Self { identity, memory, connection, access, tasks, changed, .. } = self;
         let host = &identity.id;
         let is_in_reach = connection.is_connected();
         // Before anything is written: where it may not join, it leaves no trace.
@@ -90,6 +92,7 @@ impl Base {
             lattice,
             tasks,
             connection,
+            access,
             is_in_reach,
             changed,
         })
@@ -107,6 +110,7 @@ pub(super) struct Ground {
     pub(super) health: Health,
     pub(super) tasks: Tasks,
     pub(super) connection: Connection,
+    pub(super) access: Arc<Access>,
     /// Whether there was NATS when this was laid.
     pub(super) is_in_reach: bool,
     pub(super) changed: Changed,
@@ -169,12 +173,16 @@ impl Ground {
             health: health.clone(),
             trust: trust.clone(),
             secrets: secrets.clone(),
+            access: self.access.clone(),
             guard: Arc::new(guard),
             refused_calls: Arc::new(RefusedCalls::new(about.clone(), events.clone())),
             engine: runtime.describe(),
         };
         let starter = self.starter(config, runtime, &router, &remote, &ids, &trust)?;
         let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
+        let images = (parts::provider_fetcher(config)?, trust.clone(), parts::programs(config));
+        let processes =
+            Processes::new(about.clone(), events.clone(), connection, self.access.clone(), images);
         let builtins = Builtins {
             table: providers,
             about: about.clone(),
@@ -185,6 +193,7 @@ impl Ground {
             secrets: secrets.clone(),
             callees,
             connection: connection.clone(),
+            processes,
             drain: config.drain,
         };
         Ok((Workloads { actors, remote, router, crew, builtins, roles, trust }, inventory))

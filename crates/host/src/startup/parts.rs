@@ -1,6 +1,6 @@
 //! The parts of a host that are made from flags alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
@@ -18,6 +18,7 @@ use crate::{
     generations,
     identity::Identity,
     memory::{Memory, Server},
+    providers::Access,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -146,8 +147,29 @@ pub(super) fn engine(config: &HostConfig) -> anyhow::Result<Runtime> {
     runtime.context("the WebAssembly engine does not start")
 }
 
-/// Where images come from.
+/// How provider processes reach the same NATS, and who they are there.
+pub(super) fn access(config: &HostConfig, options: &ConnectOptions) -> anyhow::Result<Access> {
+    let (file, lasts) = (config.nats.provider_signing_key.as_deref(), config.nats.provider_token_seconds);
+    Ok(Access::new(options, &config.lattice, file, Duration::from_secs(lasts))?)
+}
+
+/// Where the programs of provider processes lie.
+pub(super) fn programs(config: &HostConfig) -> PathBuf {
+    let folder = config.cache_dir.join("providers");
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+/// Where images of actors come from.
 pub(super) fn fetcher(config: &HostConfig) -> anyhow::Result<Arc<Fetcher>> {
+    fetcher_up_to(config, config.images.max_component_size_bytes)
+}
+
+/// Where archives of providers come from.
+pub(super) fn provider_fetcher(config: &HostConfig) -> anyhow::Result<Arc<Fetcher>> {
+    fetcher_up_to(config, config.images.max_provider_size_bytes)
+}
+
+fn fetcher_up_to(config: &HostConfig, bytes_max: u64) -> anyhow::Result<Arc<Fetcher>> {
     let images = &config.images;
     let credentials = images.oci_user.as_ref().map(|user| lattice_registry::Credentials {
         registry: images.oci_registry.clone(),
@@ -161,7 +183,7 @@ pub(super) fn fetcher(config: &HostConfig) -> anyhow::Result<Arc<Fetcher>> {
         allowed_insecure: images.allowed_insecure.clone(),
         allow_latest: images.allow_latest,
         credentials,
-        artifact_bytes_max: images.max_component_size_bytes,
+        artifact_bytes_max: bytes_max,
         ..FetchConfig::default()
     });
     Ok(Arc::new(fetcher.context("images cannot be fetched")?))

@@ -67,14 +67,22 @@ impl Calls {
     /// # Errors
     /// [`SubscribeError`] when the server refuses the subject or does not confirm.
     pub async fn serve(&self, host: &HostId, server: Arc<dyn Serve>) -> Result<Serving, SubscribeError> {
+        let serving = self.serve_targets(server);
+        let post = &serving.server.shared.post;
+        let subject = calls_of_host(&post.lattice, host);
+        let subscription = post.conn.subscribe_in_force([(subject, None)], SUBSCRIBE_WITHIN).await?;
+        serving.server.accept("calls-of-host", subscription, serving.server.stop.clone());
+        Ok(serving)
+    }
+
+    /// The same for who is no host: takes calls of the targets that are [announced](Serving::announce), and no others.
+    #[must_use]
+    pub fn serve_targets(&self, server: Arc<dyn Serve>) -> Serving {
         let shared = Arc::clone(&self.inner.shared);
-        let subject = calls_of_host(&shared.post.lattice, host);
-        let subscription = shared.post.conn.subscribe_in_force([(subject, None)], SUBSCRIBE_WITHIN).await?;
         let (tasks, stop) = (self.inner.tasks.clone(), self.inner.stop.child_token());
         let (accepting, closed) = (TaskTracker::new(), self.inner.stop.clone());
         let server = Arc::new(Server { shared, server, tasks, accepting, stop: stop.clone(), closed });
-        server.accept("calls-of-host", subscription, stop.clone());
-        Ok(Serving { server, _stop: stop.drop_guard() })
+        Serving { server, _stop: stop.drop_guard() }
     }
 }
 

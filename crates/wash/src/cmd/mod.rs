@@ -19,6 +19,7 @@ mod inspect;
 mod keys;
 mod link;
 mod nats;
+mod par;
 mod reg;
 mod role;
 mod scale;
@@ -55,6 +56,8 @@ commands! {
     Keys => keys,
     /// Sign actors, and read what signatures say.
     Claims => claims,
+    /// Make and show archives of providers.
+    Par => par,
     /// Push to and pull from registries.
     Reg => reg,
     /// The same as reg push.

@@ -42,6 +42,7 @@ or start the server together with a host:
 
 host.creds       for hosts of the lattice: wasmcloud --nats-creds host.creds
 operator.creds   for whoever steers it: wash get hosts --ctl-credsfile operator.creds
+providers-*.key  for hosts too: beside host.creds, to sign the credentials of their provider processes
 ";
 
 /// Certificate, key and authority for TLS, to be copied.
@@ -100,6 +101,7 @@ fn fill(root: &Path, plan: Plan, tls: &TlsGiven) -> Outcome<OwnNats> {
     let reach = Reach::Lattice(own.plan.lattice.clone());
     own.ensure_user(&NewUser::new(name("host")?, Principal::Host(None), reach))?;
     own.ensure_user(&NewUser::new(name("operator")?, Principal::Operator(name("operator")?), Reach::Every))?;
+    own.ensure_provider_key(&own.plan.lattice)?;
     let server = own.server();
     for (given, file) in [(&tls.cert, server::CERT), (&tls.key, server::KEY), (&tls.ca, server::CA)] {
         if let Some(given) = given {
@@ -184,6 +186,7 @@ impl OwnNats {
                 Err(error) => return Err(cannot("read", &creds, error)),
             }
         }
+        self.copy_provider_key(&about.lattice, dir)?;
         let (operator, system, account) = (self.operator_token()?, self.system_account()?, self.account()?);
         let text = config(ServerConfig {
             server_name: &about.name,

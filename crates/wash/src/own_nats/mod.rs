@@ -5,6 +5,7 @@
 //! DIR/keys/*.nk                who signs: operator, system account, account. Nobody else needs them
 //! DIR/*.jwt                    their tokens
 //! DIR/users/NAME.creds         users
+//! DIR/users/providers-L.key    by which hosts of lattice L sign their provider processes
 //! DIR/server/, DIR/sites/NAME/ what a server needs, to be copied to its machine
 //! ```
 //!
@@ -16,6 +17,7 @@ mod config;
 mod folder;
 mod keys;
 mod make;
+mod providers;
 mod push;
 mod server;
 mod site;

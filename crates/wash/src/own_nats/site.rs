@@ -54,6 +54,7 @@ pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFol
     ] {
         own.ensure_user(&NewUser::new(name, principal, reach.clone()))?;
     }
+    own.ensure_provider_key(&wanted.lattice)?;
     private_folder(&dir)?;
     let address = wanted.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
     let about = About {

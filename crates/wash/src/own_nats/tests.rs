@@ -113,3 +113,46 @@ fn a_site_that_was_begun_is_finished_and_knows_its_own_lattice_alone() {
     assert_eq!(ServerFolder::find(own.root()).unwrap().about.name, "hub");
     assert!(ServerFolder::find(folder.path()).is_err());
 }
+
+#[test]
+fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to_servers() {
+    use lattice_claims::nats::ProviderSigner;
+    use lattice_core::permission::Permissions;
+
+    let folder = tempfile::tempdir().unwrap();
+    let own = made(&folder.path().join("hub"));
+    let lattice = LatticeName::default();
+    let signer = ProviderSigner::read(&fs::read_to_string(own.provider_key(&lattice)).unwrap()).unwrap();
+    let named = |own: &OwnNats| own.account_token().unwrap().scoped_keys;
+    let of_default = named(&own);
+    assert_eq!(of_default.len(), 1);
+    assert_eq!((&of_default[0].key, of_default[0].role), (signer.key.public_key(), Role::Provider));
+    assert_eq!(of_default[0].template, Permissions::template(Role::Provider, &lattice));
+    assert!(!own.ensure_provider_key(&lattice).unwrap(), "there is nothing to tell anybody");
+    let copy = own.server().join("providers-default.key");
+    assert_eq!(fs::read(&copy).unwrap(), fs::read(own.provider_key(&lattice)).unwrap());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    // Another lattice has another key, and a folder of an earlier version gets one, with what is allowed today.
+    let shop = LatticeName::new("shop").unwrap();
+    assert!(own.ensure_provider_key(&shop).unwrap());
+    assert_eq!(named(&own).len(), 2);
+    let mut account = own.account_token().unwrap();
+    account.scoped_keys[0].template.publish.clear();
+    own.sign_account(account).unwrap();
+    assert!(own.ensure_provider_key(&lattice).unwrap());
+    assert_eq!(named(&own)[0], of_default[0]);
+    // Revoking somebody keeps them.
+    own.add_user(&viewer("vera")).unwrap();
+    own.revoke_user("vera").unwrap();
+    assert_eq!(named(&own).len(), 2);
+    // A key that went is made anew; the account names both.
+    fs::remove_file(own.provider_key(&shop)).unwrap();
+    assert!(own.ensure_provider_key(&shop).unwrap());
+    fs::write(own.provider_key(&shop), "nothing").unwrap();
+    assert!(own.ensure_provider_key(&shop).unwrap_err().text().contains("not usable"));
+}

@@ -99,6 +99,7 @@ fn told(actor: usize, well: bool, kv: u8) -> HostFact {
         interfaces: None,
         links: Vec::new(),
         more_links: false,
+        process: false,
     };
     let providers = if kv == 2 { Vec::new() } else { vec![provider] };
     HostFact { actors: vec![actor], providers, ..HostFact::default() }

@@ -13,7 +13,7 @@ use lattice_core::{
     EntityId, LatticeName,
     permission::{Permissions, Principal, Reach, Role, inbox_prefix},
 };
-use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Secret};
+use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Renewable, Secret};
 use lattice_testkit::NatsServer;
 
 use crate::{LONG, host, lattice, server_with};
@@ -102,6 +102,29 @@ impl Closed {
         let options = self.options(creds.token, &creds.key, &lattice());
         let inbox_prefix = Some(inbox_prefix(&lattice(), id));
         Connection::connect(ConnectOptions { inbox_prefix, ..options }, LONG).await.unwrap()
+    }
+
+    /// A provider's token that counts for so many seconds, and its seed.
+    pub(crate) fn provider_token(&self, id: &str, seconds: u64) -> (String, Secret) {
+        let key = KeyPair::generate(KeyKind::User);
+        let token = UserToken {
+            name: id.to_owned(),
+            user: key.public_key().clone(),
+            account: Some(self.account.public_key().clone()),
+            grant: UserGrant::Scoped,
+            issued: now(),
+            expires: Some(now() + seconds),
+        };
+        (token.sign(&self.scoped).unwrap(), Secret::new(key.seed().expose()))
+    }
+
+    /// How a provider logs in with a token that is to be renewed.
+    pub(crate) fn renewable_provider(&self, id: &str, seconds: u64) -> ConnectOptions {
+        let (jwt, seed) = self.provider_token(id, seconds);
+        ConnectOptions {
+            credentials: Credentials::Renewable(Renewable::new(jwt, seed)),
+            ..ConnectOptions::to(&self.server.url()).on(&lattice())
+        }
     }
 
     /// Logs in with a provider's token that is not as it should be.

@@ -1,11 +1,15 @@
 //! Providers with tokens of their own, from a scoped signing key.
 
+use std::time::Duration;
+
 use lattice_claims::nats::UserGrant;
 use lattice_core::{
-    CallTo, call_subject, calls_of_target,
+    CallTo, HostId, ProviderId, ProviderVerb, call_subject, calls_of_target,
     permission::{Permissions, Principal, Reach, inbox_prefix},
 };
-use lattice_nats::{Calls, ConnectError, SubscribeError};
+use lattice_nats::{
+    Calls, ConnectError, Connection, Credentials, HostLine, ProviderLine, RequestError, SubscribeError,
+};
 
 use super::{Closed, entity, now};
 use crate::{LONG, host, lattice};
@@ -65,4 +69,61 @@ async fn a_provider_cannot_give_itself_more_or_live_longer() {
     let short = closed.changed_provider(|token| token.expires = Some(now() + 2)).await.unwrap();
     let mut connected = short.connected();
     tokio::time::timeout(LONG, connected.wait_for(|connected| !connected)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_host_asks_its_provider_and_hears_the_answer_of_nobody_else() {
+    let closed = Closed::start().await;
+    let (me, other) = (host('A'), host('B'));
+    let join = async |id: &HostId| closed.join_as(&Principal::Host(Some(id.clone())), &lattice()).await;
+    let asks = ProviderLine::new(&join(&me).await, &lattice(), &me);
+    let id = ProviderId::new("kv").unwrap();
+    let ask = async |line: &ProviderLine| {
+        line.ask(&id, ProviderVerb::Health, "how are you".into(), Duration::from_secs(2)).await
+    };
+    assert!(matches!(ask(&asks).await, Err(RequestError::NoResponders { .. })), "known at once");
+
+    let provider = closed.provider("kv").await;
+    let mut hears = HostLine::open(&provider, &lattice(), &id, &me).await.unwrap();
+    let mut answering = tokio::task::JoinSet::new();
+    answering.spawn(async move {
+        let mut heard = Vec::new();
+        while let Some(said) = hears.next().await {
+            heard.push((said.verb, said.payload.clone()));
+            said.answer("well").await.unwrap();
+        }
+        heard
+    });
+    assert_eq!(ask(&asks).await.unwrap(), "well");
+    // Another host runs one under the same id: that one is meant, and this one says nothing.
+    let theirs = ProviderLine::new(&join(&other).await, &lattice(), &other);
+    assert!(matches!(ask(&theirs).await, Err(RequestError::Timeout { .. })));
+    assert_eq!(ask(&asks.clone()).await.unwrap(), "well");
+    provider.close().await;
+    let heard = answering.join_next().await.unwrap().unwrap();
+    assert_eq!(heard, vec![(ProviderVerb::Health, "how are you".into()); 2]);
+}
+
+#[tokio::test]
+async fn who_has_newer_credentials_outlives_the_first_ones() {
+    let closed = Closed::start().await;
+    let options = closed.renewable_provider("kv", 3);
+    let Credentials::Renewable(newest) = options.credentials.clone() else { panic!("not renewable") };
+    let connection = Connection::connect(options, LONG).await.unwrap();
+    let mut lines =
+        HostLine::open(&connection, &lattice(), &"kv".parse().unwrap(), &host('A')).await.unwrap();
+    let (jwt, seed) = closed.provider_token("kv", 600);
+    newest.renew(jwt, seed);
+    let mut connected = connection.connected();
+    tokio::time::timeout(LONG, connected.wait_for(|connected| !connected)).await.unwrap().unwrap();
+    tokio::time::timeout(LONG, connected.wait_for(|connected| *connected)).await.unwrap().unwrap();
+    // It is the same subscription.
+    let me = host('A');
+    let asking = closed.join_as(&Principal::Host(Some(me.clone())), &lattice()).await;
+    let line = ProviderLine::new(&asking, &lattice(), &me);
+    let id = ProviderId::new("kv").unwrap();
+    let (answer, ()) = tokio::join!(line.ask(&id, ProviderVerb::Health, "".into(), LONG), async {
+        lines.next().await.unwrap().answer("back").await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), "back");
 }

@@ -8,6 +8,7 @@ mod token;
 use crate::{failure::Outcome, output::Output};
 
 pub(super) use inspect::Shown;
+pub(super) use sign::SigningKeys;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

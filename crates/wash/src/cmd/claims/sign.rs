@@ -48,11 +48,12 @@ pub(crate) struct Args {
 
 /// Whose key signs, and whom it names.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct SigningKeys {
+pub(crate) struct SigningKeys {
     /// Seed of the account that signs, or its file, or its name [default: $USER_account of your keys]
     #[arg(short, long, env = "WASH_ISSUER_KEY", hide_env_values = true)]
     issuer: Option<String>,
-    /// Seed, file, name or public key of the actor [default: STEM_module of your keys, STEM being the file's name]
+    /// Seed, file, name or public key of what is signed [default: STEM_module or NAME_provider of your keys, STEM being the file's
+    /// name]
     #[arg(short, long, env = "WASH_SUBJECT_KEY", hide_env_values = true)]
     subject: Option<String>,
     #[command(flatten)]
@@ -77,7 +78,7 @@ impl SigningKeys {
     }
 
     /// The key that signs: the one given, else the user's own of `kind`.
-    pub(super) fn issuer(&self, kind: KeyKind, out: &Output) -> Outcome<KeyPair> {
+    pub(crate) fn issuer(&self, kind: KeyKind, out: &Output) -> Outcome<KeyPair> {
         let store = self.store()?;
         match self.issuer.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => keystore::resolve(text, &store, out),
@@ -86,7 +87,7 @@ impl SigningKeys {
     }
 
     /// Whom the claims are about: the key given, else the one stored as `name`.
-    pub(super) fn subject(&self, name: &str, kind: KeyKind, out: &Output) -> Outcome<PublicKey> {
+    pub(crate) fn subject(&self, name: &str, kind: KeyKind, out: &Output) -> Outcome<PublicKey> {
         let store = self.store()?;
         match self.subject.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => match text.parse::<PublicKey>() {

@@ -28,6 +28,8 @@ pub(super) struct Access {
     pub(super) operator: Option<PathBuf>,
     /// The certificate to trust.
     pub(super) ca: Option<PathBuf>,
+    /// The folder whose servers have to hear of a new key, if they run already.
+    pub(super) news: Option<PathBuf>,
 }
 
 impl Access {
@@ -51,7 +53,7 @@ impl Access {
             None => {
                 let there = |file: PathBuf| Some(file).filter(|file| file.exists());
                 let (host, operator) = (there(folder.host_creds()), there(folder.operator_creds()));
-                Ok(Access { host, operator, ca })
+                Ok(Access { host, operator, ca, news: None })
             }
         }
     }
@@ -67,7 +69,14 @@ impl Access {
         let host = own.ensure_user(&NewUser::new(name(&host)?, Principal::Host(None), reach))?;
         let operator = Principal::Operator(name("operator")?);
         let operator = own.ensure_user(&NewUser::new(name("operator")?, operator, Reach::Every))?;
-        Ok(Access { host: Some(host), operator: Some(operator), ca: None })
+        let news = match own.ensure_provider_key(lattice)? {
+            true => {
+                own.rewrite_servers()?;
+                Some(own.root().to_owned())
+            }
+            false => None,
+        };
+        Ok(Access { host: Some(host), operator: Some(operator), ca: None, news })
     }
 }
 

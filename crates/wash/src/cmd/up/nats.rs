@@ -11,7 +11,7 @@ use crate::{
     failure::{Failure, Outcome},
     local::{Found, NatsServer, NatsWanted, Place, Port, probe, write_open_config},
     output::Output,
-    own_nats::{OwnNats, ServerFolder},
+    own_nats::{OwnNats, ServerFolder, push},
 };
 
 /// How long our server may take to stop.
@@ -86,8 +86,26 @@ impl Nats {
     }
 }
 
-/// Finds or starts the server, and says how to get in.
+/// How long a server that runs may take to hear of a new key.
+const PUSH_WITHIN: Duration = Duration::from_secs(5);
+
+/// Finds or starts the server, and says how to get in. A server that ran already hears of keys that are new.
 pub(super) async fn provide(out: &Output, place: &Place, args: &mut Args) -> Outcome<(Nats, Access)> {
+    let (nats, access) = find(out, place, args).await?;
+    if let (Some(root), Nats::Theirs { url, .. }) = (&access.news, &nats) {
+        let own = OwnNats::require(root)?;
+        if let Err(failure) = push(&own, url, access.ca.clone(), PUSH_WITHIN).await {
+            out.failure(&failure);
+            let root = root.display();
+            out.note(format!(
+                "provider processes cannot log in until the server hears of their key: wash nats push {root}"
+            ));
+        }
+    }
+    Ok((nats, access))
+}
+
+async fn find(out: &Output, place: &Place, args: &mut Args) -> Outcome<(Nats, Access)> {
     if let Some(dir) = args.nats.nats_dir.clone() {
         let folder = ServerFolder::find(&dir)?;
         args.lattice.get_or_insert_with(|| folder.about.lattice.clone());

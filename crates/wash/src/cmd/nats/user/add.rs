@@ -66,6 +66,15 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
         reach,
     };
     let user = own.add_user(&new)?;
+    if let (Role::Host, Reach::Lattice(lattice)) = (args.role, &new.reach)
+        && own.ensure_provider_key(lattice)?
+    {
+        own.rewrite_servers()?;
+        let dir = args.dir.display();
+        out.note(format!(
+            "there is a key for provider processes of lattice {lattice} now; a server that runs has to hear of it: wash nats push {dir}"
+        ));
+    }
     out.reply(&Added {
         name: user.name,
         role: args.role.to_string(),

@@ -1,0 +1,98 @@
+//! The keys by which hosts sign the credentials of their provider processes: one for each lattice, which can sign nothing else.
+
+use std::{fs, io, path::PathBuf};
+
+use lattice_claims::{
+    KeyKind, KeyPair,
+    nats::{ProviderSigner, ScopedKey},
+};
+use lattice_core::{
+    LatticeName,
+    permission::{Permissions, Role},
+};
+
+use super::{
+    OwnNats,
+    folder::{FILE_BYTES_MAX, cannot},
+};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Outcome},
+    files,
+};
+
+impl OwnNats {
+    /// The file of the key for providers of `lattice`. It lies beside the credentials of hosts, where hosts look for it.
+    pub(crate) fn provider_key(&self, lattice: &LatticeName) -> PathBuf {
+        self.root.join("users").join(ProviderSigner::file_name(lattice))
+    }
+
+    /// Makes the key for providers of `lattice` where there is none, and lets the account's token name it; true if servers that
+    /// run have to hear of it. Doing the same again changes nothing.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or holds something else.
+    pub(crate) fn ensure_provider_key(&self, lattice: &LatticeName) -> Outcome<bool> {
+        let signer = match self.read_provider_key(lattice)? {
+            Some(signer) => signer,
+            None => self.new_provider_key(lattice)?,
+        };
+        let template = Permissions::template(Role::Provider, lattice);
+        let mut account = self.account_token()?;
+        let named = account.scoped_keys.iter_mut().find(|one| one.key == *signer.key.public_key());
+        match named {
+            Some(one) if one.template == template => return Ok(false),
+            // What providers may do has changed with the version.
+            Some(one) => one.template = template,
+            None => account.scoped_keys.push(ScopedKey {
+                key: signer.key.public_key().clone(),
+                role: Role::Provider,
+                template,
+            }),
+        }
+        self.sign_account(account)?;
+        Ok(true)
+    }
+
+    fn read_provider_key(&self, lattice: &LatticeName) -> Outcome<Option<ProviderSigner>> {
+        let file = self.provider_key(lattice);
+        let text = match files::read_text(&file, FILE_BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(cannot("read", &file, error)),
+        };
+        let unusable = |why: String| {
+            let text = format!("{} is not usable: {why}", file.display());
+            Failure::say(Exit::Refused, text).help("move it away, and a new one is made")
+        };
+        let signer = ProviderSigner::read(&text).map_err(|error| unusable(error.to_string()))?;
+        if signer.account != *self.account.public_key() || signer.lattice != *lattice {
+            return Err(unusable("it belongs to another NATS or lattice".to_owned()));
+        }
+        Ok(Some(signer))
+    }
+
+    /// Written before the account's token names it: of two processes that make one, both go on with the one that is there.
+    fn new_provider_key(&self, lattice: &LatticeName) -> Outcome<ProviderSigner> {
+        let signer = ProviderSigner {
+            account: self.account.public_key().clone(),
+            lattice: lattice.clone(),
+            key: KeyPair::generate(KeyKind::Account),
+        };
+        match files::write_private_new(&self.provider_key(lattice), signer.to_string().as_bytes()) {
+            Ok(()) => Ok(signer),
+            Err(failure) => self.read_provider_key(lattice)?.ok_or(failure),
+        }
+    }
+
+    /// Copies the key for providers of `lattice` into the folder of a server, for its hosts.
+    pub(super) fn copy_provider_key(&self, lattice: &LatticeName, dir: &std::path::Path) -> Outcome {
+        let file = self.provider_key(lattice);
+        match fs::read(&file) {
+            Ok(bytes) => files::write_private(&dir.join(ProviderSigner::file_name(lattice)), &bytes),
+            // Somebody took it away on purpose, or the folder is of an older version.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(cannot("read", &file, error)),
+        }
+    }
+}
