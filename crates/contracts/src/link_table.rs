@@ -247,7 +247,14 @@ mod tests {
         let (table, _) = table();
         let accepts = |key: LinkKey| {
             let (actor, interfaces, config) = ("a".parse().unwrap(), Vec::new(), BTreeMap::new());
-            let link = ProviderLink { key, actor, interfaces, config, callee: Callee::None };
+            let link = ProviderLink {
+                key,
+                actor,
+                interfaces,
+                config,
+                secrets: BTreeMap::new(),
+                callee: Callee::None,
+            };
             table.accepts(&link, "a store")
         };
         assert_eq!(accepts(key("a")), Ok(()));

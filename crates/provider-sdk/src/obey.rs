@@ -127,6 +127,8 @@ impl Life {
             actor: other.clone().into(),
             interfaces: link.interfaces,
             config: if is_source { link.source_config } else { link.target_config },
+            // A host refuses links with secrets of providers that are processes, and says so of the link.
+            secrets: BTreeMap::new(),
             callee,
         });
         if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {

@@ -78,7 +78,7 @@ impl Server {
 
 #[async_trait]
 impl Serve for Server {
-    async fn serve(&self, request: Received) -> Result<Outbound, CallError> {
+    async fn serve(&self, request: Box<Received>) -> Result<Outbound, CallError> {
         let Ok(_permit) = self.permits.try_acquire() else {
             let reason = format!("{} serves {CALLS_MAX} calls already", self.id);
             return Err(self.refused(ErrorCode::Overloaded, reason));
@@ -88,7 +88,7 @@ impl Serve for Server {
             return Err(self.refused(ErrorCode::Protocol, reason.to_owned()));
         }
         self.check(&request.call, &request.interface).await?;
-        let Received { call, interface, function, body, .. } = request;
+        let Received { call, interface, function, body, .. } = *request;
         let hop = Hop::Provider(self.id.clone());
         let unserved =
             || self.refused(ErrorCode::Unreachable, format!("{} does not serve {interface}", self.id));

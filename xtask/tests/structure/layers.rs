@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Arrows inside a layer.
-const SIDEWAYS: [(&str, &str); 9] = [
+const SIDEWAYS: [(&str, &str); 10] = [
     ("claims", "core"),
     ("manifest", "core"),
     ("nats", "contracts"),
