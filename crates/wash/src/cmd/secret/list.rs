@@ -56,7 +56,7 @@ impl Reply for Listed {
                 secret.name.to_string(),
                 secret.kind.clone(),
                 revision,
-                secret.at.clone(),
+                seconds(&secret.at),
                 self.names(&secret.hosts),
             ]
             .into_iter()
@@ -76,6 +76,11 @@ impl Reply for Listed {
         .collect();
         table(&columns, self.secrets.iter().map(cells))
     }
+}
+
+/// A time without parts of a second, which tell people nothing.
+fn seconds(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
@@ -112,6 +117,7 @@ mod tests {
         key        text         2  2026-11-21T01:17:37Z  calm-otter-1                warm-reef-22
         ");
         let away = Listed { hosts: Vec::new(), secrets: vec![secret("key", &["A"], &[])], ..listed };
+        assert_eq!(seconds("2026-11-21T01:17:37.932Z"), "2026-11-21T01:17:37Z");
         assert!(away.text().contains("(away)") && !away.text().contains("WAITING"), "{}", away.text());
         let none = Listed { lattice: "x".into(), secrets: Vec::new(), hosts: Vec::new() };
         assert!(none.text().contains("wash secret put NAME"));
