@@ -126,7 +126,7 @@ fn state_of(inventory: &lattice_control_interface::HostInventory, id: &str) -> S
     })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_actor_counts_through_a_process_that_is_killed_refuses_a_link_and_is_stopped() {
     let closed = Closed::set().await;
     let stage = &closed.stage;
@@ -177,7 +177,7 @@ async fn an_actor_counts_through_a_process_that_is_killed_refuses_a_link_and_is_
     assert!(missing.starts_with("50"), "{missing}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_ends_with_its_host_and_comes_back_with_it() {
     let closed = Closed::set().await;
     let stage = &closed.stage;
@@ -224,7 +224,7 @@ fn login(data: &Value, url: &str, id: &str) -> ConnectOptions {
     options
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_process_is_given_lets_it_be_itself_and_dies_soon_after_it() {
     const LASTS: Duration = Duration::from_secs(6);
     let closed = Closed::set().await;
@@ -285,7 +285,7 @@ async fn what_a_process_is_given_lets_it_be_itself_and_dies_soon_after_it() {
     until("the token is refused", LASTS * 2, refused).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_outlives_its_first_credentials() {
     let closed = Closed::set().await;
     let stage = &closed.stage;
@@ -317,7 +317,7 @@ async fn a_process_outlives_its_first_credentials() {
     host.process.stop(WITHIN).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_can_sign_no_credentials_says_what_that_means() {
     // Somebody else's server, which knows people by name and password.
     let config = "authorization { user: host, password: s3cret }\n".to_owned();
@@ -344,7 +344,7 @@ async fn a_host_that_can_sign_no_credentials_says_what_that_means() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_signed_well_or_does_not_run_is_not_started_and_says_why() {
     let stage = Stage::set().await;
     let (_host, id) = started(&stage, &stage.nats.url(), &[]).await;

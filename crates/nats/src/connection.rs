@@ -16,6 +16,8 @@ use crate::{
 
 /// How long a request to JetStream may take.
 const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is looked whether a connection was made anew; nobody tells.
+const RECONNECT_LOOK: Duration = Duration::from_millis(5);
 /// How long closing waits for what is still to be sent.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
@@ -124,10 +126,20 @@ impl Connection {
         Err(ConnectError::NoJetStream { servers: self.shown_servers(), domain, why })
     }
 
-    /// Makes the connection anew, with the credentials that count now; subscriptions stay.
-    pub async fn reconnect(&self) {
+    /// Makes the connection anew, with the credentials that count now; subscriptions stay. True when that is done; false where it
+    /// is not within `within`, and goes on.
+    pub async fn reconnect(&self, within: Duration) -> bool {
+        let client = &self.inner.client;
+        let before = client.server_info().client_id;
         // It fails only when the connection was closed.
-        let _ = self.inner.client.force_reconnect().await;
+        let _ = client.force_reconnect().await;
+        // What is sent before the old connection is gone goes with it, so nobody may subscribe until then.
+        let done = async {
+            while client.server_info().client_id == before || !self.is_connected() {
+                tokio::time::sleep(RECONNECT_LOOK).await;
+            }
+        };
+        tokio::time::timeout(within, done).await.is_ok()
     }
 
     /// Whether there is a connection now.

@@ -37,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const ORDERS_MAX: usize = 1024;
 /// How long after new credentials a quiet moment is waited for to log in with them. Later the server does it.
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
+/// How long logging in anew may take.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long what is on its way here may take, once no more is asked for.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
@@ -236,8 +238,8 @@ impl Life {
         doorway.shut().await;
         tokio::time::sleep(ON_ITS_WAY).await;
         let quiet = self.calls.counts().open == 0;
-        if quiet {
-            self.connection.reconnect().await;
+        if quiet && !self.connection.reconnect(RECONNECT_WITHIN).await {
+            warn!("NATS is not in reach again; calls are taken as soon as it is");
         }
         // Whoever called meanwhile tries again for as long as this takes.
         let mut failures = 0_u32;
