@@ -188,7 +188,7 @@ pub(crate) fn shown_reason(reason: impl ToString) -> String {
 }
 
 /// At most so many characters, none of which does anything to a terminal or a log.
-fn shown_at_most(text: &str, chars: usize) -> String {
+pub(crate) fn shown_at_most(text: &str, chars: usize) -> String {
     text.chars().take(chars).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 

@@ -80,6 +80,16 @@ pub enum IdError {
         /// The first character that is not allowed.
         found: char,
     },
+    /// The name is somebody's who may do more than what runs may.
+    #[error(
+        "{text} cannot be the {kind}: `wash`, `host` and the keys of hosts (N…) are not for what runs; choose another"
+    )]
+    Reserved {
+        /// What the text was meant to be.
+        kind: IdKind,
+        /// The text.
+        text: String,
+    },
     /// The text is not an `N…` key.
     #[error("{text:?} is not a host id; a host id is 56 characters and starts with N")]
     NotAHostKey {
@@ -108,6 +118,18 @@ fn check(kind: IdKind, text: &str, max: usize) -> Result<(), IdError> {
     match text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
         Some(found) => Err(IdError::Character { kind, text: text.to_owned(), found }),
         None => Ok(()),
+    }
+}
+
+/// Sources that call by their role, without a link: tools of operators, and hosts themselves.
+pub const RESERVED_IDS: [&str; 2] = ["wash", "host"];
+
+/// What runs is called neither by a name that calls without a link, nor as a host is: it would get that one's rights.
+fn check_runner(kind: IdKind, text: &str) -> Result<(), IdError> {
+    check(kind, text, 128)?;
+    match RESERVED_IDS.contains(&text) || has_shape_of_key(text, 'N') {
+        true => Err(IdError::Reserved { kind, text: text.to_owned() }),
+        false => Ok(()),
     }
 }
 
@@ -223,12 +245,12 @@ id!(
 id!(
     /// An actor's id: `[A-Za-z0-9_-]{1,128}`, chosen, or the `M…` key of its claims.
     ActorId,
-    |text| check(IdKind::Actor, text, 128)
+    |text| check_runner(IdKind::Actor, text)
 );
 id!(
     /// A provider's id: `[A-Za-z0-9_-]{1,128}`, chosen, or the `V…` key of its claims.
     ProviderId,
-    |text| check(IdKind::Provider, text, 128)
+    |text| check_runner(IdKind::Provider, text)
 );
 id!(
     /// The id of an actor or a provider, where either may stand: the ends of a link.
@@ -315,6 +337,20 @@ impl From<EntityId> for ProviderId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_runs_has_no_name_of_somebody_with_more_rights() {
+        let host = format!("N{}", "A".repeat(55));
+        for name in ["wash", "host", host.as_str()] {
+            for error in [ActorId::new(name).unwrap_err(), ProviderId::new(name).unwrap_err()] {
+                assert!(matches!(error, IdError::Reserved { .. }), "{error}");
+            }
+            EntityId::new(name).expect("who calls may have it");
+        }
+        for name in ["Wash", "hosts", &format!("M{}", "A".repeat(55)), &format!("V{}", "A".repeat(55))] {
+            assert!(ActorId::new(name).is_ok() && ProviderId::new(name).is_ok(), "{name}");
+        }
+    }
 
     #[test]
     fn names_that_are_taken_and_refused() {

@@ -37,7 +37,7 @@ pub use fact::{FactKey, FactKeyError, FactKind};
 pub use host_fact::{HostFact, HostedActor, HostedLink, HostedProvider, HostedState};
 pub use ids::{
     AccountKey, ActorId, ConfigName, CurveKey, EntityId, HostId, IdError, IdKind, LatticeName, LinkName,
-    ProviderId, SecretName, UserKey,
+    ProviderId, RESERVED_IDS, SecretName, UserKey,
 };
 pub use image_ref::{Builtin, ImageRef, ImageRefError, OciRef};
 pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operation, QUEUE_MAX};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lattice_contracts::{Callee, Provider, ProviderLink};
-use lattice_core::{Contract, EntityId, ProviderVerb, State};
+use lattice_core::{Contract, EntityId, ProviderVerb, Secret, SecretName, State};
 use lattice_nats::Said;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
@@ -122,13 +122,20 @@ impl Life {
             true => Callee::Http(Arc::new(RemoteActor(self.calls.clone()))),
             false => Callee::None,
         };
+        let sealed = if is_source { &link.source_secrets } else { &link.target_secrets };
+        let secrets = match self.secrets(sealed.as_deref()) {
+            Ok(secrets) => secrets,
+            Err(why) => {
+                self.links.link(&key, State::Failed(why));
+                return Some(self.links.answer(&key));
+            }
+        };
         let put = self.provider.put_link(ProviderLink {
             key: key.clone(),
             actor: other.clone().into(),
             interfaces: link.interfaces,
             config: if is_source { link.source_config } else { link.target_config },
-            // A host refuses links with secrets of providers that are processes, and says so of the link.
-            secrets: BTreeMap::new(),
+            secrets,
             callee,
         });
         if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {
@@ -136,6 +143,19 @@ impl Life {
             self.links.link(&key, State::Failed(reason));
         }
         Some(self.links.answer(&key))
+    }
+
+    /// The secrets of a link, opened; or why there are none.
+    fn secrets(&self, sealed: Option<&[u8]>) -> Result<BTreeMap<SecretName, Secret>, String> {
+        let Some(sealed) = sealed else { return Ok(BTreeMap::new()) };
+        let secrets = self
+            .renewal
+            .open_secrets(sealed)
+            .map_err(|why| format!("the link's secrets do not open: {why}"))?;
+        match secrets.is_empty() || self.provider.takes_secrets() {
+            true => Ok(secrets),
+            false => Err(format!("{} has no use for secrets; put the link without them", self.me.id)),
+        }
     }
 
     /// Takes a link from the provider.

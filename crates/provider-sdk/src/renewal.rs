@@ -1,13 +1,18 @@
 //! New credentials from the host: opened, checked, and used from the next connect on.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use lattice_claims::{KeyKind, KeyPair, PublicKey, open};
-use lattice_nats::{Renewable, Secret};
+use lattice_core::{Secret, SecretName};
+use lattice_nats::{Renewable, Secret as Hidden};
+use zeroize::Zeroizing;
 
 use crate::{
     RunError,
-    wire::{Credentials, HostData},
+    wire::{Credentials, HostData, SecretValue},
 };
 
 /// Why new credentials are not taken.
@@ -48,7 +53,7 @@ impl Renewal {
     pub(crate) fn new(data: &HostData) -> Result<Self, RunError> {
         let unusable = |what, why: String| RunError::Unusable { what, why };
         let newest = (!data.lattice_rpc_user_jwt.is_empty())
-            .then(|| Renewable::new(&data.lattice_rpc_user_jwt, Secret::new(&data.lattice_rpc_user_seed)));
+            .then(|| Renewable::new(&data.lattice_rpc_user_jwt, Hidden::new(&data.lattice_rpc_user_seed)));
         let keys = if data.host_xkey_public_key.is_empty() || data.provider_xkey_private_key.is_empty() {
             None
         } else {
@@ -72,6 +77,16 @@ impl Renewal {
         *self.number.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Opens the secrets of a link.
+    ///
+    /// # Errors
+    /// The text says why; never what was sealed.
+    pub(crate) fn open_secrets(&self, sealed: &[u8]) -> Result<BTreeMap<SecretName, Secret>, String> {
+        let (host, own) = self.keys.as_ref().ok_or("this process was given no key to open them with")?;
+        let opened = Zeroizing::new(open(sealed, host, own).map_err(|error| error.to_string())?);
+        read_secrets(&opened)
+    }
+
     /// Takes sealed ones, for the next connect.
     ///
     /// # Errors
@@ -91,9 +106,23 @@ impl Renewal {
             return Err(Refused::Old { number: given.number, has: *number });
         }
         *number = given.number;
-        newest.renew(given.jwt, Secret::new(given.seed));
+        newest.renew(given.jwt, Hidden::new(given.seed));
         Ok(())
     }
+}
+
+/// What was sealed is read from the same memory that is wiped; only what the provider keeps stays.
+fn read_secrets(json: &[u8]) -> Result<BTreeMap<SecretName, Secret>, String> {
+    let given: BTreeMap<SecretName, SecretValue> =
+        serde_json::from_slice(json).map_err(|_| "what was sealed is no map of secrets".to_owned())?;
+    let read = |(name, value)| {
+        let secret = match value {
+            SecretValue::String(text) => Secret::text(text),
+            SecretValue::Bytes(bytes) => Secret::bytes(bytes),
+        };
+        secret.map(|secret| (name, secret)).map_err(|error| error.to_string())
+    };
+    given.into_iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -101,8 +101,10 @@ impl Outside {
                 start: if start.is_empty() { "nothing".into() } else { start },
             });
         }
-        let invalid =
-            |error: wasmparser::BinaryReaderError| PrepareError::Invalid { reason: error.to_string() };
+        // The reader's words come in several lines, and may quote the component's.
+        let invalid = |error: wasmparser::BinaryReaderError| PrepareError::Invalid {
+            reason: error.to_string().replace(char::is_control, " "),
+        };
         let mut outside = Self::default();
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(wasm) {

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     error::{SignError, VerifyError},
     jwt::{self, Header, Wascap, check_signature, segment},
-    keys::{KeyKind, KeyPair, PublicKey},
+    keys::{KeyKind, KeyPair, PublicKey, shown_at_most},
     signing::{self, check_kind, timestamp},
 };
 
@@ -175,7 +175,7 @@ fn read(token: &str, request: &CommandRequest<'_>) -> Result<Claims, CommandErro
         let reason = "its nonce or its times are not as they should be".to_owned();
         return Err(CommandError::Malformed { reason });
     }
-    let shown = |text: &str| text.chars().take(256).collect::<String>();
+    let shown = |text: &str| shown_at_most(text, 256);
     if ctl.lattice != request.lattice {
         return Err(CommandError::OtherLattice { named: shown(&ctl.lattice) });
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lattice_contracts::CallContext;
-use lattice_core::{Contract, Distance, EntityId, ErrorCode, Link, LinkKey};
+use lattice_core::{Contract, Distance, EntityId, ErrorCode, Link, LinkKey, RESERVED_IDS};
 use lattice_nats::Version;
 use tokio::time::Instant;
 
@@ -11,10 +11,6 @@ use crate::lattice::Lattice;
 
 /// How long a link that the caller knows may take to get here.
 const LINK_WITHIN: Duration = Duration::from_millis(250);
-
-/// Sources that call by their role, without a link: tools of operators, and hosts themselves. Brokers let nobody else use
-/// them.
-const RESERVED: [&str; 2] = ["wash", "host"];
 
 /// Why a call is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +87,8 @@ pub(super) async fn check(
 }
 
 fn is_reserved(source: &EntityId) -> bool {
-    RESERVED.contains(&source.as_str())
+    // Nothing that runs is called so, and brokers let nobody use the name of another.
+    RESERVED_IDS.contains(&source.as_str())
 }
 
 /// Waits until this host has seen `version` of the link, or a newer one, but not for long: then what it has counts.

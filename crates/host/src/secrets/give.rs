@@ -7,17 +7,6 @@ use lattice_core::{Secret, SecretKind, SecretName};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Missing, Secrets};
-
-/// Why a provider gets no secrets.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum GiveError {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("secrets cannot be sealed to the provider: {0}")]
-    Seal(#[from] SealError),
-}
-
 /// A value as providers of wasmCloud 1.x read it.
 #[derive(Serialize)]
 #[serde(tag = "kind", content = "value")]
@@ -26,21 +15,11 @@ enum Given<'a> {
     Bytes(&'a [u8]),
 }
 
-impl Secrets {
-    /// The secrets `names`, sealed from this host's key to `to` as v1 seals them. No names are an empty map.
-    ///
-    /// # Errors
-    /// [`GiveError::Missing`] for a secret that this host has not got.
-    #[expect(dead_code, reason = "for providers that are processes of their own")]
-    pub(crate) fn sealed_for(&self, names: &[SecretName], to: &PublicKey) -> Result<Vec<u8>, GiveError> {
-        let value = |name: &SecretName| Ok::<_, Missing>((name.clone(), self.get(name)?));
-        let values = names.iter().map(value).collect::<Result<_, _>>()?;
-        Ok(sealed(&values, to, self.pair())?)
-    }
-}
-
-/// JSON, `{name: {"kind": "String", "value": …}}` (or `Bytes` and a list of numbers), sealed from one key to another.
-fn sealed(
+/// JSON, `{name: {"kind": "String", "value": …}}` (or `Bytes` and a list of numbers), sealed from one key to another as v1 does.
+///
+/// # Errors
+/// A key that is no curve key.
+pub(crate) fn sealed(
     values: &BTreeMap<SecretName, Secret>,
     to: &PublicKey,
     from: &KeyPair,

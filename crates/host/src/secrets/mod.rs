@@ -9,6 +9,7 @@ mod keep;
 mod missing;
 mod vault;
 
+pub(crate) use give::sealed;
 pub(crate) use keep::keep;
 pub(crate) use missing::Missing;
 pub(crate) use vault::{Known, Secrets};

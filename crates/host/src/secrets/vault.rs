@@ -73,10 +73,6 @@ impl Secrets {
         curve_key(self.inner.xkey.public_key())
     }
 
-    pub(super) fn pair(&self) -> &KeyPair {
-        &self.inner.xkey
-    }
-
     /// The time of day, RFC 3339.
     pub(crate) fn now(&self) -> String {
         self.inner.clock.now_rfc3339()

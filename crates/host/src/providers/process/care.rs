@@ -167,7 +167,7 @@ impl Life {
     /// Tells the process what it lacks or has too much.
     pub(super) async fn carry_out(&self, order: &Order) {
         let answer = match order {
-            Order::Put(link) => self.talk.put(link).await,
+            Order::Put(link) => self.talk.put(&self.with_secrets(link)).await,
             Order::Delete(link) => self.talk.delete(link).await,
         };
         match answer {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lattice_claims::{KeyKind, KeyPair, SealError, seal};
+use lattice_claims::{KeyKind, KeyPair, PublicKey, SealError, seal};
 use lattice_core::ProviderId;
 use lattice_provider_sdk::wire::{Credentials, HostData, LinkDefinition, PROTOCOL};
 use tokio::time::Instant;
@@ -62,6 +62,11 @@ impl Instance {
             lattice_rpc_tls_ca_file: access.ca_file().map(|file| file.display().to_string()),
             ..HostData::default()
         }
+    }
+
+    /// By which key is sealed for it, and to which.
+    pub(super) fn seals(&self) -> (KeyPair, PublicKey) {
+        (self.host.clone(), self.own.public_key().clone())
     }
 
     /// When its credentials are to be renewed: at half of their time. None where they are not its own.

@@ -8,8 +8,8 @@ use std::{
 
 use lattice_contracts::{Report, Serves};
 use lattice_control_interface::events::HealthCheck;
-use lattice_core::{EventName, LinkKey, ProviderId, State};
-use lattice_provider_sdk::wire::{HealthAnswer, LinkAnswer};
+use lattice_core::{EventName, LinkKey, ProviderId, Secret, SecretName, State};
+use lattice_provider_sdk::wire::{HealthAnswer, LinkAnswer, LinkDefinition};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -23,6 +23,7 @@ use super::{
     instance::Instance,
     links::{Links, Order},
     provider::Shared,
+    secrets::LinkSecrets,
     talk::Talk,
 };
 
@@ -39,6 +40,7 @@ pub(super) struct Life {
     /// The configuration it was started with, in its newest version.
     pub(super) config: watch::Sender<BTreeMap<String, String>>,
     pub(super) links: Mutex<Links>,
+    secrets: Mutex<LinkSecrets>,
     comebacks: Mutex<Comebacks>,
     serves: Mutex<Vec<Serves>>,
     /// How the first process fared: ready, or why not.
@@ -92,6 +94,7 @@ impl Life {
             report,
             config: watch::Sender::new(config),
             links: Mutex::default(),
+            secrets: Mutex::default(),
             comebacks: Mutex::default(),
             serves: Mutex::default(),
             first: watch::Sender::new(None),
@@ -103,6 +106,16 @@ impl Life {
 
     pub(super) fn id(&self) -> &ProviderId {
         &self.talk.id
+    }
+
+    /// From now on a link gives these secrets.
+    pub(super) fn give(&self, link: &LinkKey, secrets: BTreeMap<SecretName, Secret>) {
+        lock(&self.secrets).put(link, secrets);
+    }
+
+    /// A link as the process that runs now is told it.
+    pub(super) fn with_secrets(&self, link: &LinkDefinition) -> LinkDefinition {
+        lock(&self.secrets).fill(self.id(), link.clone())
     }
 
     pub(super) fn comebacks(&self) -> Comebacks {
@@ -218,6 +231,11 @@ impl Life {
             Err(error) => return Over::Never(error.to_string()),
         };
         let (mut instance, links) = (Instance::new(login), lock(&self.links).anew());
+        let links = {
+            let mut secrets = lock(&self.secrets);
+            secrets.seal_to(instance.seals());
+            links.into_iter().map(|link| secrets.fill(self.id(), link)).collect()
+        };
         let (about, access, mut config) = (&self.parts.about, &self.parts.access, self.config.subscribe());
         let values = config.borrow_and_update().clone();
         let data = instance.host_data(about, self.id(), access, values, links);

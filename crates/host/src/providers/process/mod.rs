@@ -14,6 +14,7 @@ mod life;
 mod links;
 mod output;
 mod provider;
+mod secrets;
 mod talk;
 
 pub(crate) use access::Access;

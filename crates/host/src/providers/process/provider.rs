@@ -94,8 +94,14 @@ impl Provider for ProcessProvider {
         Cow::Owned(self.life.served())
     }
 
+    /// What a process makes of them, it says of the link itself.
+    fn takes_secrets(&self) -> bool {
+        true
+    }
+
     async fn put_link(&self, link: ProviderLink) {
         let definition = self.definition(&link);
+        self.life.give(&link.key, link.secrets);
         let waits = "the provider's process has not taken it yet; it is told until it has";
         let wanted = {
             let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -106,6 +112,7 @@ impl Provider for ProcessProvider {
     }
 
     async fn delete_link(&self, link: &LinkKey) {
+        self.life.give(link, BTreeMap::new());
         let gone = {
             let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             links.unwant(link)

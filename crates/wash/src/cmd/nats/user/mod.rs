@@ -5,7 +5,7 @@ mod list;
 mod revoke;
 
 use lattice_core::{
-    EntityId, HostId,
+    EntityId, HostId, ProviderId,
     permission::{Principal, Role},
 };
 
@@ -45,6 +45,10 @@ pub(super) fn principal(role: Role, name: &EntityId, host: Option<HostId>) -> Ou
     if host.is_some() && role != Role::Host {
         return Err(Failure::say(Exit::Usage, format!("--host-id is for hosts, and this is a {role}"))
             .help("leave it out, or choose --role host"));
+    }
+    // What runs or calls in its own name would otherwise get a host's or an operator's rights by it.
+    if matches!(role, Role::Provider | Role::Tool) {
+        ProviderId::new(name.as_str()).map_err(|error| Failure::say(Exit::Usage, error.to_string()))?;
     }
     Ok(match role {
         Role::Host => Principal::Host(host),
