@@ -476,7 +476,7 @@ async fn the_inventory_has_the_shape_of_v1_and_says_more() {
             "components": [{
                 "id": "hello", "image_ref": image, "name": "hello", "annotations": {}, "revision": 0,
                 "max_instances": 7, "limits": null,
-                "state": "ready", "signed": true, "issuer": stage.signer.account(), "reuse": 1, "config": [],
+                "state": "ready", "signed": true, "issuer": stage.signer.account(), "reuse": 1, "config": [], "secrets": [],
                 "in_flight": 0, "waiting": 0,
             }],
             "trusts": [stage.signer.account()], "admins": [],

@@ -140,7 +140,7 @@ impl Model {
             }
             Effect::TellLost { host, last, .. } => {
                 let lost = self.nodes.iter().position(|node| node.id == host).unwrap();
-                if self.is_awake(lost) && self.now - self.nodes[lost].well_since > 4000 {
+                if self.is_awake(lost) && self.now.saturating_sub(self.nodes[lost].well_since) > 4000 {
                     self.false_alarms.push(format!("{number} of {lost} at {}", self.now));
                 }
                 for other in (0..self.nodes.len()).filter(|other| *other != number) {
