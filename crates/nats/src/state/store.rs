@@ -68,9 +68,19 @@ pub(super) struct Progress {
     pub(super) current: bool,
     /// The newest messages that were delivered.
     pub(super) landmarks: Landmarks,
+    /// From a lost connection on, until the stream was asked and is the same: the landmarks of before. What comes meanwhile may be
+    /// of another past, and must not be taken for what was known.
+    pub(super) doubted: Option<Landmarks>,
     /// The last place at which everything of a stream was known, and the stream had all that is known here. It outlives
     /// the watch.
     pub(super) mark: Option<StreamMark>,
+}
+
+impl Progress {
+    /// The messages by which the stream has to be known again.
+    pub(super) fn known_by(&self) -> &Landmarks {
+        self.doubted.as_ref().unwrap_or(&self.landmarks)
+    }
 }
 
 impl Shared {

@@ -76,11 +76,17 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
     let stream = shared.bucket.ensure().await?;
     let mark = shared.progress.borrow().mark.clone();
     let mut standing = standing(mark.as_ref(), shared.known().is_empty(), &stream);
-    if let (Standing::Same, Some(mark)) = (standing, &mark)
-        && let Err(Ended::SetBack { revision }) = find_again(shared, &mark.landmarks).await
-    {
-        tracing::warn!(revision, "the lattice's bucket was set back and written since");
-        standing = Standing::Merge;
+    let mut doubted = None;
+    if let (Standing::Same, Some(mark)) = (standing, &mark) {
+        match find_again(shared, &mark.landmarks).await {
+            Err(Ended::SetBack { revision }) => {
+                tracing::warn!(revision, "the lattice's bucket was set back and written since");
+                standing = Standing::Merge;
+            }
+            Ok(true) => {}
+            // Asked again at the next look.
+            Ok(false) | Err(_) => doubted = Some(mark.landmarks.clone()),
+        }
     }
     let from = match standing {
         Standing::New => Begin::All,
@@ -92,7 +98,7 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
             Begin::All
         }
     };
-    begin(shared, &stream, from);
+    begin(shared, &stream, from, doubted);
     let (mut messages, pending) = shared.bucket.consume(from).await?;
     if pending == 0 {
         reached(shared, &stream, stream.last, true);
@@ -106,15 +112,28 @@ async fn follow(shared: &Shared, resume: bool) -> Result<std::convert::Infallibl
     let mut due = 0;
     loop {
         tokio::select! {
+            // In this order: a lost connection is heard of before what the next one brings is taken in.
+            biased;
+            Ok(()) = connected.changed() => {
+                doubt(shared);
+                check.reset_immediately();
+            }
+            _ = check.tick() => due = look(shared, &stream, due).await?,
             message = messages.next() => match message {
                 Some(Ok(message)) => take(shared, &stream, &message)?,
                 Some(Err(error)) => return Err(Ended::Failed(error.to_string())),
                 None => return Err(Ended::Stream),
             },
-            Ok(()) = connected.changed() => check.reset_immediately(),
-            _ = check.tick() => due = look(shared, &stream, due).await?,
         }
     }
+}
+
+/// The connection was lost or is there again: what comes from now on may be of a stream that was set back.
+fn doubt(shared: &Shared) {
+    shared.progress.send_modify(|progress| {
+        let landmarks = &progress.landmarks;
+        progress.doubted.get_or_insert_with(|| landmarks.clone());
+    });
 }
 
 /// Asks the stream how it stands to what was delivered of it; the revision that is due at the next check.
@@ -122,8 +141,10 @@ async fn look(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, E
     match shared.bucket.state().await {
         Ok(now) => {
             let due = compare(watched, now.as_ref(), known_of(shared, watched), due)?;
-            let landmarks = shared.progress.borrow().landmarks.clone();
-            find_again(shared, &landmarks).await?;
+            let landmarks = shared.progress.borrow().known_by().clone();
+            if find_again(shared, &landmarks).await? {
+                shared.progress.send_modify(|progress| progress.doubted = None);
+            }
             Ok(due)
         }
         Err(error) => {
@@ -134,21 +155,21 @@ async fn look(shared: &Shared, watched: &StreamState, due: u64) -> Result<u64, E
     }
 }
 
-/// Looks for the newest messages that were seen; mostly the first is there, and that is all.
-async fn find_again(shared: &Shared, landmarks: &Landmarks) -> Result<(), Ended> {
+/// Looks for the newest messages that were seen; mostly the first is there, and that is all. False if the bucket did not answer.
+async fn find_again(shared: &Shared, landmarks: &Landmarks) -> Result<bool, Ended> {
     for landmark in landmarks.iter() {
         match shared.bucket.place_of(landmark).await.map(|place| landmark.says(&place)) {
-            Ok(Says::Whole) => return Ok(()),
+            Ok(Says::Whole) => return Ok(true),
             Ok(Says::SetBack) => return Err(Ended::SetBack { revision: landmark.revision }),
             Ok(Says::Nothing) => {}
             Err(error) => {
                 // As above.
                 tracing::debug!(%error, "the lattice's bucket does not answer");
-                return Ok(());
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn known_of(shared: &Shared, watched: &StreamState) -> Known {
@@ -201,14 +222,14 @@ fn reached(shared: &Shared, stream: &StreamState, revision: u64, nothing_pending
             let before = progress.mark.take().filter(|mark| mark.created == stream.created);
             let written = before.map_or(0, |mark| mark.written);
             let (created, revision) = (stream.created.clone(), progress.delivered);
-            let landmarks = progress.landmarks.clone();
+            let landmarks = progress.known_by().clone();
             progress.mark = Some(StreamMark { created, revision, written, landmarks });
         }
     });
 }
 
 /// Notes which stream is being read, and from where on.
-fn begin(shared: &Shared, stream: &StreamState, from: Begin) {
+fn begin(shared: &Shared, stream: &StreamState, from: Begin, doubted: Option<Landmarks>) {
     let delivered = match from {
         Begin::All => 0,
         Begin::After(revision) => revision,
@@ -219,6 +240,7 @@ fn begin(shared: &Shared, stream: &StreamState, from: Begin) {
             (Some(mark), Begin::After(_)) => mark.landmarks.clone(),
             _ => Landmarks::default(),
         };
-        *progress = Progress { created: stream.created.clone(), delivered, current: false, landmarks, mark };
+        let created = stream.created.clone();
+        *progress = Progress { created, delivered, current: false, landmarks, doubted, mark };
     });
 }
