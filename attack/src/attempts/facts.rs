@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::LocalBoxFuture};
 use lattice_claims::{KeyKind, KeyPair};
 use lattice_core::{FactKey, LinkKey};
-use lattice_nats::{Connection, HeaderMap};
+use lattice_nats::{Connection, HeaderMap, RequestError};
 use lattice_testkit::until;
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ use crate::{
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
 
 const STREAM: &str = "KV_LATTICE_default";
+/// A refusal that is not dropped comes much sooner.
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 /// A key of every kind of fact, of which none is in use.
 fn keys(scene: &Scene) -> anyhow::Result<Vec<FactKey>> {
@@ -96,11 +98,23 @@ pub(crate) fn fill(scene: &mut Scene) -> Attempted<'_> {
             }
             answer => bail!("{answer:?}, and {written} of {MANY} messages are in the bucket"),
         }
+        after_flood(&who).await?;
         // Hosts write a few of their own meanwhile.
         ensure!(written < 20, "{written} of {MANY} messages are in the bucket");
         Ok(Outcome::refused(By::Broker, NATS_LOG, scene.nats_log(&["Violation", &subject]).await?))
     }
     .boxed_local()
+}
+
+/// Waits until the connection keeps up again with what the broker says: while it is behind, the client drops refusals, and later
+/// attempts would wait for theirs in vain.
+async fn after_flood(who: &Connection) -> anyhow::Result<()> {
+    let heard = async || {
+        let refused =
+            who.ask("$KV.LATTICE_default.loot.over", HeaderMap::new(), Bytes::new(), A_MOMENT).await;
+        matches!(refused, Err(RequestError::Denied { .. })).then_some(())
+    };
+    until("refusals are heard again", SOON, heard).await.context("the connection stays behind")
 }
 
 /// Asks JetStream for each of these as a provider; refused if the broker says so of all, with the domain's name and without.

@@ -8,9 +8,10 @@ use futures::{FutureExt as _, future::LocalBoxFuture};
 use lattice_claims::{KeyKind, KeyPair};
 use lattice_control_interface::Collect;
 use lattice_core::{Beat, BeatKind, BeatSubject, HostId, LatticeName};
+use lattice_nats::Refused;
 use lattice_testkit::until;
 
-use super::broker::{NATS_LOG, Proof, publish};
+use super::broker::{NATS_LOG, Proof, denials, publish};
 use crate::{
     attempt::{By, Outcome},
     scene::{Events, SOON, Scene, WITHIN},
@@ -68,9 +69,8 @@ pub(crate) fn dead_host(scene: &mut Scene) -> Attempted<'_> {
             beat.sequence += 1;
         }
         who.round_trip(SOON).await?;
-        who.round_trip(SOON).await?;
         let is_back = |data: &serde_json::Value| data.to_string().contains(dead.as_str());
-        let denied = std::iter::from_fn(|| violations.try_recv().ok()).count();
+        let denied = denials(scene, Refused::Publish, &subjects, &mut violations).await?;
         let came = events.comes("host_back", is_back, Duration::from_secs(2)).await;
         if denied == 0 {
             ensure!(came, "the beats are passed on, and nobody believes them");
