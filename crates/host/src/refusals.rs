@@ -1,14 +1,36 @@
-//! Refusals: counted, and told at most once a second for each source, so that a flood is an event a second with a count. Pure; what a
-//! source is, and who tells, is with those who refuse.
+//! Refusals: counted, and told at most once a second for each source, so that a flood is an event a second with a count. Pure but for
+//! [`tell`], the task; what a source is, and who tells, is with those who refuse.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 /// How often at most one source is told of.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Sources that are told apart; further ones are one.
 const SOURCES_MAX: usize = 64;
+
+/// How often what was counted of a flood is looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Whoever counts refusals, and tells of them.
+pub(crate) trait Tells: Send + Sync + 'static {
+    /// Tells what a flood left untold, as far as it is due.
+    fn tell_due(&self, now: Instant);
+}
+
+/// Lets somebody tell what a flood left untold, until stopped.
+pub(crate) async fn tell(teller: Arc<impl Tells>, stop: CancellationToken) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => teller.tell_due(Instant::now()),
+        }
+    }
+}
 
 /// What is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]

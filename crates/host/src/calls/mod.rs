@@ -3,6 +3,7 @@
 //! A target in this process is called as a function and never comes here; see `actors::callee` and `actors::dispatch`.
 
 mod announce;
+mod asking;
 mod check;
 mod choose;
 mod full;
@@ -16,6 +17,6 @@ use announce::Announcements;
 pub(crate) use choose::Here;
 pub(crate) use lines::Lines;
 pub(crate) use patience::Patience;
-pub(crate) use refused::{RefusedCalls, tell_refused};
+pub(crate) use refused::RefusedCalls;
 pub(crate) use remote::{LinkCaller, Remote, RemoteParts, Way};
 pub(crate) use serve::{Door, Server};

@@ -1,26 +1,20 @@
 //! Calls of others that have no right: counted, and told of with who called.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lattice_contracts::CallContext;
 use lattice_control_interface::events::CallRefused;
 use lattice_core::EntityId;
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::check::NotAllowed;
 use crate::{
     about::About,
     events::Events,
-    refusals::{Refusals, Told},
+    refusals::{Refusals, Tells, Told},
 };
 
-/// How often what was counted of a flood is looked at.
-const TICK: Duration = Duration::from_millis(250);
 /// How much of an interface's name is told: whoever calls may write what he likes there.
 const INTERFACE_CHARS: usize = 256;
 
@@ -92,16 +86,9 @@ impl RefusedCalls {
     }
 }
 
-/// Tells what a flood left untold, until stopped.
-pub(crate) async fn tell_refused(refused: Arc<RefusedCalls>, stop: CancellationToken) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let due = refused.lock().due(Instant::now());
-        refused.tell(due);
+impl Tells for RefusedCalls {
+    fn tell_due(&self, now: Instant) {
+        let due = self.lock().due(now);
+        self.tell(due);
     }
 }

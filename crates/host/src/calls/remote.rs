@@ -18,8 +18,8 @@ use lattice_nats::{
 use tokio::time::Instant;
 
 use super::{
-    Patience,
-    choose::{Asked, Choice, Here, Refusal, Situation, Why, choose},
+    asking::Asking,
+    choose::{Choice, Here, Refusal, Why},
 };
 use crate::{
     about::About,
@@ -29,20 +29,6 @@ use crate::{
     presence::load_of,
 };
 
-/// How long is paused before hosts that were all busy are asked once more: a call that just ended may have left its place
-/// by then. After the last pause the call waits at one of them.
-const BUSY_PAUSES: [Duration; 7] = [
-    Duration::from_millis(2),
-    Duration::from_millis(4),
-    Duration::from_millis(8),
-    Duration::from_millis(16),
-    Duration::from_millis(32),
-    Duration::from_millis(64),
-    Duration::from_millis(128),
-];
-
-/// How long a provider that is a process of its own, and well as far as is known, may be away; and how often it is tried.
-const ABSENT_MAX: Duration = Duration::from_secs(3);
 const ABSENT_PAUSE: Duration = Duration::from_millis(25);
 
 /// A link as whoever calls over it sees it.
@@ -103,83 +89,67 @@ impl Remote {
         function: Function<'_>,
         request: &Offer,
         here: impl Fn() -> Here + Send,
-        mut refused: Option<CallError>,
+        refused: Option<CallError>,
     ) -> Result<Taken, CallError> {
         let shared = &*self.0;
-        let mut hosts = self.candidates(way, call);
-        let site = shared.about.site();
-        let mut patience = Patience::new();
-        let (refused_here, mut asked, mut anyone_asked) = (refused.is_some(), Vec::<Asked>::new(), false);
-        let mut pauses: &[Duration] = &BUSY_PAUSES;
-        let present_until = Instant::now() + ABSENT_MAX;
+        let mut asking = Asking::new(self.candidates(way, call), shared.about.site(), refused);
         loop {
-            let choice = choose(
-                &Situation {
-                    distance: way.distance,
-                    me: &shared.about.id,
-                    site: site.as_deref(),
-                    here: here(),
-                    hosts: &hosts,
-                    asked: &asked,
-                    anyone_asked,
-                },
-                self.random(),
-            );
-            // Behind a long call at one host it might wait while the other has been free for long.
-            if let (Choice::Host { patient: true, .. }, Some((pause, rest))) = (&choice, pauses.split_first())
-                && asked.len() > 1
-            {
-                tokio::time::sleep((*pause).min(call.time_left())).await;
-                asked.retain(|asked| asked.refusal != Refusal::Busy);
-                pauses = rest;
+            let choice = asking.choose(way, &shared.about.id, here(), self.random());
+            if let Some(pause) = asking.pause_before(&choice) {
+                tokio::time::sleep(pause.min(call.time_left())).await;
                 continue;
             }
-            let (to, patient) = match choice {
-                Choice::Local => return Ok(Taken::Here),
-                Choice::Host { host, patient } => (CallTo::Host(host), patient),
-                Choice::Anyone => (CallTo::Anyone, true),
-                // Of a target that nobody has, the broker alone could only say that nobody answers.
-                Choice::Nobody(Why::Nowhere)
-                    if asked.is_empty() && !refused_here && shared.connection.is_connected() =>
-                {
-                    return Err(self.nowhere(call, function));
-                }
-                Choice::Nobody(why) => return Err(refused.unwrap_or_else(|| self.nobody(call, &why))),
+            let Some((to, patient)) = self.goal(choice, &mut asking, call, function)? else {
+                return Ok(Taken::Here);
             };
-            // Where only one host has it, the place in its queue is worth more than a look around.
-            let wait = (patient && hosts.iter().filter(|one| one.alive).count() > 1).then(|| patience.next());
+            let wait = asking.wait(patient);
             let called = Called { at_once: !patient, wait, ..self.called(way, function, &to) };
-            let asked_at = Instant::now();
             let calls = shared.calls.get().ok_or_else(|| self.apart(call))?;
-            match calls.call(call, to.clone(), called, request.outbound()).await {
+            let asked_at = Instant::now();
+            let error = match calls.call(call, to.clone(), called, request.outbound()).await {
                 Ok(reply) => return Ok(Taken::Elsewhere(reply)),
-                Err(error) => {
-                    let refusal = may_ask_others(&error).ok_or_else(|| error.clone())?;
-                    // A process that logs in anew, or is being started again, is away for a moment.
-                    if to == CallTo::Anyone
-                        && refusal == Refusal::Gone
-                        && Instant::now() < present_until
-                        && call.time_left() > ABSENT_PAUSE
-                        && shared.directory.is_process_that_answers(&call.target)
-                    {
-                        refused = Some(error);
-                        tokio::time::sleep(ABSENT_PAUSE).await;
-                        continue;
-                    }
-                    tracing::debug!(call = %call.id, ?to, %error, "a call is offered to another host");
-                    match to {
-                        CallTo::Host(host) => asked.push(Asked { host, refusal, patient }),
-                        CallTo::Anyone => anyone_asked = true,
-                    }
-                    refused = Some(error);
-                    // It has waited and was given back: others may be free by now, or new.
-                    if refusal == Refusal::Busy && wait.is_some_and(|wait| asked_at.elapsed() >= wait) {
-                        asked.retain(|asked| asked.refusal != Refusal::Busy);
-                        hosts = self.candidates(way, call);
-                    }
-                }
+                Err(error) => error,
+            };
+            let refusal = may_ask_others(&error).ok_or_else(|| error.clone())?;
+            tracing::debug!(call = %call.id, ?to, %error, "a call is offered to another host");
+            asking.refused = Some(error);
+            if to == CallTo::Anyone && refusal == Refusal::Gone && self.comes_back(call, &asking) {
+                tokio::time::sleep(ABSENT_PAUSE).await;
+                continue;
+            }
+            asking.note(to, refusal, patient);
+            // It has waited and was given back: others may be free by now, or new.
+            if refusal == Refusal::Busy && wait.is_some_and(|wait| asked_at.elapsed() >= wait) {
+                asking.begin_anew(self.candidates(way, call));
             }
         }
+    }
+
+    /// Where a call goes by that choice, and whether it may wait there; none for the target in this process.
+    fn goal(
+        &self,
+        choice: Choice,
+        asking: &mut Asking,
+        call: &CallContext,
+        function: Function<'_>,
+    ) -> Result<Option<(CallTo, bool)>, CallError> {
+        match choice {
+            Choice::Local => Ok(None),
+            Choice::Host { host, patient } => Ok(Some((CallTo::Host(host), patient))),
+            Choice::Anyone => Ok(Some((CallTo::Anyone, true))),
+            // Of a target that nobody has, the broker alone could only say that nobody answers.
+            Choice::Nobody(Why::Nowhere) if asking.is_unasked() && self.0.connection.is_connected() => {
+                Err(self.nowhere(call, function))
+            }
+            Choice::Nobody(why) => Err(asking.refused.take().unwrap_or_else(|| self.nobody(call, &why))),
+        }
+    }
+
+    /// True while the target is a process that is only away for a moment: it logs in anew, or is being started again.
+    fn comes_back(&self, call: &CallContext, asking: &Asking) -> bool {
+        Instant::now() < asking.present_until
+            && call.time_left() > ABSENT_PAUSE
+            && self.0.directory.is_process_that_answers(&call.target)
     }
 
     fn called(&self, way: &Way, function: Function<'_>, to: &CallTo) -> Called {

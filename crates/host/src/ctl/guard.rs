@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -16,8 +16,7 @@ use lattice_control_interface::{
 use lattice_core::{CtlVerb, Effect, Order, Role, Target, UserKey};
 use lattice_nats::ControlRequest;
 use serde::de::IgnoredAny;
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
@@ -28,12 +27,10 @@ use super::{
 use crate::{
     about::About,
     events::Events,
-    refusals::{Refusals, Told},
+    refusals::{Refusals, Tells, Told},
     roles::Roles,
 };
 
-/// How often what was counted of a flood is looked at.
-const TICK: Duration = Duration::from_millis(250);
 /// How much of an answer is told; the whole of it went to whoever asked.
 const MESSAGE_CHARS: usize = 512;
 
@@ -229,17 +226,10 @@ impl Guard {
     }
 }
 
-/// Tells what a flood left untold, until stopped.
-pub(crate) async fn tell_refusals(guard: Arc<Guard>, stop: CancellationToken) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let due = guard.lock_refusals().due(Instant::now());
-        guard.tell(due);
+impl Tells for Guard {
+    fn tell_due(&self, now: Instant) {
+        let due = self.lock_refusals().due(now);
+        self.tell(due);
     }
 }
 

@@ -19,6 +19,6 @@ mod source;
 mod target;
 mod trust;
 
-pub(crate) use guard::{Guard, tell_refusals};
+pub(crate) use guard::Guard;
 pub(crate) use router::Ctl;
 pub(crate) use serve::ControlTask;

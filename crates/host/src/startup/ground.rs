@@ -12,9 +12,9 @@ use super::parts;
 use crate::{
     about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
-    calls::{RefusedCalls, Remote, RemoteParts, tell_refused},
+    calls::{RefusedCalls, Remote, RemoteParts},
     config::HostConfig,
-    ctl::{Guard, tell_refusals},
+    ctl::Guard,
     directory::Directory,
     events::Events,
     health::Health,
@@ -26,7 +26,7 @@ use crate::{
     memory::{Memory, Record, Restorer},
     own_fact::{self, Life},
     providers::{Access, Builtins, Processes, Providers},
-    reach,
+    reach, refusals,
     roles::Roles,
     secrets::{self, Secrets},
     signal::Changed,
@@ -240,8 +240,8 @@ impl Ground {
         tasks.spawn_core("reach", reach::follow(connection.clone(), about.clone(), health.clone(), stop()));
         tasks.spawn_core("overridden", lattice.clone().tell_overridden(events.clone(), stop()));
         tasks.spawn_core("secrets", secrets::keep(self.secrets.clone(), self.directory.clone(), stop()));
-        tasks.spawn_core("refusals", tell_refusals(inventory.guard.clone(), stop()));
-        tasks.spawn_core("refused-calls", tell_refused(inventory.refused_calls.clone(), stop()));
+        tasks.spawn_core("refusals", refusals::tell(inventory.guard.clone(), stop()));
+        tasks.spawn_core("refused-calls", refusals::tell(inventory.refused_calls.clone(), stop()));
     }
 }
 
