@@ -61,21 +61,22 @@ pub(crate) async fn refusal(
     ))
 }
 
-/// Sends the captured command in some way; where it needed no signature, what it does is looked at: the label is back.
+/// Sends a captured command in some way; where it needed no signature, what it does is looked at: the label is back.
 async fn replay(
     scene: &Scene,
+    captured: &Captured,
     change: impl Fn(&Captured) -> (String, Option<String>, String),
     code: &str,
 ) -> anyhow::Result<Outcome> {
     scene.client.delete_label(&scene.host, "rack").await?;
-    let (operation, token, body) = change(&scene.captured);
+    let (operation, token, body) = change(captured);
     let outcome = refusal(scene, &operation, token.as_deref(), &body, code).await?;
     let inventory = scene.client.get_host_inventory(&scene.host).await?;
     let is_back = inventory.labels.0.contains_key("rack");
     match &outcome {
         Outcome::Refused { .. } => ensure!(!is_back, "the answer says no, and the label is there"),
         Outcome::Succeeded { .. } => {
-            ensure!(is_back || operation != scene.captured.operation, "nothing came of it")
+            ensure!(is_back || operation != captured.operation, "nothing came of it")
         }
     }
     let label = HostLabel { key: "rack".to_owned(), value: "7".to_owned() };
@@ -86,7 +87,8 @@ async fn replay(
 /// As it was, while it would be good.
 pub(crate) fn again(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        replay(scene, |it| (it.operation.clone(), it.token.clone(), it.body.clone()), "token-replayed").await
+        let as_it_was = |it: &Captured| (it.operation.clone(), it.token.clone(), it.body.clone());
+        replay(scene, &scene.capture().await?, as_it_was, "token-replayed").await
     }
     .boxed_local()
 }
@@ -95,7 +97,7 @@ pub(crate) fn again(scene: &mut Scene) -> Attempted<'_> {
 pub(crate) fn changed_body(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let change = |it: &Captured| (it.operation.clone(), it.token.clone(), it.body.replace('7', "8"));
-        replay(scene, change, "token-mismatch").await
+        replay(scene, &scene.capture().await?, change, "token-mismatch").await
     }
     .boxed_local()
 }
@@ -109,7 +111,7 @@ pub(crate) fn changed_token(scene: &mut Scene) -> Attempted<'_> {
             format!("{start}{first}{}", &end[1..])
         };
         let change = |it: &Captured| (it.operation.clone(), it.token.as_ref().map(forge), it.body.clone());
-        replay(scene, change, "token-forged").await
+        replay(scene, &scene.capture().await?, change, "token-forged").await
     }
     .boxed_local()
 }
@@ -119,7 +121,7 @@ pub(crate) fn elsewhere(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let operation = format!("label.put.{}", scene.spare.id);
         let change = |it: &Captured| (operation.clone(), it.token.clone(), it.body.clone());
-        replay(scene, change, "token-mismatch").await
+        replay(scene, &scene.capture().await?, change, "token-mismatch").await
     }
     .boxed_local()
 }
@@ -128,9 +130,7 @@ pub(crate) fn elsewhere(scene: &mut Scene) -> Attempted<'_> {
 pub(crate) fn another_command(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let operation = format!("label.del.{}", scene.host);
-        let label = HostLabel { key: "rack".to_owned(), value: "7".to_owned() };
-        scene.client.put_label(&scene.host, &label).await?;
-        let (token, body) = (scene.captured.token.clone(), scene.captured.body.clone());
+        let Captured { token, body, .. } = scene.capture().await?;
         let outcome = refusal(scene, &operation, token.as_deref(), &body, "token-mismatch").await?;
         let inventory = scene.client.get_host_inventory(&scene.host).await?;
         let is_there = inventory.labels.0.contains_key("rack");
@@ -148,7 +148,8 @@ pub(crate) fn later(scene: &mut Scene) -> Attempted<'_> {
             let left = over.saturating_sub(scene.captured.at.elapsed());
             tokio::time::sleep_until(tokio::time::Instant::from_std(Instant::now() + left)).await;
         }
-        replay(scene, |it| (it.operation.clone(), it.token.clone(), it.body.clone()), "token-expired").await
+        let as_it_was = |it: &Captured| (it.operation.clone(), it.token.clone(), it.body.clone());
+        replay(scene, &scene.captured, as_it_was, "token-expired").await
     }
     .boxed_local()
 }

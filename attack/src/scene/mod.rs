@@ -54,7 +54,7 @@ pub(crate) struct Scene {
     pub(crate) redirecting: Canary,
     /// Requests to actors.
     pub(crate) http: Http,
-    /// A command of the admin's as it went over the wire.
+    /// A command of the admin's as it went over the wire before the first attempt: kept until its time is over.
     pub(crate) captured: Captured,
     folder: TempDir,
 }
@@ -116,6 +116,14 @@ impl Scene {
             captured,
             folder,
         })
+    }
+
+    /// A command of the admin's as it goes over the wire now: one that is still good, however long the attempts before took.
+    ///
+    /// # Errors
+    /// It is not carried out, or not heard.
+    pub(crate) async fn capture(&self) -> anyhow::Result<Captured> {
+        ear::capture(&self.people.auditor, &self.client, &self.host).await
     }
 
     /// Stops all of it.
