@@ -17,7 +17,7 @@ const KNOWN_DEAD_WITHIN: Duration = Duration::from_secs(4);
 /// A server on one host, `probe` on two others, which say who they are.
 struct Scene {
     stage: Stage,
-    _front: Host,
+    front: Host,
     address: String,
     b: Host,
     b_id: HostId,
@@ -35,7 +35,7 @@ impl Scene {
         stage.start_named_probe(&c_id, "c", 10).await;
         stage.link("http", "probe", "wasi:http", &[("address", &address)]).await;
         stage.until_link(&front_id, "http", "probe", |state| *state == State::Ready).await;
-        let scene = Self { stage, _front: front, address, b, b_id, c, c_id };
+        let scene = Self { stage, front, address, b, b_id, c, c_id };
         scene.until_answered_by("b").await;
         scene.until_answered_by("c").await;
         scene
@@ -69,7 +69,8 @@ async fn the_load_is_shared_and_a_clean_stop_loses_no_call() {
     let client = || async {
         let mut after = 0;
         while after < 25 {
-            scene.stage.who_answers(&scene.address).await.unwrap_or_else(|why| panic!("a lost call: {why}"));
+            let answered = scene.stage.who_answers(&scene.address).await;
+            answered.unwrap_or_else(|why| panic!("a lost call: {why}\n{}", scene.front.process.output()));
             after += usize::from(stopped.load(Ordering::Relaxed));
         }
     };

@@ -8,6 +8,9 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::{Connection, Refused, RequestError};
 
+/// More messages than servers read from the wire (nine digits), and than ever come.
+const UNCOUNTABLE: u64 = u64::MAX;
+
 /// Why there is no subscription.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -50,12 +53,22 @@ impl Subscription {
         self.messages.next().await
     }
 
-    /// Asks for no more. What the server sent before it heard of that still comes, and then [`Subscription::next`] is none.
-    /// Without a connection it is not, until there is one again.
-    pub(crate) async fn drain(&mut self) {
+    /// Asks for no more, and returns when the server has heard that, or after `within`. What it sent before still comes,
+    /// and then [`Subscription::next`] is none.
+    ///
+    /// The client's own way to drain forgets a subscription before the server has heard of it, and throws away what comes
+    /// meanwhile. So the server is told an end that it cannot count to, on which it ends the subscription at once, while the
+    /// client goes on waiting for that many messages. (Were a server to take the number as it stands, the subscription
+    /// would go on until this returns: later than it should, and with nothing lost before.)
+    pub(crate) async fn drain(&mut self, conn: &Connection, within: Duration) {
         for one in self.messages.iter_mut() {
             // It fails only when the connection was closed, and then nothing more comes.
-            let _ = one.drain().await;
+            let _ = one.unsubscribe_after(UNCOUNTABLE).await;
+        }
+        // Without a connection there is nothing on its way.
+        let _ = conn.round_trip(within).await;
+        for one in self.messages.iter_mut() {
+            let _ = one.unsubscribe().await;
         }
     }
 }

@@ -35,8 +35,8 @@ use crate::{SubscribeError, Subscription, tasks};
 
 /// The longest that a call may take, whatever it says.
 const TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long what is still on its way may take to come, once no more is asked for: a round trip to the NATS server.
-const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// How long what is still on its way may take to come, once no more is asked for: a round trip to a busy NATS server.
+const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Whoever serves calls.
 #[async_trait]
@@ -88,7 +88,7 @@ impl Calls {
 
 impl Serving {
     /// Takes no more calls, for any target. When this returns, all that the NATS server had sent here has been handed to
-    /// the server, so that no caller waits for an answer that nobody gives; it takes at most a second.
+    /// the server, so that no caller waits for an answer that nobody gives; it takes at most three seconds.
     pub async fn end(&self) {
         self.server.stop.cancel();
         self.server.accepting.close();
@@ -341,7 +341,7 @@ impl Accepting {
     async fn drain(mut self) {
         let closed = self.server.closed.clone();
         let taken = async {
-            self.subscription.drain().await;
+            self.subscription.drain(&self.server.shared.post.conn, DRAIN_WITHIN).await;
             while let Some(message) = self.subscription.next().await {
                 let thaws = self.server.shared.pulse.thaws(Instant::now());
                 self.server.take(message, thaws > self.fresh);
@@ -349,9 +349,7 @@ impl Accepting {
         };
         tokio::select! {
             () = closed.cancelled() => {}
-            ended = tokio::time::timeout(DRAIN_WITHIN, taken) => if ended.is_err() {
-                tracing::debug!("calls that were on their way may be lost: the NATS server did not answer in time");
-            }
+            () = taken => {}
         }
     }
 }

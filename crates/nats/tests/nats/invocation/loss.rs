@@ -193,3 +193,44 @@ async fn a_lost_connection_ends_what_waits() {
     assert_eq!((error.code, error.not_run), (ErrorCode::Unreachable, false), "{error}");
     assert!(killed.elapsed() < SOON, "{:?}", killed.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_in_order_loses_no_call_that_was_on_its_way() {
+    let server = server().await;
+    let stays = serving(&server, 'B', echo).await;
+    let calls = caller(&server).await;
+    for round in 0..20 {
+        let leaves = serving(&server, 'A', echo).await;
+        let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..16 {
+            let (calls, ended) = (calls.clone(), Arc::clone(&ended));
+            clients.spawn(async move {
+                let to = if client % 2 == 0 { CallTo::Anyone } else { CallTo::Host(host('A')) };
+                // The last one of each leaves when nobody is there any more.
+                loop {
+                    let is_last = ended.load(std::sync::atomic::Ordering::Acquire);
+                    match ask(&calls, to.clone(), "x").await {
+                        Ok(_) => {}
+                        Err(error) => assert!(error.not_run, "round {round}: {error}"),
+                    }
+                    if is_last {
+                        return;
+                    }
+                }
+            });
+        }
+        leaves.serving.end().await;
+        ended.store(true, std::sync::atomic::Ordering::Release);
+        while let Some(client) = clients.join_next().await {
+            client.unwrap();
+        }
+        // It is gone for the server, too, and the other one is there for all.
+        let error = ask(&calls, CallTo::Host(host('A')), "x").await.unwrap_err();
+        assert!(error.not_run, "{error}");
+        assert_eq!(ask(&calls, CallTo::Anyone, "x").await.unwrap(), "x");
+        assert_eq!(leaves.calls.counts().served, 0);
+        leaves.calls.close().await;
+    }
+    drop(stays);
+}
