@@ -226,7 +226,9 @@ pub(crate) fn files(scene: &mut Scene) -> Attempted<'_> {
             }
         }
         let words = ["creds", ".nk", "key", "seed", "log", "conf"];
-        let telling = open.iter().find(|path| words.iter().any(|word| path.to_string_lossy().contains(word)));
+        // Images are made by this program, for everybody to run.
+        let mut open = open.iter().filter(|path| !path.starts_with(scene.signer.folder()));
+        let telling = open.find(|path| words.iter().any(|word| path.to_string_lossy().contains(word)));
         match telling {
             Some(path) => {
                 Ok(Outcome::succeeded(format!("everybody on the machine reads {}", path.display())))

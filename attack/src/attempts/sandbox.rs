@@ -135,12 +135,12 @@ async fn refused(scene: &Scene, targets: &[Target<'_>]) -> anyhow::Result<Outcom
 /// Addresses of this machine and its network, written out.
 pub(crate) fn by_address(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mut targets = private(&["127.0.0.1", "127.8.8.8", "0.0.0.0"], scene.canary.port);
+        // What another reader might take for the host stands where none belongs.
+        let mut targets = vec![("public.example@127.0.0.1", scene.canary.port, Refusal::Malformed)];
+        targets.extend(private(&["127.0.0.1", "127.8.8.8", "0.0.0.0"], scene.canary.port));
         targets.extend(private(&["127.0.0.1"], scene.ports.nats));
         targets
             .extend(private(&["169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1"], 80));
-        // What another reader might take for the host stands where none belongs.
-        targets.push(("public.example@127.0.0.1", scene.canary.port, Refusal::Malformed));
         refused(scene, &targets).await
     }
     .boxed_local()

@@ -62,7 +62,7 @@ impl Tales {
             ProviderVerb::Health => serde_json::to_vec(&self.health(&heard))?,
             ProviderVerb::PutLink => {
                 let link = definition()?;
-                let answer = LinkAnswer::new(&link.key()?, &State::Ready, link.generation);
+                let answer = LinkAnswer::new(&link.key()?, &broken(), link.generation);
                 heard.own = Some(answer.clone());
                 serde_json::to_vec(&answer)?
             }
@@ -92,6 +92,11 @@ impl Tales {
     }
 }
 
+/// How it says that links fare, its own and one of others.
+fn broken() -> State {
+    State::Failed("the liar says that it is broken".to_owned())
+}
+
 /// How a link fares there.
 fn state(inventory: &HostInventory, source: &str, target: &str) -> Option<String> {
     let mut links = inventory.links.iter().flatten();
@@ -105,44 +110,43 @@ async fn unlink(scene: &Scene, link: &Link) -> anyhow::Result<()> {
 }
 
 /// Says that it serves what others serve, that a link of another provider is broken, and one to nobody ready. What it says of the one
-/// link that is its own is believed.
+/// link that is its own, broken as well, is believed.
 pub(crate) fn of_others(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let own = link("friend", "liar", ("wasi", "keyvalue"))?;
-        let broken = link("tourist", "outside", ("wasi", "http"))?;
+        let theirs = link("tourist", "outside", ("wasi", "http"))?;
         let made_up = link("idler", "nobody", ("wasi", "keyvalue"))?;
         scene.client.put_link(&own).await?;
         scene.client.put_link(&made_up).await?;
         let liar = scene.site().enter("liar", Program::Mute).await?;
         let Inside { id, told, connection, .. } = &liar;
         let tale = |link: &Link, state| anyhow::Ok(LinkAnswer::new(&link.key()?, state, u64::MAX));
-        let failed = State::Failed("it is broken".to_owned());
-        let of_others = vec![tale(&broken, &failed)?, tale(&made_up, &State::Ready)?];
+        let of_others = vec![tale(&theirs, &broken())?, tale(&made_up, &State::Ready)?];
         let tales = Tales { instance: told.instance_id.clone(), of_others, heard: Mutex::default() };
         let mut line = HostLine::open(connection, &LatticeName::default(), id, &scene.host).await?;
         let believed = async || {
             let inventory = scene.client.get_host_inventory(&scene.host).await.ok()?;
-            let own_is_ready = state(&inventory, "friend", "liar")? == "ready";
-            (own_is_ready && tales.is_to_forget_all()).then_some(inventory)
+            let own_is_broken = state(&inventory, "friend", "liar")? == "failed";
+            (own_is_broken && tales.is_to_forget_all()).then_some(inventory)
         };
         let inventory = tokio::select! {
             told = tales.tell(&mut line) => return told.and_then(|()| bail!("its host says nothing more")),
             inventory = until("it is believed of its own link, and told to forget the others", WITHIN, believed) => inventory?,
         };
-        let (broken, made_up_is) = (state(&inventory, "tourist", "outside"), state(&inventory, "idler", "nobody"));
+        let (theirs, made_up_is) = (state(&inventory, "tourist", "outside"), state(&inventory, "idler", "nobody"));
         let (status, _) = tell(scene, "idler", "/").await?;
         scene.client.stop_provider(&scene.host, id).await?;
         unlink(scene, &own).await?;
         unlink(scene, &made_up).await?;
-        if broken.as_deref() != Some("ready") || made_up_is.as_deref() == Some("ready") || status == 200 {
+        if theirs.as_deref() != Some("ready") || made_up_is.as_deref() == Some("ready") || status == 200 {
             return Ok(Outcome::succeeded(format!(
-                "links of others are {broken:?} and {made_up_is:?}, as it says; an actor answers {status}"
+                "links of others are {theirs:?} and {made_up_is:?}, as it says; an actor answers {status}"
             )));
         }
         let forget = tales.of_others.iter().filter_map(|one| one.link.key()).map(|key| key.to_string());
         let forget = forget.collect::<Vec<_>>().join(", ");
         ensure!(!forget.is_empty(), "it told of no links");
-        let evidence = format!("its host tells it to forget {forget}; they are {broken:?} and {made_up_is:?}");
+        let evidence = format!("its host tells it to forget {forget}; they are {theirs:?} and {made_up_is:?}");
         Ok(Outcome::refused(By::Host, "inventory, wash get links", evidence))
     }
     .boxed_local()

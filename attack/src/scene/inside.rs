@@ -124,7 +124,7 @@ pub(crate) fn login(told: &HostData) -> ConnectOptions {
 }
 
 /// What a process was given to log in with; nothing where the server asks nobody.
-pub(crate) fn credentials(told: &HostData) -> Credentials {
+fn credentials(told: &HostData) -> Credentials {
     match told.lattice_rpc_user_jwt.as_str() {
         "" => Credentials::None,
         jwt => Credentials::JwtSeed {
