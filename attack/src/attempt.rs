@@ -79,6 +79,8 @@ pub(crate) enum By {
     HttpClient,
     /// `wash`.
     Wash,
+    /// The box around a secret, which opens with the right key alone.
+    Seal,
     /// Nobody listens there.
     Nobody,
 }
@@ -94,6 +96,7 @@ impl fmt::Display for By {
             By::HttpServer => "http-server",
             By::HttpClient => "http-client",
             By::Wash => "wash",
+            By::Seal => "seal",
             By::Nobody => "nobody is there",
         })
     }

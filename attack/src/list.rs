@@ -3,8 +3,8 @@
 use crate::{
     attempt::{Attempt, Open, Place, Run},
     attempts::{
-        calls, commands, control, doors, facts, images, packed, presence, roles, sandbox, subjects, text,
-        visitor,
+        calls, commands, control, doors, facts, images, packed, presence, processes, roles, sandbox, secrets,
+        subjects, tales, text, visitor,
     },
 };
 
@@ -31,7 +31,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(8, Stranger, "joins with a host of its own", Succeeds, doors::own_host),
     attempt(9, Stranger, "as another user of the machine: keys, credentials, logs on disk", Refused, doors::files),
 
-    attempt(10, Provider, "control: hosts, inventory, links, configs, claims, trust, roles read", Succeeds, control::look),
+    attempt(10, Provider, "control: hosts, inventory, links, configs, claims, trust, roles, names of secrets read", Succeeds, control::look),
     attempt(11, Provider, "control: configuration put and deleted", Succeeds, control::put_config),
     attempt(12, Provider, "control: link put and deleted", Succeeds, control::put_link),
     attempt(13, Provider, "control: actor started, updated, called, stopped", Succeeds, control::scale_actors),
@@ -107,9 +107,28 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(79, Manifest, "a YAML bomb: nesting deeper than any stack", Refused, text::deep),
     attempt(80, Person, "control characters for the operator's terminal and the host's log", Refused, text::terminal),
 
-    attempt(81, Listener, "sends a captured command again, after its life", Succeeds, commands::later),
-    attempt(82, Provider, "beats for a host that was killed", Succeeds, presence::dead_host),
-    attempt(83, Provider, "control: host stopped", Succeeds, control::stop_host),
+    attempt(81, Provider, "control: secret put and deleted", Succeeds, control::put_secret),
+    attempt(82, Provider, "the sealed secrets, out of the bucket", Succeeds, secrets::as_provider),
+    attempt(83, Viewer, "the sealed secrets, out of the bucket; what the list of secrets tells", Succeeds, secrets::as_viewer),
+    attempt(84, Thief, "an operator's NATS password: the sealed secrets, out of the bucket", Succeeds, secrets::as_operator),
+    attempt(85, Host, "a host's NATS password: opens the sealed secrets with a key of its own", Refused, secrets::boxes_as_host),
+    attempt(86, Host, "the same: writes the boxes of one secret under the name of another", Refused, secrets::under_another_name),
+    attempt(87, Person, "puts a captured box, of an earlier value, as another secret", Refused, secrets::put_under_another_name),
+    attempt(88, Stranger, "joins with a host of its own, to be given the secrets", Succeeds, secrets::own_host),
+    attempt(89, Actor, "secrets that it was not given, by every name that might lead there", Refused, secrets::not_given),
+    attempt(90, Listener, "a secret's value in all that is sent, kept, logged and printed", Refused, secrets::leaks),
+    attempt(91, Provider, "from inside its process: environment, arguments, open files, what it is told", Refused, processes::surroundings),
+    attempt(92, Provider, "its own token with the name of another provider in it", Succeeds, processes::another_name),
+    attempt(93, Provider, "hears what another provider's process is told, takes its calls away", Succeeds, processes::hears_a_neighbour),
+    attempt(94, Provider, "tells another provider's process to end", Succeeds, processes::ends_a_neighbour),
+    attempt(95, Provider, "tells its host of links and contracts of others", Refused, tales::of_others),
+    attempt(96, Provider, "floods an actor with calls", Refused, processes::flood),
+    attempt(97, Provider, "keeps its token when it was stopped", Succeeds, processes::after_its_stop),
+
+    attempt(98, Listener, "puts an earlier value of a secret back by the captured command, after its life", Succeeds, secrets::earlier_value),
+    attempt(99, Listener, "sends a captured command again, after its life", Succeeds, commands::later),
+    attempt(100, Provider, "beats for a host that was killed", Succeeds, presence::dead_host),
+    attempt(101, Provider, "control: host stopped", Succeeds, control::stop_host),
 ];
 
 #[cfg(test)]

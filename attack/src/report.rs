@@ -16,7 +16,7 @@ pub(crate) fn line(line: &Line<'_>, open: bool) {
     };
     let mark = if line.is_as_documented(open) { ' ' } else { '!' };
     print(&format!(
-        "{mark}{:>3}  {:<8}  {:<66}  {what:<24}  {detail}",
+        "{mark}{:>3}  {:<8}  {:<86}  {what:<24}  {detail}",
         attempt.number, attempt.place, attempt.tried
     ));
 }

@@ -9,7 +9,7 @@ use lattice_testkit::binary;
 use crate::{cargo, say, setup};
 
 /// The actors that are attacked, or attack.
-const ACTORS: [&str; 6] = ["hello", "echo", "calculator", "probe", "kvcounter", "misbehave"];
+const ACTORS: [&str; 7] = ["hello", "echo", "calculator", "probe", "kvcounter", "keyring", "misbehave"];
 
 /// Which attempts, and how they are told.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,8 @@ pub(crate) fn run(args: &Args, nats_server: Option<&Path>) -> anyhow::Result<boo
         "lattice-host",
         "--package",
         "lattice-wash",
+        "--package",
+        "lattice-provider-keyvalue-memory",
         "--package",
         "lattice-attack",
         "--bins",

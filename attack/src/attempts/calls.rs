@@ -1,5 +1,7 @@
 //! Calls: as somebody else, without a link, and answers in another's name.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{bail, ensure};
 use bytes::Bytes;
 use futures::{FutureExt as _, future::LocalBoxFuture};
@@ -21,13 +23,16 @@ use crate::{
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
 
+/// Tells calls apart: a second one of the same id is taken for the first, sent again.
+static NEXT: AtomicU64 = AtomicU64::new(7);
+
 const INTERFACE: &str = "demo:calls/math@0.1.0";
 
 /// Lets the calculator add 2 and 3 in the name of `source`; the bytes that come back.
-async fn add(calls: &Calls, source: &str, to: CallTo) -> Result<Bytes, CallError> {
+pub(super) async fn add(calls: &Calls, source: &str, to: CallTo) -> Result<Bytes, CallError> {
     let hop = || Hop::Actor("calculator".parse().expect("an id"));
     let context = CallContext {
-        id: InvocationId::from_bits(7),
+        id: InvocationId::from_bits(NEXT.fetch_add(1, Ordering::Relaxed).into()),
         source: source.parse().expect("an id"),
         target: "calculator".parse().expect("an id"),
         link: LinkName::default(),
@@ -42,7 +47,7 @@ async fn add(calls: &Calls, source: &str, to: CallTo) -> Result<Bytes, CallError
     values::results(reply, hop()).await
 }
 
-async fn calls_of(conn: &Connection, me: &str) -> anyhow::Result<Calls> {
+pub(super) async fn calls_of(conn: &Connection, me: &str) -> anyhow::Result<Calls> {
     Ok(Calls::open(conn, &LatticeName::default(), &EntityId::new(me)?).await?)
 }
 
@@ -50,7 +55,7 @@ async fn calls_of(conn: &Connection, me: &str) -> anyhow::Result<Calls> {
 async fn as_source(scene: &Scene, source: &str, expected: ErrorCode) -> anyhow::Result<Outcome> {
     // The same bytes of somebody who may use any source get an answer: some(5).
     let auditor = calls_of(&scene.people.auditor, "auditor").await?;
-    let calls = calls_of(&scene.people.provider, "mole").await?;
+    let calls = calls_of(&scene.provider(), "mole").await?;
     let (mut refused, mut answered) = (Vec::new(), 0);
     for to in [CallTo::Anyone, CallTo::Host(scene.host.clone())] {
         if source != "mole" {

@@ -140,14 +140,18 @@ pub(crate) fn another_command(scene: &mut Scene) -> Attempted<'_> {
     .boxed_local()
 }
 
+/// Waits until a command's time is over, where it has one.
+pub(crate) async fn until_over(scene: &Scene, captured: &Captured) {
+    if !scene.open {
+        let over = Duration::from_millis(COMMAND_LIFE_MS) + Duration::from_secs(2);
+        tokio::time::sleep(over.saturating_sub(captured.at.elapsed())).await;
+    }
+}
+
 /// As it was, when its time is over.
 pub(crate) fn later(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        if !scene.open {
-            let over = Duration::from_millis(COMMAND_LIFE_MS) + Duration::from_secs(2);
-            let left = over.saturating_sub(scene.captured.at.elapsed());
-            tokio::time::sleep_until(tokio::time::Instant::from_std(Instant::now() + left)).await;
-        }
+        until_over(scene, &scene.captured).await;
         let as_it_was = |it: &Captured| (it.operation.clone(), it.token.clone(), it.body.clone());
         replay(scene, &scene.captured, as_it_was, "token-expired").await
     }
@@ -192,7 +196,7 @@ pub(crate) fn unsigned(scene: &mut Scene) -> Attempted<'_> {
             return Ok(outcome);
         }
         // Each of the others, too.
-        let (mut does, undoes) = super::control::everything(scene);
+        let (mut does, undoes) = super::control::everything(&super::control::Aim::of(scene));
         does.extend(undoes);
         for (verb, body) in does {
             let (subject, body) = (super::control::subject(&verb), body.to_string());

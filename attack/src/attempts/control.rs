@@ -1,9 +1,13 @@
 //! Every control subject, asked by who must not: the broker refuses, the state stays as it was, and the same subject is served to
 //! somebody who may use it.
 
+use std::path::PathBuf;
+
 use anyhow::{bail, ensure};
 use futures::{FutureExt as _, future::LocalBoxFuture};
-use lattice_core::{CtlSubject, CtlVerb, Effect, LatticeName};
+use lattice_claims::{KeyKind, KeyPair, curve_key, seal_secret};
+use lattice_control_interface::PutSecretCommand;
+use lattice_core::{CtlSubject, CtlVerb, Effect, HostId, LatticeName, Secret, SecretContents};
 use lattice_nats::{Connection, HeaderMap};
 use serde_json::{Value, json};
 
@@ -22,17 +26,40 @@ pub(crate) fn subject(verb: &CtlVerb) -> String {
     CtlSubject { lattice: LatticeName::default(), verb: verb.clone() }.to_string()
 }
 
-fn read(scene: &Scene) -> Vec<Request> {
-    let host = scene.host.clone();
+/// What requests are about.
+pub(crate) struct Aim {
+    host: HostId,
+    /// An image that would start.
+    image: PathBuf,
+    /// The key of an account that nobody trusts.
+    stranger: String,
+    /// The admin's key.
+    admin: String,
+}
+
+impl Aim {
+    pub(crate) fn of(scene: &Scene) -> Self {
+        Self {
+            host: scene.host.clone(),
+            image: scene.signer.folder().join("hello_s.wasm"),
+            stranger: scene.signer.stranger().account().to_owned(),
+            admin: scene.admin.public_key().to_string(),
+        }
+    }
+}
+
+/// What changes nothing.
+fn read(aim: &Aim) -> Vec<Request> {
     let config = "loot".parse().expect("a name");
     let verbs = [
         CtlVerb::HostPing,
-        CtlVerb::HostGet(host),
+        CtlVerb::HostGet(aim.host.clone()),
         CtlVerb::LinkGet,
         CtlVerb::ClaimsGet,
         CtlVerb::ConfigGet(config),
         CtlVerb::TrustGet,
         CtlVerb::RoleGet,
+        CtlVerb::SecretList,
     ];
     let auctions = [
         (CtlVerb::ComponentAuction, json!({"component_ref": "a", "component_id": "loot", "constraints": {}})),
@@ -98,7 +125,7 @@ async fn by_broker(scene: &Scene, denied: &[(CtlVerb, String)]) -> anyhow::Resul
 pub(crate) fn look(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let who = scene.provider();
-        let (mut denied, mut done, all) = (Vec::new(), 0, read(scene));
+        let (mut denied, mut done, all) = (Vec::new(), 0, read(&Aim::of(scene)));
         for (verb, body) in &all {
             match ask(&who, &subject(verb), HeaderMap::new(), &body.to_string()).await? {
                 Answer::Denied => denied.push((verb.clone(), body.to_string())),
@@ -108,48 +135,43 @@ pub(crate) fn look(scene: &mut Scene) -> Attempted<'_> {
         }
         match (denied.len() == all.len(), done == all.len()) {
             (true, _) => by_broker(scene, &denied).await,
-            (_, true) => {
-                Ok(Outcome::succeeded("it reads hosts, links, configurations, claims, trust and roles"))
-            }
+            (_, true) => Ok(Outcome::succeeded(
+                "it reads hosts, links, configurations, claims, trust, roles and names of secrets",
+            )),
             _ => bail!("{done} of {} were answered, {} denied", all.len(), denied.len()),
         }
     }
     .boxed_local()
 }
 
-fn configs() -> (Vec<Request>, Vec<Request>) {
+/// Requests that change something, and those that undo it.
+type Both = (Vec<Request>, Vec<Request>);
+
+fn configs(_: &Aim) -> Both {
     let name = || "loot".parse().expect("a name");
     (vec![(CtlVerb::ConfigPut(name()), json!({"a": "b"}))], vec![(CtlVerb::ConfigDel(name()), json!({}))])
 }
 
-fn links() -> (Vec<Request>, Vec<Request>) {
+fn links(_: &Aim) -> Both {
     let link =
         json!({"source_id": "loot", "target": "outside", "wit_namespace": "wasi", "wit_package": "http"});
     (vec![(CtlVerb::LinkPut, link.clone())], vec![(CtlVerb::LinkDel, link)])
 }
 
 /// A command for each thing that can be changed, but for stopping hosts; with what undoes it.
-pub(crate) fn everything(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
+pub(crate) fn everything(aim: &Aim) -> Both {
+    let all: [fn(&Aim) -> Both; 9] = [configs, links, actors, providers, labels, trust, roles, secrets, rest];
     let (mut does, mut undoes) = (Vec::new(), Vec::new());
-    for (some, back) in [
-        configs(),
-        links(),
-        actors(scene),
-        providers(scene),
-        labels(scene),
-        trust(scene),
-        roles(scene),
-        rest(scene),
-    ] {
+    for requests in all {
+        let (some, back) = requests(aim);
         does.extend(some);
         undoes.extend(back);
     }
     (does, undoes)
 }
 
-fn actors(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
-    let host = || scene.host.clone();
-    let image = scene.signer.folder().join("hello_s.wasm");
+fn actors(aim: &Aim) -> Both {
+    let (host, image) = (|| aim.host.clone(), &aim.image);
     let scale = |count| {
         (
             CtlVerb::ComponentScale(host()),
@@ -163,33 +185,45 @@ fn actors(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
     (does, vec![scale(0)])
 }
 
-fn providers(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
+fn providers(aim: &Aim) -> Both {
     let start = json!({"provider_id": "loot-client", "provider_ref": "builtin://http-client"});
     let stop = json!({"provider_id": "loot-client"});
-    let host = || scene.host.clone();
+    let host = || aim.host.clone();
     (vec![(CtlVerb::ProviderStart(host()), start)], vec![(CtlVerb::ProviderStop(host()), stop)])
 }
 
-fn labels(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
-    let host = || scene.host.clone();
+fn labels(aim: &Aim) -> Both {
+    let host = || aim.host.clone();
     let put = json!({"key": "loot", "value": "1"});
     (vec![(CtlVerb::LabelPut(host()), put)], vec![(CtlVerb::LabelDel(host()), json!({"key": "loot"}))])
 }
 
-fn trust(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
-    let key = scene.signer.stranger().account().to_owned();
+fn trust(aim: &Aim) -> Both {
+    let key = &aim.stranger;
     let forget = json!({"key": key, "forget": true});
     (vec![(CtlVerb::TrustPut, json!({"key": key}))], vec![(CtlVerb::TrustDel, forget)])
 }
 
-fn roles(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
-    let key = scene.admin.public_key().as_str();
+fn roles(aim: &Aim) -> Both {
+    let key = &aim.admin;
     let put = json!({"key": key, "role": "admin"});
     (vec![(CtlVerb::RolePut, put)], vec![(CtlVerb::RoleDel, json!({"key": key}))])
 }
 
-fn rest(scene: &Scene) -> (Vec<Request>, Vec<Request>) {
-    let forget = json!({"host_id": scene.host});
+/// A secret of the attacker's own; sealed to a key that the host does not have, as by somebody who has not met it.
+fn secrets(aim: &Aim) -> Both {
+    let name = "loot".parse().expect("a name");
+    let secret = Secret::text("loot".to_owned()).expect("it is short");
+    let contents = SecretContents { lattice: LatticeName::default(), name, secret };
+    let reader = curve_key(KeyPair::generate(KeyKind::Curve).public_key());
+    let sealed =
+        seal_secret(&contents, &[(aim.host.clone(), reader)].into()).expect("the key is a curve key");
+    let put = PutSecretCommand { name: contents.name, kind: "text".to_owned(), sealed };
+    (vec![(CtlVerb::SecretPut, json!(put))], vec![(CtlVerb::SecretDel, json!({"name": "loot"}))])
+}
+
+fn rest(aim: &Aim) -> Both {
+    let forget = json!({"host_id": aim.host});
     let registry = json!({"registry": "a", "username": "b", "password": "c"});
     (vec![(CtlVerb::HostForget, forget), (CtlVerb::RegistryPut, registry)], Vec::new())
 }
@@ -199,8 +233,8 @@ macro_rules! from_a_provider {
         $(#[$about])*
         pub(crate) fn $name(scene: &mut Scene) -> Attempted<'_> {
             async move {
-                let requests: fn(&Scene) -> (Vec<Request>, Vec<Request>) = $requests;
-                let (does, undoes) = requests(scene);
+                let requests: fn(&Aim) -> Both = $requests;
+                let (does, undoes) = requests(&Aim::of(scene));
                 change(scene, &scene.provider(), does, undoes).await
             }
             .boxed_local()
@@ -210,9 +244,9 @@ macro_rules! from_a_provider {
 
 from_a_provider! {
     /// Configurations, written and deleted.
-    put_config: |_| configs();
+    put_config: configs;
     /// Links.
-    put_link: |_| links();
+    put_link: links;
     /// Actors: started, updated, called, stopped.
     scale_actors: actors;
     /// Providers.
@@ -223,6 +257,8 @@ from_a_provider! {
     put_trust: trust;
     /// Who may do what.
     put_role: roles;
+    /// Secrets.
+    put_secret: secrets;
     /// A host that lives forgotten, and registry credentials given away.
     others: rest;
 }
@@ -237,7 +273,7 @@ pub(crate) fn as_viewer(scene: &mut Scene) -> Attempted<'_> {
                 "a viewer may look"
             );
         }
-        let (mut does, mut undoes) = everything(scene);
+        let (mut does, mut undoes) = everything(&Aim::of(scene));
         if scene.open {
             // What hosts refuse of everybody shows nothing of viewers.
             let is_refused = |verb: &CtlVerb| {
@@ -271,4 +307,26 @@ pub(crate) fn stop_host(scene: &mut Scene) -> Attempted<'_> {
         }
     }
     .boxed_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_control_subject_is_tried() {
+        let host = HostId::new(KeyPair::generate(KeyKind::Host).public_key().as_str()).unwrap();
+        let text = || "x".to_owned();
+        let aim = Aim { host: host.clone(), image: PathBuf::from("x"), stranger: text(), admin: text() };
+        let ((does, undoes), looks) = (everything(&aim), read(&aim));
+        assert!(looks.iter().all(|(verb, _)| verb.effect() == Effect::Reads));
+        assert!(does.iter().chain(&undoes).all(|(verb, _)| verb.effect() != Effect::Reads));
+        // Stopping the host is an attempt of its own.
+        let tried = does.iter().chain(&undoes).chain(&looks).map(|(verb, _)| verb.name());
+        let tried: BTreeSet<&str> = tried.chain([CtlVerb::HostStop(host.clone()).name()]).collect();
+        let all = CtlVerb::every(&host, &"x".parse().unwrap());
+        assert_eq!(tried, all.iter().map(CtlVerb::name).collect());
+    }
 }

@@ -28,19 +28,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
 
 /// How often the server has refused somebody.
-fn refusals(scene: &Scene) -> usize {
+pub(crate) fn refusals(scene: &Scene) -> usize {
     scene.nats_text().matches("authentication error").count()
 }
 
 /// The server's own line about a refusal, once it has refused one more than `before`.
-async fn refused_since(scene: &Scene, before: usize) -> anyhow::Result<Outcome> {
+pub(crate) async fn refused_since(scene: &Scene, before: usize) -> anyhow::Result<Outcome> {
     let more = async || (refusals(scene) > before).then_some(());
     lattice_testkit::until("the server says that it refused somebody", SOON, more).await?;
     Ok(Outcome::refused(By::Broker, NATS_LOG, scene.nats_log(&["authentication error"]).await?))
 }
 
 /// What came of an attempt to connect with these credentials.
-async fn connect(scene: &Scene, credentials: Credentials) -> anyhow::Result<Outcome> {
+pub(crate) async fn connect(scene: &Scene, credentials: Credentials) -> anyhow::Result<Outcome> {
     let (options, before) = (ConnectOptions::to(&scene.ports.url()).named("stranger"), refusals(scene));
     match connect_bare(ConnectOptions { credentials, ..options }).await {
         Ok(connection) => {
@@ -226,7 +226,9 @@ pub(crate) fn files(scene: &mut Scene) -> Attempted<'_> {
             }
         }
         let words = ["creds", ".nk", "key", "seed", "log", "conf"];
-        let telling = open.iter().find(|path| words.iter().any(|word| path.to_string_lossy().contains(word)));
+        // Images are made by this program, for everybody to run.
+        let mut open = open.iter().filter(|path| !path.starts_with(scene.signer.folder()));
+        let telling = open.find(|path| words.iter().any(|word| path.to_string_lossy().contains(word)));
         match telling {
             Some(path) => {
                 Ok(Outcome::succeeded(format!("everybody on the machine reads {}", path.display())))

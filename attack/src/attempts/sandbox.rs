@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use futures::{FutureExt as _, future::LocalBoxFuture};
 use lattice_control_interface::{CallComponentCommand, HttpCall, ScaleComponentCommand};
+use lattice_testkit::until;
 use serde_json::Value;
 
 use super::images::stop;
 use crate::{
     attempt::{By, Outcome},
-    scene::{Scene, WITHIN},
+    scene::{SOON, Scene, WITHIN},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
+
+/// Where an operator sees what the HTTP client refused.
+const HOST_LOG: &str = "host log, with the actor";
 
 /// What an actor that is told to do something by its path answers.
 pub(crate) async fn tell(scene: &Scene, actor: &str, path: &str) -> anyhow::Result<(u16, Value)> {
@@ -48,39 +52,96 @@ pub(crate) fn machine(scene: &mut Scene) -> Attempted<'_> {
     .boxed_local()
 }
 
-/// URLs that an actor without leave for private networks asks for: each refused as such, and nobody came to the canary.
-async fn private(scene: &Scene, urls: &[String]) -> anyhow::Result<Outcome> {
-    let before = scene.canary.visits();
-    for url in urls {
-        match fetch(scene, "tourist", url).await? {
-            // What is malformed, or has no address here, is not asked for either.
-            Err(error) => {
-                ensure!(error.starts_with("ErrorCode::") || error.contains("no URL"), "{url}: {error}")
-            }
-            Ok(got) => return Ok(Outcome::succeeded(format!("{url}: {got}"))),
+/// How a URL has to be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Its address, or that of its name, is none of the public internet.
+    Private,
+    /// It holds more than a host and a port, or a port that is none: nobody is asked for such an address.
+    Malformed,
+}
+
+impl Refusal {
+    /// The error that the actor gets, and no other.
+    fn error(self) -> &'static str {
+        match self {
+            Refusal::Private => "ErrorCode::HttpRequestDenied",
+            Refusal::Malformed => "ErrorCode::HttpRequestUriInvalid",
         }
     }
-    ensure!(scene.canary.visits() == before, "somebody came to the canary");
+
+    /// What the host's log says of a request to `authority`, beside the actor.
+    fn words(self, authority: &str) -> Vec<String> {
+        match self {
+            Refusal::Private => {
+                vec![format!("request to {authority} denied"), "is not of the public internet".to_owned()]
+            }
+            Refusal::Malformed => vec!["the request is malformed".to_owned()],
+        }
+    }
+}
+
+/// A host as it stands in a URL, its port, and how it has to be refused.
+type Target<'a> = (&'a str, u16, Refusal);
+
+/// Hosts on one port, each of which leads to this machine or its network.
+fn private<'a>(hosts: &[&'a str], port: u16) -> Vec<Target<'a>> {
+    hosts.iter().map(|host| (*host, port, Refusal::Private)).collect()
+}
+
+/// How many lines of the host's log hold all of `words`.
+fn lines(scene: &Scene, words: &[String]) -> usize {
+    scene.log().lines().filter(|line| words.iter().all(|word| line.contains(word.as_str()))).count()
+}
+
+/// Lets `actor` ask for something that has to be refused: with this very error, with a line of its own in the host's log, and
+/// without anybody coming to the canary. The line; or what it got.
+async fn denied(
+    scene: &Scene,
+    actor: &str,
+    url: &str,
+    error: &str,
+    mut words: Vec<String>,
+) -> anyhow::Result<Result<String, String>> {
+    words.push(actor.to_owned());
+    let (known, visits) = (lines(scene, &words), scene.canary.visits());
+    match fetch(scene, actor, url).await? {
+        Ok(got) => return Ok(Err(format!("{url}: {got}"))),
+        Err(said) => ensure!(said == error, "{url}: {said}, and not {error}"),
+    }
+    let told = async || (lines(scene, &words) > known).then_some(());
+    until(&format!("the host's log tells of {url} in a line of its own with {words:?}"), SOON, told).await?;
+    ensure!(scene.canary.visits() == visits, "{url}: somebody came to the canary");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(Ok(scene.host_log(&words).await?))
+}
+
+/// An actor without leave for private networks asks for each of these, and is refused each for its reason.
+async fn refused(scene: &Scene, targets: &[Target<'_>]) -> anyhow::Result<Outcome> {
+    let mut evidence = String::new();
+    for (host, port, refusal) in targets {
+        let (url, authority) = (format!("http://{host}:{port}/"), format!("{host}:{port}"));
+        match denied(scene, "tourist", &url, refusal.error(), refusal.words(&authority)).await? {
+            Ok(line) => evidence = line,
+            Err(got) => return Ok(Outcome::succeeded(got)),
+        }
+    }
     // One that has leave for another server of the same machine does reach it: the way is there.
     let reached = fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
     ensure!(reached.is_ok(), "nothing at all is reached: {reached:?}");
-    let line = scene.host_log(&["allow_private", "tourist"]).await?;
-    Ok(Outcome::refused(By::HttpClient, "host log, with the actor", line))
+    Ok(Outcome::refused(By::HttpClient, HOST_LOG, evidence))
 }
 
 /// Addresses of this machine and its network, written out.
 pub(crate) fn by_address(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let (port, nats) = (scene.canary.port, scene.ports.nats);
-        let urls = [
-            format!("http://127.0.0.1:{port}/"),
-            format!("http://127.0.0.1:{nats}/"),
-            format!("http://0.0.0.0:{port}/"),
-            "http://169.254.169.254/latest/meta-data/".to_owned(),
-            "http://10.0.0.1/".to_owned(),
-            "http://192.168.0.1/".to_owned(),
-        ];
-        private(scene, &urls).await
+        // What another reader might take for the host stands where none belongs.
+        let mut targets = vec![("public.example@127.0.0.1", scene.canary.port, Refusal::Malformed)];
+        targets.extend(private(&["127.0.0.1", "127.8.8.8", "0.0.0.0"], scene.canary.port));
+        targets.extend(private(&["127.0.0.1"], scene.ports.nats));
+        targets
+            .extend(private(&["169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1"], 80));
+        refused(scene, &targets).await
     }
     .boxed_local()
 }
@@ -88,9 +149,8 @@ pub(crate) fn by_address(scene: &mut Scene) -> Attempted<'_> {
 /// Names that lead to this machine, and numbers that only a resolver takes for addresses.
 pub(crate) fn by_name(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let port = scene.canary.port;
-        let hosts = ["localhost", "LOCALHOST.", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0"];
-        private(scene, &hosts.map(|host| format!("http://{host}:{port}/"))).await
+        let hosts = ["localhost", "LOCALHOST", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0"];
+        refused(scene, &private(&hosts, scene.canary.port)).await
     }
     .boxed_local()
 }
@@ -98,7 +158,6 @@ pub(crate) fn by_name(scene: &mut Scene) -> Attempted<'_> {
 /// The many ways to write an address of this machine in IPv6.
 pub(crate) fn by_ipv6(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let port = scene.canary.port;
         let hosts = [
             "[::1]",
             "[0:0:0:0:0:0:0:1]",
@@ -111,7 +170,7 @@ pub(crate) fn by_ipv6(scene: &mut Scene) -> Attempted<'_> {
             "[fd00::1]",
             "[::]",
         ];
-        private(scene, &hosts.map(|host| format!("http://{host}:{port}/"))).await
+        refused(scene, &private(&hosts, scene.canary.port)).await
     }
     .boxed_local()
 }
@@ -124,18 +183,13 @@ pub(crate) fn by_redirect(scene: &mut Scene) -> Attempted<'_> {
             fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
         // The redirect comes back to the actor, and is followed by nobody.
         let target = answered.map_err(anyhow::Error::msg)?;
-        ensure!(
-            target == format!("http://127.0.0.1:{}/", scene.canary.port),
-            "the server answered {target:?}"
-        );
+        let authority = format!("127.0.0.1:{}", scene.canary.port);
+        ensure!(target == format!("http://{authority}/"), "the server answered {target:?}");
         ensure!(scene.canary.visits() == before, "somebody followed the redirect");
-        match fetch(scene, "courier", &target).await? {
-            Ok(got) => Ok(Outcome::succeeded(format!("the actor gets {got:?}"))),
-            Err(error) => {
-                ensure!(error.contains("HttpRequestDenied") && scene.canary.visits() == before, "{error}");
-                let line = scene.host_log(&["allow list does not name", "courier"]).await?;
-                Ok(Outcome::refused(By::HttpClient, "host log, with the actor", line))
-            }
+        let words = vec![format!("request to {authority} denied"), "allow list does not name".to_owned()];
+        match denied(scene, "courier", &target, Refusal::Private.error(), words).await? {
+            Ok(line) => Ok(Outcome::refused(By::HttpClient, HOST_LOG, line)),
+            Err(got) => Ok(Outcome::succeeded(got)),
         }
     }
     .boxed_local()

@@ -1,7 +1,7 @@
 //! Events, logs, control requests, beats and everything at once: heard and written from a provider's place.
 
 use futures::{FutureExt as _, future::LocalBoxFuture};
-use lattice_core::{EventName, LatticeName, event_subject};
+use lattice_core::{EventName, LatticeName, ProviderId, ProviderSubject, ProviderVerb, event_subject};
 
 use super::broker::{Listen, Proof, listen, publish};
 use crate::{attempt::Outcome, scene::Scene};
@@ -64,9 +64,8 @@ pub(crate) fn write_events(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let lattice = LatticeName::default();
         let subject = |name: &EventName| event_subject(&lattice, Some(*name));
-        // Hosts look at who is lost and who is back; what they make of it belongs to other attempts.
-        let is_harmless = |name: &&EventName| !matches!(name, EventName::HostLost | EventName::HostBack);
-        let subjects: Vec<String> = EventName::ALL.iter().filter(is_harmless).map(subject).collect();
+        // What hosts themselves look at, who is lost and who is back, does not read, and does no harm.
+        let subjects: Vec<String> = EventName::ALL.iter().map(subject).collect();
         publish(scene, &scene.provider(), &subjects, r#"{"type":"forged"}"#, Proof::Sent).await
     }
     .boxed_local()
@@ -84,8 +83,11 @@ pub(crate) fn write_logs(scene: &mut Scene) -> Attempted<'_> {
 /// Tells the providers of others that they are healthy, linked or at their end, as a host does.
 pub(crate) fn steer_providers(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let subjects = ["health", "linkdefs.put", "linkdefs.del", "shutdown"]
-            .map(|verb| format!("wasmbus.rpc.default.outside.{verb}"));
+        let provider: ProviderId = "outside".parse()?;
+        let subject = |verb| {
+            ProviderSubject { lattice: LatticeName::default(), provider: provider.clone(), verb }.to_string()
+        };
+        let subjects = ProviderVerb::ALL.map(subject);
         publish(scene, &scene.provider(), &subjects, "{}", Proof::Sent).await
     }
     .boxed_local()

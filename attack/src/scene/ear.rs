@@ -98,15 +98,16 @@ pub(super) async fn capture(
     let verb = CtlVerb::LabelPut(host.clone());
     let subject = CtlSubject { lattice: LatticeName::default(), verb }.to_string();
     let mut ear = Ear::on(auditor, std::slice::from_ref(&subject)).await?;
-    let at = Instant::now();
     client.put_label(host, &HostLabel { key: "rack".to_owned(), value: "7".to_owned() }).await?;
-    let message = ear.wait("the admin's command", |_| true).await?;
-    let token = message.headers.as_ref().and_then(|headers| headers.get(COMMAND_HEADER));
-    let operation = subject.trim_start_matches("wasmbus.ctl.v1.default.").to_owned();
-    Ok(Captured {
-        at,
-        operation,
-        token: token.map(|value| value.as_str().to_owned()),
-        body: String::from_utf8(message.payload.to_vec()).context("a command is text")?,
-    })
+    Captured::of(&ear.wait("the admin's command", |_| true).await?)
+}
+
+impl Captured {
+    /// A command that was just heard.
+    pub(super) fn of(message: &Message) -> anyhow::Result<Self> {
+        let token = message.headers.as_ref().and_then(|headers| headers.get(COMMAND_HEADER));
+        let operation = message.subject.trim_start_matches("wasmbus.ctl.v1.default.").to_owned();
+        let body = String::from_utf8(message.payload.to_vec()).context("a command is text")?;
+        Ok(Self { at: Instant::now(), operation, token: token.map(|value| value.as_str().to_owned()), body })
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lattice_claims::{KeyKind, KeyPair, SignActor, sign_actor};
+use lattice_claims::{KeyKind, KeyPair, SignActor, SignProvider, create_provider, sign_actor};
 use lattice_testkit::actor_file;
 
 /// Unix seconds.
@@ -63,6 +63,17 @@ impl Signer {
     pub(crate) fn example(&self, actor: &str) -> anyhow::Result<PathBuf> {
         let signed = self.sign(actor, &wasm_of(actor)?)?;
         self.file(&format!("{actor}_s.wasm"), &signed)
+    }
+
+    /// A program for this machine, signed as a provider, as a file.
+    pub(crate) fn provider(&self, name: &str, program: &[u8]) -> anyhow::Result<PathBuf> {
+        let subject = KeyPair::generate(KeyKind::Provider);
+        let terms =
+            SignProvider { name: name.to_owned(), vendor: "attack".to_owned(), ..SignProvider::default() };
+        let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        let programs = [(target, program.to_vec())].into();
+        let packed = create_provider(&terms, &programs, None, &self.key, subject.public_key(), now())?;
+        self.file(name, &packed)
     }
 
     /// Writes a file beside the signed ones.

@@ -9,6 +9,9 @@ use lattice_testkit::{Host, Http, Launch, Process, Tools, free_port, until, work
 
 use super::{Signer, WITHIN};
 
+/// How long tokens of the second host's providers count: as long as an attempt can wait for their end.
+pub(crate) const SHORT_SECONDS: &str = "10";
+
 /// Where the lattice listens.
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -72,7 +75,7 @@ impl Plan<'_> {
 
     /// A NATS server and a host with actors, as `wash up` makes them for everybody; closed, it takes signed commands alone.
     pub(super) async fn up(&self, nats_server: Option<&Path>) -> anyhow::Result<Process> {
-        for actor in ["hello", "echo", "calculator", "probe", "kvcounter"] {
+        for actor in ["hello", "echo", "calculator", "probe", "kvcounter", "keyring"] {
             self.signer.example(actor)?;
         }
         let server = Tools::of_workspace().nats_server(nats_server, &mut |line| eprintln!("{line}"))?;
@@ -96,11 +99,13 @@ impl Plan<'_> {
         let creds = self.own_nats().join("users/host.creds").display().to_string();
         let cache = self.folder.join("spare-cache").display().to_string();
         let mut args = vec!["--trust", self.signer.account(), "--cache-dir", &cache, "--drain-timeout", "1"];
+        args.extend(["--provider-token-seconds", SHORT_SECONDS]);
         if !self.open {
             args.extend(["--nats-creds", &creds, "--require-signed-control", "--admin", self.admin]);
         }
-        let host =
-            Host::start(&self.ports.url(), args, &[]).await.context("the second host does not start")?;
+        let host = Host::start(&self.ports.url(), args, &[("WASMCLOUD_ALLOW_FILE_LOAD", "true")])
+            .await
+            .context("the second host does not start")?;
         let said = host.process.output();
         let id = said.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
         let id = HostId::new(id.unwrap_or_default()).context("the second host does not say who it is")?;

@@ -3,12 +3,15 @@
 mod canary;
 mod ear;
 mod images;
+mod inside;
 mod lattice;
+mod leak;
 mod people;
+mod sealed;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lattice_claims::{KeyKind, KeyPair};
 use lattice_control_interface::{Client, Collect};
 use lattice_core::{HostId, LatticeName};
@@ -20,8 +23,11 @@ use tempfile::TempDir;
 pub(crate) use canary::{Canary, redirecting};
 pub(crate) use ear::{Ear, Events};
 pub(crate) use images::{Signer, now, wasm_of};
-pub(crate) use lattice::{Ports, Spare};
+pub(crate) use inside::{Inside, Program, Site, login};
+pub(crate) use lattice::{Ports, SHORT_SECONDS, Spare};
+pub(crate) use leak::{Leak, files_below};
 pub(crate) use people::{People, connect_bare};
+pub(crate) use sealed::{Sealed, give, link, marker, put_secret};
 
 /// How long anything that should happen at once may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -42,6 +48,8 @@ pub(crate) struct Scene {
     pub(crate) spare: Spare,
     /// Who is connected.
     pub(crate) people: People,
+    /// A provider's process that somebody is in, of the id `mole`.
+    pub(crate) mole: Inside,
     /// Commands as the admin of the lattice gives them.
     pub(crate) client: Client,
     /// The admin's key.
@@ -56,13 +64,15 @@ pub(crate) struct Scene {
     pub(crate) http: Http,
     /// A command of the admin's as it went over the wire before the first attempt: kept until its time is over.
     pub(crate) captured: Captured,
+    sealed: Option<Sealed>,
+    has_vault: bool,
     folder: TempDir,
 }
 
 /// A command that somebody has heard.
 #[derive(Debug, Clone)]
 pub(crate) struct Captured {
-    /// When it was sent.
+    /// When it was heard.
     pub(crate) at: std::time::Instant,
     /// Its operation, as `label.put.N…`.
     pub(crate) operation: String,
@@ -98,6 +108,12 @@ impl Scene {
         let host = found.first().context("the host does not answer")?.id.clone();
         let spare = plan.spare().await?;
         lattice::until_serving(&client, &host, &ports).await?;
+        let site = Site { client: &client, host: &host, signer: &signer, folder: folder.path() };
+        let mole = site.enter("mole", Program::Tapped).await?;
+        ensure!(
+            open == mole.told.lattice_rpc_user_jwt.is_empty(),
+            "a provider has credentials of its own, or needs none"
+        );
         let captured = ear::capture(&people.auditor, &client, &host).await?;
         let http = Http::new();
         Ok(Self {
@@ -107,6 +123,7 @@ impl Scene {
             host,
             spare,
             people,
+            mole,
             client,
             admin,
             signer,
@@ -114,6 +131,8 @@ impl Scene {
             redirecting,
             http,
             captured,
+            sealed: None,
+            has_vault: false,
             folder,
         })
     }
@@ -165,9 +184,16 @@ impl Scene {
             .iter()
             .map(|entry| json!([entry.key, entry.grant, entry.counts]))
             .collect();
+        let secrets: Vec<Value> = self
+            .client
+            .list_secrets()
+            .await?
+            .iter()
+            .map(|entry| json!([entry.name, entry.revision]))
+            .collect();
         Ok(json!({
             "actors": actors, "providers": providers, "labels": inventory.labels, "links": links, "loot": loot,
-            "trust": trust, "roles": roles,
+            "trust": trust, "roles": roles, "secrets": secrets,
         }))
     }
 
@@ -214,9 +240,42 @@ impl Scene {
         self.folder.path().join("data")
     }
 
-    /// One of the users' connections, or where nobody is told apart, one like any other.
+    /// A connection with what a provider's process was told by its host; where nobody is told apart, one like any other.
     pub(crate) fn provider(&self) -> Connection {
-        self.people.provider.clone()
+        self.mole.connection.clone()
+    }
+
+    /// Where providers are started: on the first host.
+    pub(crate) fn site(&self) -> Site<'_> {
+        self.site_of(&self.host)
+    }
+
+    /// The same on one of the two.
+    pub(crate) fn site_of<'a>(&'a self, host: &'a HostId) -> Site<'a> {
+        Site { client: &self.client, host, signer: &self.signer, folder: self.folder.path() }
+    }
+
+    /// A provider's process of the id `vault` that nobody is in; its process.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) async fn vault(&mut self) -> anyhow::Result<u32> {
+        if !self.has_vault {
+            self.site().start("vault", Program::Honest).await?;
+            self.has_vault = true;
+        }
+        Ok(self.site().told("vault").await?.0)
+    }
+
+    /// The secrets that two actors were given, put when they are asked for first.
+    ///
+    /// # Errors
+    /// They cannot be put, or the actors do not start.
+    pub(crate) async fn secrets(&mut self) -> anyhow::Result<Sealed> {
+        if self.sealed.is_none() {
+            self.sealed = Some(Sealed::put(self).await?);
+        }
+        self.sealed.clone().context("they were put")
     }
 
     /// Runs `wash` as the operator of the lattice, and gives its exit code and what it said.

@@ -22,8 +22,6 @@ pub(crate) struct People {
     pub(crate) auditor: Connection,
     /// The credentials that `wash up` made for whoever steers.
     pub(crate) operator: Connection,
-    /// A provider of the name `mole`.
-    pub(crate) provider: Connection,
     /// Somebody who may look.
     pub(crate) viewer: Connection,
     /// The credentials of hosts.
@@ -41,7 +39,6 @@ impl People {
             return Ok(Self {
                 auditor: bare("auditor").await?,
                 operator: bare("operator").await?,
-                provider: bare("mole").await?,
                 viewer: bare("vera").await?,
                 host: bare("host-thief").await?,
                 account: None,
@@ -56,12 +53,10 @@ impl People {
             let credentials = Credentials::CredsFile(file);
             connect(ConnectOptions { credentials, ..ConnectOptions::to(&url).named(name) }).await
         };
-        let mole = add_user(plan, "mole", "provider").await?;
         let vera = add_user(plan, "vera", "viewer").await?;
         Ok(Self {
             auditor: auditor(&url, &account).await?,
             operator: with("operator", users.join("operator.creds")).await?,
-            provider: with("mole", mole).await?,
             viewer: with("vera", vera).await?,
             host: as_host(&url, users.join("host.creds")).await?,
             account: Some(account),

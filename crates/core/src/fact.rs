@@ -34,7 +34,19 @@ pub enum FactKind {
     Other,
 }
 
+macro_rules! kinds {
+    ($($kind:ident,)*) => {
+        /// Every kind.
+        pub const ALL: &[FactKind] = &[$(FactKind::$kind,)*];
+
+        /// A kind that is missing in the list does not compile.
+        const _COMPLETE: fn(FactKind) = |kind| match kind { $(FactKind::$kind => (),)* };
+    };
+}
+
 impl FactKind {
+    kinds! { Link, Config, Claims, Host, Trust, Role, Secret, Lease, Other, }
+
     /// The first part of the key; of a kind that this version does not know, nothing.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -93,6 +93,8 @@ impl Service<Name> for Judged {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     struct Fixed(&'static [&'static str]);
@@ -116,5 +118,30 @@ mod tests {
         assert!(matches!(empty.addresses("a").await, Err(Unresolved::Dns(_))));
         let private = Judged { resolver: Arc::new(Fixed(&["fd00::1"])), allow_private: false };
         assert!(matches!(private.addresses("a").await, Err(Unresolved::Private(_))));
+    }
+
+    /// A name that leads to the public internet while it is looked at, and to this machine afterwards.
+    struct Turning(AtomicUsize);
+
+    #[async_trait]
+    impl Resolve for Turning {
+        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            let asked = self.0.fetch_add(1, Ordering::Relaxed);
+            let address = if asked == 0 { "1.1.1.1" } else { "127.0.0.1" };
+            Ok(vec![address.parse().unwrap()])
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_changes_is_judged_anew_and_never_connected_to_by_what_was_judged_before() {
+        let resolver = Arc::new(Turning(AtomicUsize::new(0)));
+        let judged = Judged { resolver: resolver.clone(), allow_private: false };
+        // The connector gets the addresses themselves, not the name again.
+        let fit: Vec<_> = judged.clone().addresses("a").await.unwrap().map(|address| address.ip()).collect();
+        assert_eq!(fit, ["1.1.1.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(resolver.0.load(Ordering::Relaxed), 1);
+        for _ in 0..2 {
+            assert!(matches!(judged.clone().addresses("a").await, Err(Unresolved::Private(_))));
+        }
     }
 }

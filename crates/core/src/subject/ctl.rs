@@ -175,39 +175,7 @@ mod tests {
     }
 
     fn verbs() -> Vec<CtlVerb> {
-        let config = ConfigName::new("a.b/c").unwrap();
-        vec![
-            CtlVerb::HostPing,
-            CtlVerb::HostGet(host()),
-            CtlVerb::HostStop(host()),
-            CtlVerb::HostForget,
-            CtlVerb::ComponentAuction,
-            CtlVerb::ComponentScale(host()),
-            CtlVerb::ComponentUpdate(host()),
-            CtlVerb::ComponentCall(host()),
-            CtlVerb::ProviderAuction,
-            CtlVerb::ProviderStart(host()),
-            CtlVerb::ProviderStop(host()),
-            CtlVerb::LabelPut(host()),
-            CtlVerb::LabelDel(host()),
-            CtlVerb::LinkPut,
-            CtlVerb::LinkDel,
-            CtlVerb::LinkGet,
-            CtlVerb::ClaimsGet,
-            CtlVerb::ConfigPut(config.clone()),
-            CtlVerb::ConfigGet(config.clone()),
-            CtlVerb::ConfigDel(config),
-            CtlVerb::RegistryPut,
-            CtlVerb::TrustPut,
-            CtlVerb::TrustDel,
-            CtlVerb::TrustGet,
-            CtlVerb::RolePut,
-            CtlVerb::RoleDel,
-            CtlVerb::RoleGet,
-            CtlVerb::SecretPut,
-            CtlVerb::SecretDel,
-            CtlVerb::SecretList,
-        ]
+        CtlVerb::every(&host(), &ConfigName::new("a.b/c").unwrap())
     }
 
     #[test]

@@ -68,6 +68,18 @@ pub enum CtlVerb {
     SecretList,
 }
 
+macro_rules! every {
+    ($host:ident, $config:ident: $($variant:ident $(($value:ident))?,)*) => {
+        /// One request of every verb, about `host` and `config` where it is about one.
+        #[must_use]
+        pub fn every($host: &HostId, $config: &ConfigName) -> Vec<Self> {
+            // A verb that is missing below does not compile, so whoever goes through all of them misses none.
+            let _complete = |verb: &Self| match verb { $(Self::$variant { .. } => (),)* };
+            vec![$(Self::$variant $(($value.clone()))?,)*]
+        }
+    };
+}
+
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -82,6 +94,21 @@ pub enum Effect {
 }
 
 impl CtlVerb {
+    every! {
+        host, config:
+        HostPing, HostGet(host), HostStop(host), HostForget,
+        ComponentAuction, ComponentScale(host), ComponentUpdate(host), ComponentCall(host),
+        ProviderAuction, ProviderStart(host), ProviderStop(host),
+        LabelPut(host), LabelDel(host),
+        LinkPut, LinkDel, LinkGet,
+        ClaimsGet,
+        ConfigPut(config), ConfigGet(config), ConfigDel(config),
+        RegistryPut,
+        TrustPut, TrustDel, TrustGet,
+        RolePut, RoleDel, RoleGet,
+        SecretPut, SecretDel, SecretList,
+    }
+
     /// What the request does.
     #[must_use]
     pub fn effect(&self) -> Effect {
