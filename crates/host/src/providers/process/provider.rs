@@ -11,7 +11,13 @@ use lattice_provider_sdk::wire::LinkDefinition;
 use lattice_registry::Fetcher;
 use tokio::time::Instant;
 
-use super::{access::Access, binary::Binaries, life::Life, links::Order, talk::Talk};
+use super::{
+    access::Access,
+    binary::Binaries,
+    life::Life,
+    links::Order,
+    talk::{Excess, Talk},
+};
 use crate::{about::About, events::Events, providers::ProviderSpec, trust::Trusting};
 
 /// Starts providers as processes; cheap to clone.
@@ -58,7 +64,7 @@ impl Processes {
         let shared = &self.0;
         let got = shared.binaries.get(&spec.image, &spec.image_text).await;
         let binary = got.map_err(|error| error.told())?;
-        let talk = Talk { line: shared.line.clone(), id: spec.id.clone() };
+        let talk = Talk { line: shared.line.clone(), id: spec.id.clone(), excess: Excess::default() };
         let ProviderContext { config, report, tasks, cancel, .. } = context;
         let life = Arc::new(Life::new(shared.clone(), talk, binary, report, config, cancel));
         tasks.spawn(life.clone().live());
