@@ -15,7 +15,6 @@ use super::{
     access::Access,
     binary::Binaries,
     life::Life,
-    links::Order,
     talk::{Excess, Talk},
 };
 use crate::{about::About, events::Events, providers::ProviderSpec, trust::Trusting};
@@ -109,21 +108,15 @@ impl Provider for ProcessProvider {
         let definition = self.definition(&link);
         self.life.give(&link.key, link.secrets);
         let waits = "the provider's process has not taken it yet; it is told until it has";
-        let wanted = {
-            let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            links.want(&link.key, definition)
-        };
+        // Before it can be told, so that what it answers is the last word.
         self.life.report.link(&link.key, State::Pending(waits.to_owned()));
-        self.life.carry_out(&Order::Put(wanted)).await;
+        self.life.want(&link.key, definition);
     }
 
+    /// The process is told, and refuses calls of the link as soon as it has heard it; that is not waited for.
     async fn delete_link(&self, link: &LinkKey) {
         self.life.give(link, BTreeMap::new());
-        let gone = {
-            let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            links.unwant(link)
-        };
-        self.life.carry_out(&Order::Delete(gone)).await;
+        self.life.unwant(link);
     }
 
     fn update_config(&self, config: BTreeMap<String, String>) {
