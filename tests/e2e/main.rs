@@ -24,6 +24,7 @@ mod machines;
 mod manifest;
 mod overload;
 mod own_nats;
+mod process_secrets;
 mod provider_processes;
 mod refused_calls;
 mod remote_http;

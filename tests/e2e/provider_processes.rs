@@ -317,6 +317,81 @@ async fn a_process_outlives_its_first_credentials() {
     host.process.stop(WITHIN).await.unwrap();
 }
 
+/// A further link of `kvcounter` to `store`, of that name.
+async fn named(stage: &Stage, name: &str, takes: &str) {
+    let config = name.parse().unwrap();
+    stage.client.put_config(&config, &[("takes".to_owned(), takes.to_owned())].into()).await.unwrap();
+    let link = serde_json::json!({
+        "source_id": "kvcounter", "target": "store", "name": name,
+        "wit_namespace": "wasi", "wit_package": "keyvalue", "target_config": [name],
+    });
+    stage.client.put_link(&serde_json::from_value(link).unwrap()).await.unwrap();
+}
+
+fn state_of_named(inventory: &lattice_control_interface::HostInventory, name: &str) -> Option<State> {
+    inventory.links.iter().flatten().find(|link| link.name.as_str() == name)?.state()
+}
+
+/// Its backend does not answer, as it seems: that is its link's matter, and neither other links', nor its credentials', nor its end's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_a_process_does_not_take_holds_up_nothing_else() {
+    let closed = Closed::set().await;
+    let stage = &closed.stage;
+    let (host, id) = closed.host(&["--provider-token-seconds", "3"]).await;
+    let program = fs::read(binary("provider-reluctant").unwrap()).unwrap();
+    let image = stage.signer.provider("reluctant.par", &program).display().to_string();
+    stage.start_provider(&id, "store", &image).await.unwrap();
+    stage.start_actor(&id, "kvcounter", &stage.signer.example("kvcounter"), 1).await.unwrap();
+    let put = async |name: &str, takes: &str| named(stage, name, takes).await;
+    let until_named = async |name: &str, wanted: fn(&State) -> bool| {
+        stage
+            .until(&id, |inventory| state_of_named(inventory, name).is_some_and(|state| wanted(&state)))
+            .await;
+    };
+    put("ready", "soon").await;
+    until_named("ready", |state| *state == State::Ready).await;
+
+    let begun = std::time::Instant::now();
+    put("silent", "never").await;
+    for number in 0..20 {
+        put(&format!("a{number}"), "soon").await;
+    }
+    for number in 0..20 {
+        until_named(&format!("a{number}"), |state| *state == State::Ready).await;
+    }
+    let renewed = async || {
+        let output = host.process.output();
+        let mut renewals = output.lines().filter(|line| line.contains("its credentials are renewed"));
+        renewals.any(|line| line.contains("number=3")).then_some(())
+    };
+    until("its credentials are renewed twice", WITHIN, renewed).await.unwrap();
+    let said = begun.elapsed();
+    assert!(
+        said < Duration::from_secs(8),
+        "the silent link is given up after 8 s, and was waited for: {said:?}"
+    );
+    until_named(
+        "silent",
+        |state| matches!(state, State::Failed(why) if why.contains("did not take the link within")),
+    )
+    .await;
+    assert!(begun.elapsed() >= Duration::from_secs(8), "{:?}", begun.elapsed());
+    let inventory = stage.client.get_host_inventory(&id).await.unwrap();
+    assert_eq!(state_of(&inventory, "store"), "ready ", "it answers");
+
+    // What is of the same link follows when its turn comes.
+    put("silent", "soon").await;
+    until_named("silent", |state| *state == State::Ready).await;
+
+    // A link that is being waited for does not hold up the end.
+    put("silent", "never").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopping = std::time::Instant::now();
+    stage.client.stop_provider(&id, &"store".parse().unwrap()).await.unwrap();
+    assert_eq!(processes(stage), Vec::<u32>::new());
+    assert!(stopping.elapsed() < Duration::from_secs(5), "{:?}", stopping.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_can_sign_no_credentials_says_what_that_means() {
     // Somebody else's server, which knows people by name and password.

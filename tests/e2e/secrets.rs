@@ -24,17 +24,17 @@ use tokio::{
 const SOON: Duration = Duration::from_secs(60);
 
 /// As much as there is to log, but for what compiles.
-const LOG: &str = "debug,lattice_host=trace,lattice_runtime=trace,lattice_nats=trace,lattice_contracts=trace,\
+pub(crate) const LOG: &str = "debug,lattice_host=trace,lattice_runtime=trace,lattice_nats=trace,lattice_contracts=trace,\
                    lattice_provider_http_client=trace,lattice_provider_http_server=trace,hyper=trace,hyper_util=trace,\
                    async_nats=trace,wasmtime_wasi_http=trace";
 
 /// A value that is nowhere else.
-fn marker() -> String {
+pub(crate) fn marker() -> String {
     KeyPair::generate(KeyKind::Curve).seed().expose().to_owned()
 }
 
 /// What a value may look like somewhere: as it is, as Base64, as a list of numbers.
-fn forms(marker: &str) -> Vec<String> {
+pub(crate) fn forms(marker: &str) -> Vec<String> {
     let bytes = marker.as_bytes();
     // Base64 has three forms of a text within a longer one; the ends of each depend on what stands beside.
     let within = |before: usize| {
@@ -233,7 +233,7 @@ impl Closed {
 }
 
 /// A server that keeps the heads of the requests that it gets.
-async fn echo_server() -> (u16, Arc<Mutex<Vec<String>>>, JoinSet<()>) {
+pub(crate) async fn echo_server() -> (u16, Arc<Mutex<Vec<String>>>, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (heads, mut task) = (Arc::<Mutex<Vec<String>>>::default(), JoinSet::new());
@@ -380,7 +380,7 @@ async fn a_secret_reaches_whom_it_is_for_and_is_nowhere_in_the_clear() {
 }
 
 /// `wash` with a value on standard input, against the stage's server.
-async fn put_from_stdin(stage: &Stage, name: &str, value: &str) -> Said {
+pub(crate) async fn put_from_stdin(stage: &Stage, name: &str, value: &str) -> Said {
     let wash = lattice_testkit::binary("wash").unwrap();
     let file = stage.folder().join("value");
     std::fs::write(&file, value).unwrap();

@@ -9,7 +9,7 @@ use lattice_claims::{
 use lattice_control_interface::{
     Client, ControlError, PutRoleCommand, PutTrustCommand, ScaleComponentCommand,
 };
-use lattice_core::{ActorId, Grant, HostId, LatticeName, Role, RoleFact, Standing, TrustFact, UserKey};
+use lattice_core::{ActorId, Grant, HostId, LatticeName, Link, Role, RoleFact, Standing, TrustFact, UserKey};
 use lattice_nats::{FactStore, HeaderMap};
 use lattice_testkit::Host;
 use lattice_tests::{RawEvents, Signer, Stage, wasm_of};
@@ -239,6 +239,18 @@ async fn roles_reach_as_far_as_they_say(stage: &Stage, root: &KeyPair, one: &Hos
     put_config(&limited, "shop-web").await.unwrap();
     assert_eq!(code(put_config(&limited, "web").await), "out-of-reach");
     assert_eq!(code(limited.stop_host(one, None).await), "out-of-reach");
+    // A configuration says where the links lead that use it: who changes it touches them, and what they give.
+    let link: Link = serde_json::from_value(json!({
+        "source_id": "bank", "target": "out", "wit_namespace": "wasi", "wit_package": "http", "target_config": ["shop-web"],
+    }))
+    .unwrap();
+    by(stage, root).put_link(&link).await.unwrap();
+    eventually("both hosts know the link", async || {
+        let tries = [put_config(&limited, "shop-web").await, put_config(&limited, "shop-web").await];
+        let refused = |tried: Result<String, ControlError>| tried.is_err() && code(tried) == "out-of-reach";
+        tries.into_iter().all(refused).then_some(())
+    })
+    .await;
 }
 
 async fn a_role_that_is_taken_is_gone(stage: &Stage, people: &People) {

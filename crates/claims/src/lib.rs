@@ -37,7 +37,7 @@ pub use jwt::{
     Claims, NBF_SLACK_SECONDS, REVISION, TOKEN_BYTES_MAX, decode_unverified, sign_token, verify_token,
 };
 pub use keys::{KeyError, KeyKind, KeyPair, PublicKey, SeedText};
-pub use secret::{OpenedSecret, SecretError, curve_key, open_secret, seal_secret};
+pub use secret::{OpenedSecret, SecretError, check_secret, curve_key, open_secret, seal_secret};
 pub use section::{
     DEPTH_MAX, SECTION, SECTION_2021, SectionError, WASM_BYTES_MAX, canonical_hash, embed_token,
     extract_token, strip_claims,

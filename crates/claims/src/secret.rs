@@ -34,6 +34,15 @@ pub enum SecretError {
     /// A key is none.
     #[error("a key is none: {0}")]
     Key(#[from] KeyError),
+    /// What stands where a host is named as a reader, or its key, is none.
+    #[error("of its reader {host} a key is none: {why}")]
+    Reader {
+        /// The reader, as it is named.
+        host: HostId,
+        /// What is wrong with the host's id or its curve key.
+        #[source]
+        why: KeyError,
+    },
     /// A box is no Base64.
     #[error("a box is not Base64")]
     NotBase64,
@@ -102,6 +111,24 @@ impl OpenedSecret {
         };
         readers.iter().map(boxed).collect()
     }
+}
+
+/// Checks what somebody sees of a sealed secret who cannot open it: that its keys and those of its readers are keys, and its boxes
+/// are Base64. Whether a reader is a host of the lattice it does not say: one may have come a moment ago.
+///
+/// # Errors
+/// [`SecretError`] says which part is none, and why.
+pub fn check_secret(sealed: &SealedSecret) -> Result<(), SecretError> {
+    PublicKey::of_kind(sealed.key.as_str(), KeyKind::Curve)?;
+    decode(&sealed.value)?;
+    for (host, reader) in &sealed.readers {
+        let key = |text: &str, kind| PublicKey::of_kind(text, kind).map(drop);
+        key(host.as_str(), KeyKind::Host)
+            .and_then(|()| key(reader.xkey.as_str(), KeyKind::Curve))
+            .map_err(|why| SecretError::Reader { host: host.clone(), why })?;
+        decode(&reader.seed)?;
+    }
+    Ok(())
 }
 
 /// Opens a secret on the host to which it was sealed. It has to be the one that was put under `name` in `lattice`.
@@ -202,6 +229,32 @@ mod tests {
         // A host that made itself a new key cannot open what was sealed to the old one.
         let renewed = Reader::new("A");
         assert!(matches!(renewed.open(&sealed), Err(SecretError::NotForUs { .. })));
+    }
+
+    #[test]
+    fn what_only_looks_like_keys_and_boxes_is_seen_by_who_cannot_open_it() {
+        let id = HostId::new(KeyPair::generate(KeyKind::Host).public_key().as_str()).unwrap();
+        let xkey = curve_key(KeyPair::generate(KeyKind::Curve).public_key());
+        let good = seal_secret(&contents("s3cret"), &[(id.clone(), xkey)].into()).unwrap();
+        assert_eq!(check_secret(&good), Ok(()));
+        // The shape is that of a key, the checksum is not.
+        let fake = CurveKey::new(format!("X{}", "B".repeat(55))).unwrap();
+        let reader = good.readers[&id].clone();
+        let with = |host: HostId, reader: SealedFor| SealedSecret {
+            readers: [(host, reader)].into(),
+            ..good.clone()
+        };
+        let of_reader = |sealed: &SealedSecret| {
+            let error = check_secret(sealed).unwrap_err();
+            assert!(matches!(error, SecretError::Reader { .. }), "{error}");
+        };
+        of_reader(&with(host("B"), reader.clone()));
+        of_reader(&with(id.clone(), SealedFor { xkey: fake.clone(), ..reader.clone() }));
+        let no_box = with(id, SealedFor { seed: "!".to_owned(), ..reader });
+        assert_eq!(check_secret(&no_box), Err(SecretError::NotBase64));
+        let no_value = SealedSecret { value: "!".to_owned(), ..good.clone() };
+        assert_eq!(check_secret(&no_value), Err(SecretError::NotBase64));
+        assert!(matches!(check_secret(&SealedSecret { key: fake, ..good }), Err(SecretError::Key(_))));
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// Takes a new or changed link. Returns when the link's first state has been reported.
+    /// Takes a new or changed link. Returns when the link's first state has been reported. In a process of its own several links are
+    /// put and deleted at once, one after the other only what is of the same link.
     async fn put_link(&self, link: ProviderLink);
 
     /// Forgets a link. Calls in flight on it may end; new ones are refused when this returns.

@@ -18,6 +18,7 @@ mod labels;
 mod link;
 pub mod permission;
 mod placement;
+mod printable;
 mod role;
 mod secret;
 mod secret_fact;
@@ -44,8 +45,11 @@ pub use invocation::{CallError, ErrorCode, Hop, InvocationId, MAX_DEPTH, Operati
 pub use labels::{LabelError, Labels};
 pub use link::{Link, LinkKey, LinkRejection};
 pub use placement::{Offer, Placement, place};
+pub use printable::{one_line, printable, printable_but, shortened};
 pub use role::{Denied, Grant, Order, ParseRoleError, Role, RoleFact, Target};
-pub use secret::{ContentsError, SECRET_BYTES_MAX, Secret, SecretContents, SecretKind, SecretTooLong};
+pub use secret::{
+    ContentsError, ParseSecretKindError, SECRET_BYTES_MAX, Secret, SecretContents, SecretKind, SecretTooLong,
+};
 pub use secret_fact::{SECRET_READERS_MAX, SealedError, SealedFor, SealedSecret, SecretFact};
 pub use state::{Reason, State};
 pub use subject::{

@@ -33,6 +33,22 @@ impl SecretKind {
     }
 }
 
+/// The text names no kind of secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no kind of secret; kinds are text and bytes")]
+pub struct ParseSecretKindError {
+    /// The text, cut to 64 characters.
+    pub text: String,
+}
+
+impl std::str::FromStr for SecretKind {
+    type Err = ParseSecretKindError;
+    fn from_str(text: &str) -> Result<Self, ParseSecretKindError> {
+        let found = [SecretKind::Text, SecretKind::Bytes].into_iter().find(|kind| kind.word() == text);
+        found.ok_or_else(|| ParseSecretKindError { text: text.chars().take(64).collect() })
+    }
+}
+
 /// More than [`SECRET_BYTES_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a secret of {len} bytes is too long; the most is {SECRET_BYTES_MAX}")]
@@ -223,6 +239,16 @@ mod tests {
         let long = Secret::bytes(vec![7; SECRET_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(long.to_string(), "a secret of 65537 bytes is too long; the most is 65536");
         assert!(Secret::bytes(vec![7; SECRET_BYTES_MAX]).is_ok());
+    }
+
+    #[test]
+    fn kinds_by_their_words() {
+        for kind in [SecretKind::Text, SecretKind::Bytes] {
+            assert_eq!(kind.word().parse(), Ok(kind));
+        }
+        let error = "x\n".repeat(100).parse::<SecretKind>().unwrap_err();
+        assert!(error.text.len() == 64 && !error.to_string().contains('\n'), "{error}");
+        assert!("".parse::<SecretKind>().is_err());
     }
 
     #[test]

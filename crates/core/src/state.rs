@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shortened;
+
 /// Why something is not ready: one line that says what happened, to what, and what mends it.
 pub type Reason = String;
 
@@ -48,6 +50,18 @@ impl State {
         match self {
             State::Pending(reason) | State::Degraded(reason) | State::Failed(reason) => Some(reason),
             State::Starting | State::Ready | State::Stopping => None,
+        }
+    }
+
+    /// The same, with a reason in one line of at most `chars` characters; what was cut off stands as `…`.
+    #[must_use]
+    pub fn shortened(&self, chars: usize) -> Self {
+        let short = |reason: &Reason| shortened(reason, chars).into_owned();
+        match self {
+            State::Pending(reason) => State::Pending(short(reason)),
+            State::Degraded(reason) => State::Degraded(short(reason)),
+            State::Failed(reason) => State::Failed(short(reason)),
+            State::Starting | State::Ready | State::Stopping => self.clone(),
         }
     }
 

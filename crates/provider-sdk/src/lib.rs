@@ -25,6 +25,7 @@
 //! as long as the host lives; when it ends, so does the provider. What it writes to standard output and error goes to the host's log.
 
 mod calls;
+mod desk;
 mod error;
 mod life;
 mod links;
@@ -34,8 +35,10 @@ mod renewal;
 mod serve;
 mod start;
 mod stdin;
+mod turns;
 pub mod wire;
 
 pub use error::RunError;
 pub use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink, Report, Serves};
 pub use start::run;
+pub use turns::Turns;

@@ -16,8 +16,9 @@ use tracing::{info, warn};
 
 use crate::{
     RunError,
+    desk::{self, Clerk, LinkOrder},
     links::Links,
-    obey::{LinkOrder, Obedience},
+    obey::Obedience,
     renewal::Renewal,
     serve::Server,
     start::Me,
@@ -192,33 +193,16 @@ impl Life {
         Some(End { why: "its host says so", deadline: Instant::now() + within, said: Some(said) })
     }
 
-    /// Gives the provider its links: those of the start before the first call is taken, then whatever the host says.
+    /// Gives the provider its links: those of the start, then whatever the host says.
     async fn keep_links(
         self: Arc<Self>,
         doorway: Arc<Doorway>,
         first: Vec<LinkDefinition>,
-        mut orders: mpsc::Receiver<LinkOrder>,
+        orders: mpsc::Receiver<LinkOrder>,
         failed: watch::Sender<Option<String>>,
     ) {
-        for link in first {
-            self.put(link).await;
-        }
-        if let Err(error) = doorway.open().await {
-            failed.send_replace(Some(format!("this provider cannot take calls: {error}")));
-            return;
-        }
-        self.links.set_takes_calls(true);
-        while let Some(order) = orders.recv().await {
-            let answer = match order.deletes {
-                false => self.put(order.link).await,
-                true => self.delete(order.link).await,
-            };
-            let answer = answer.and_then(|answer| serde_json::to_vec(&answer).ok()).unwrap_or_default();
-            if let Err(error) = order.said.answer(answer).await {
-                // It asks again.
-                warn!(%error, "the host was not told of a link");
-            }
-        }
+        let keeper = Keeper { life: self, doorway, failed };
+        desk::keep_links(&keeper, first.into_iter().filter_map(LinkOrder::first), orders).await;
     }
 
     /// Logs in with new credentials in a moment in which no call is under way: the server would do it in any moment.
@@ -271,6 +255,40 @@ impl Life {
         self.tasks.close();
         let _ended = tokio::time::timeout(STOP_GRACE, self.tasks.wait()).await;
         self.calls.close().await;
+    }
+}
+
+/// Who gives the provider its links.
+struct Keeper {
+    life: Arc<Life>,
+    doorway: Arc<Doorway>,
+    /// Why the process is of no use, once it is.
+    failed: watch::Sender<Option<String>>,
+}
+
+impl Clerk for Keeper {
+    async fn carry_out(&self, order: LinkOrder) {
+        let LinkOrder { key, link, deletes, said } = order;
+        let answer = match deletes {
+            false => self.life.put(&key, link).await,
+            true => self.life.delete(&key, link.generation).await,
+        };
+        let Some(said) = said else { return };
+        if let Err(error) = said.answer(serde_json::to_vec(&answer).unwrap_or_default()).await {
+            // It asks again.
+            warn!(%error, "the host was not told of a link");
+        }
+    }
+
+    async fn take_calls(&self) -> bool {
+        match self.doorway.open().await {
+            Ok(()) => self.life.links.set_takes_calls(true),
+            Err(error) => {
+                self.failed.send_replace(Some(format!("this provider cannot take calls: {error}")));
+                return false;
+            }
+        }
+        true
     }
 }
 

@@ -9,11 +9,9 @@ use lattice_contracts::Report;
 use lattice_core::{LinkKey, State};
 use tokio::sync::watch;
 
-use crate::wire::LinkAnswer;
+use crate::wire::{LINKS_TOLD_MAX, LinkAnswer};
 
-/// So many links are told of in one answer: it has to fit a message.
-const LINKS_TOLD_MAX: usize = 1000;
-/// So much of a reason is told, in characters.
+/// So much of a reason is told, in characters; a host would cut it at [`TEXT_CHARS_MAX`](crate::wire::TEXT_CHARS_MAX).
 const REASON_CHARS_MAX: usize = 400;
 
 /// A link that the provider was given.
@@ -135,16 +133,7 @@ impl Report for Links {
 
 /// A state whose reason is not too long.
 fn cut(state: &State) -> State {
-    let cut = |reason: &String| match reason.char_indices().nth(REASON_CHARS_MAX) {
-        Some((at, _)) => format!("{}…", &reason[..at]),
-        None => reason.clone(),
-    };
-    match state {
-        State::Pending(reason) => State::Pending(cut(reason)),
-        State::Degraded(reason) => State::Degraded(cut(reason)),
-        State::Failed(reason) => State::Failed(cut(reason)),
-        other => other.clone(),
-    }
+    state.shortened(REASON_CHARS_MAX)
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lattice_contracts::{Callee, Provider, ProviderLink};
-use lattice_core::{Contract, EntityId, ProviderVerb, Secret, SecretName, State};
+use lattice_core::{Contract, EntityId, LinkKey, ProviderVerb, Secret, SecretName, State};
 use lattice_nats::Said;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 use crate::{
     calls::RemoteActor,
+    desk::LinkOrder,
     life::Life,
     links::Links,
     renewal::{Refused, Renewal},
@@ -20,13 +21,6 @@ use lattice_contracts::Report as _;
 
 /// What a provider may take to say how a link fares at first.
 const PUT_WITHIN: Duration = Duration::from_secs(8);
-
-/// A link to be put or deleted, and who waits to hear of it.
-pub(crate) struct LinkOrder {
-    pub(crate) link: LinkDefinition,
-    pub(crate) deletes: bool,
-    pub(crate) said: Said,
-}
 
 /// Who obeys.
 pub(crate) struct Obedience<'a> {
@@ -68,13 +62,18 @@ impl Obedience<'_> {
     fn queue(&self, said: Said) {
         let deletes = said.verb == ProviderVerb::DeleteLink;
         match serde_json::from_slice::<LinkDefinition>(&said.payload) {
-            Ok(link) => {
-                if self.orders.try_send(LinkOrder { link, deletes, said }).is_err() {
-                    // The host asks again until it is answered.
-                    warn!("a link has to wait: too many do already");
-                }
-            }
+            Ok(link) => match link.key() {
+                Ok(key) => self.wait_its_turn(LinkOrder { key, link, deletes, said: Some(said) }),
+                Err(error) => warn!(%error, "a link carries nothing"),
+            },
             Err(error) => warn!(%error, "a link does not read"),
+        }
+    }
+
+    fn wait_its_turn(&self, order: LinkOrder) {
+        if self.orders.try_send(order).is_err() {
+            // The host asks again until it is answered.
+            warn!("a link has to wait: too many do already");
         }
     }
 
@@ -111,10 +110,9 @@ impl Obedience<'_> {
 
 impl Life {
     /// Gives the provider a link; how it fares then.
-    pub(crate) async fn put(&self, link: LinkDefinition) -> Option<LinkAnswer> {
-        let key = link.key().inspect_err(|error| warn!(%error, "a link carries nothing")).ok()?;
-        if !self.links.begin(&key, link.generation, link.interfaces.clone()) {
-            return Some(self.links.answer(&key));
+    pub(crate) async fn put(&self, key: &LinkKey, link: LinkDefinition) -> LinkAnswer {
+        if !self.links.begin(key, link.generation, link.interfaces.clone()) {
+            return self.links.answer(key);
         }
         let is_source = key.source == EntityId::from(self.me.id.clone());
         let other = if is_source { &key.target } else { &key.source };
@@ -126,8 +124,8 @@ impl Life {
         let secrets = match self.secrets(sealed.as_deref()) {
             Ok(secrets) => secrets,
             Err(why) => {
-                self.links.link(&key, State::Failed(why));
-                return Some(self.links.answer(&key));
+                self.links.link(key, State::Failed(why));
+                return self.links.answer(key);
             }
         };
         let put = self.provider.put_link(ProviderLink {
@@ -140,9 +138,9 @@ impl Life {
         });
         if tokio::time::timeout(PUT_WITHIN, put).await.is_err() {
             let reason = format!("the provider did not take the link within {PUT_WITHIN:?}; put it again");
-            self.links.link(&key, State::Failed(reason));
+            self.links.link(key, State::Failed(reason));
         }
-        Some(self.links.answer(&key))
+        self.links.answer(key)
     }
 
     /// The secrets of a link, opened; or why there are none.
@@ -159,13 +157,12 @@ impl Life {
     }
 
     /// Takes a link from the provider.
-    pub(crate) async fn delete(&self, link: LinkDefinition) -> Option<LinkAnswer> {
-        let key = link.key().inspect_err(|error| warn!(%error, "a link carries nothing")).ok()?;
-        if self.links.forget(&key, link.generation)
-            && tokio::time::timeout(PUT_WITHIN, self.provider.delete_link(&key)).await.is_err()
+    pub(crate) async fn delete(&self, key: &LinkKey, generation: u64) -> LinkAnswer {
+        if self.links.forget(key, generation)
+            && tokio::time::timeout(PUT_WITHIN, self.provider.delete_link(key)).await.is_err()
         {
             warn!(%key, "the provider did not give up a link in time");
         }
-        Some(self.links.answer(&key))
+        self.links.answer(key)
     }
 }

@@ -1,7 +1,6 @@
 //! What a guest prints and logs, as lines with actor and invocation, bounded.
 
 use std::{
-    fmt::Write,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -12,7 +11,7 @@ use lattice_contracts::{
     CallContext,
     logging::{Level, LogRecord, Stream},
 };
-use lattice_core::{InvocationId, TraceParent};
+use lattice_core::{InvocationId, TraceParent, one_line};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
@@ -152,23 +151,14 @@ impl Lines {
 
 /// Escapes control characters, which a log or a terminal might obey, and cuts at the line limit.
 fn escape(text: &str) -> String {
-    if text.len() <= LINE_BYTES_MAX && !text.chars().any(|c| c.is_control() && c != '\t') {
-        return text.to_owned();
+    // Cut first: what is far too long is not written out as a whole.
+    let head = &text[..text.floor_char_boundary(LINE_BYTES_MAX)];
+    let mut line = one_line(head).into_owned();
+    if head.len() < text.len() || line.len() > LINE_BYTES_MAX {
+        line.truncate(line.floor_char_boundary(LINE_BYTES_MAX - '…'.len_utf8()));
+        line.push('…');
     }
-    let mut escaped = String::with_capacity(text.len().min(LINE_BYTES_MAX));
-    for c in text.chars() {
-        if escaped.len() + 8 > LINE_BYTES_MAX {
-            escaped.push('…');
-            break;
-        }
-        if c.is_control() && c != '\t' {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "{}", c.escape_default());
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
+    line
 }
 
 /// Standard output or standard error of one store.

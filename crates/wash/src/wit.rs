@@ -1,5 +1,6 @@
 //! What a component asks for and offers.
 
+use lattice_core::one_line;
 use serde::Serialize;
 use wasmparser::{Parser, Payload};
 use wit_component::{DecodedWasm, WitPrinter};
@@ -65,8 +66,7 @@ fn module(wasm: &[u8]) -> wasmparser::Result<Surface> {
 
 /// A module's names may hold anything; none of it is for the terminal.
 fn shown(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(shown).collect()
+    one_line(name).into_owned()
 }
 
 #[cfg(test)]

@@ -13,13 +13,14 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Arrows inside a layer.
-const SIDEWAYS: [(&str, &str); 10] = [
+const SIDEWAYS: [(&str, &str); 11] = [
     ("claims", "core"),
     ("manifest", "core"),
     ("nats", "contracts"),
     ("runtime", "contracts"),
     ("runtime", "code-cache"),
     ("control-interface", "nats"),
+    ("provider-http-client", "provider-sdk"),
     ("provider-keyvalue-memory", "provider-sdk"),
     ("xtask", "testkit"),
     ("tests", "testkit"),

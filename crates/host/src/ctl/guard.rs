@@ -27,16 +27,20 @@ use super::{
 use crate::{
     about::About,
     events::Events,
+    lattice::Lattice,
     refusals::{Refusals, Tells, Told},
     roles::Roles,
 };
 
 /// How much of an answer is told; the whole of it went to whoever asked.
 const MESSAGE_CHARS: usize = 512;
+/// How many names are told; a configuration may be that of many links.
+const NAMES_TOLD: usize = 64;
 
 /// Judges and tells; one of it on a host.
 pub(crate) struct Guard {
     about: Arc<About>,
+    lattice: Lattice,
     roles: Roles,
     events: Events,
     /// Whether what is not signed is refused.
@@ -73,11 +77,17 @@ impl Refusal {
 }
 
 impl Guard {
-    pub(crate) fn new(about: Arc<About>, roles: Roles, events: Events, requires_signature: bool) -> Self {
+    pub(crate) fn new(
+        about: Arc<About>,
+        lattice: Lattice,
+        roles: Roles,
+        events: Events,
+        requires_signature: bool,
+    ) -> Self {
         // What was issued before this moment may have been carried out by this host's last life.
         let seen = Mutex::new(Seen::since(now_ms(), SEEN_MAX));
         let refusals = Mutex::new(Refusals::new(Source::Others));
-        Self { about, roles, events, requires_signature, seen, refusals }
+        Self { about, lattice, roles, events, requires_signature, seen, refusals }
     }
 
     /// Whether a request may be carried out. A signed one may be for once.
@@ -103,7 +113,7 @@ impl Guard {
         };
         let policy =
             Policy { requires_signature: self.requires_signature, knows_admins: self.roles.knows_admins() };
-        let names = target::names(verb, &request.payload);
+        let names = target::names(verb, &request.payload, self.lattice.view().links.values());
         let labels = self.about.labels();
         let wanted = Target { verb, labels: &labels, names: names.as_deref() };
         if let Err((code, why)) = judge(policy, key.as_ref(), grant, &wanted) {
@@ -183,7 +193,8 @@ impl Guard {
         }
         let answer = answer.and_then(|bytes| serde_json::from_slice::<CtlResponse<IgnoredAny>>(bytes).ok());
         let (success, message) = answer.map_or((false, String::new()), |it| (it.success, it.message));
-        let Admitted { key, role, nonce, names, .. } = admitted;
+        let Admitted { key, role, nonce, mut names, .. } = admitted;
+        names.truncate(NAMES_TOLD);
         let (command, target) = (verb.name(), names.join(" "));
         let by = key.as_ref().map_or("nobody who signed", UserKey::as_str);
         info!(command, target, by, role = role.map(Role::word), success, "commanded");

@@ -2,6 +2,8 @@
 //!
 //! Read by the same types as the command itself, so that nothing is judged by one name and done to another.
 
+use std::collections::BTreeSet;
+
 use lattice_control_interface::{
     CallComponentCommand, DeleteLinkCommand, DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand,
     ForgetHostCommand, PutRoleCommand, PutSecretCommand, PutTrustCommand, ScaleComponentCommand,
@@ -12,8 +14,13 @@ use lattice_core::{ConfigName, CtlVerb, Link};
 use super::reply::read;
 
 /// Actors, providers, configurations, secrets and keys that a command names, the one that it is about first; none where it cannot
-/// be read. Configurations and secrets that are to be used count, too: who gives one to an actor of his own reads it.
-pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
+/// be read. Configurations and secrets that are to be used count, too: who gives one to an actor of his own reads it. So does what
+/// `links` name, the lattice's, where they use a configuration that is changed: who says where a link leads, says where its secrets go.
+pub(super) fn names<'a>(
+    verb: &CtlVerb,
+    body: &[u8],
+    links: impl IntoIterator<Item = &'a Link>,
+) -> Option<Vec<String>> {
     let one = |name: &dyn ToString| vec![name.to_string()];
     let with = |name: &dyn ToString, configs: &[ConfigName]| -> Vec<String> {
         std::iter::once(name.to_string()).chain(configs.iter().map(ToString::to_string)).collect()
@@ -34,15 +41,16 @@ pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
         CtlVerb::LinkPut => {
             let link: Link = read("", body).ok()?;
             let configs = [link.source_config.as_slice(), link.target_config.as_slice()].concat();
-            let secrets = link.source_secrets.iter().chain(&link.target_secrets).map(ToString::to_string);
             let named = [one(&link.source), with(&link.target, &configs)].concat();
-            named.into_iter().chain(secrets).collect()
+            named.into_iter().chain(secrets_of(&link)).collect()
         }
         CtlVerb::LinkDel => {
             let command: DeleteLinkCommand = read("", body).ok()?;
             [Some(command.source_id), command.target].into_iter().flatten().map(|id| id.to_string()).collect()
         }
-        CtlVerb::ConfigPut(name) | CtlVerb::ConfigDel(name) => one(name),
+        CtlVerb::ConfigPut(name) | CtlVerb::ConfigDel(name) => {
+            one(name).into_iter().chain(users_of(name, links)).collect()
+        }
         CtlVerb::HostForget => one(&read::<ForgetHostCommand>("", body).ok()?.host_id),
         CtlVerb::TrustPut => one(&read::<PutTrustCommand>("", body).ok()?.key),
         CtlVerb::TrustDel => one(&read::<DeleteTrustCommand>("", body).ok()?.key),
@@ -52,6 +60,19 @@ pub(super) fn names(verb: &CtlVerb, body: &[u8]) -> Option<Vec<String>> {
         CtlVerb::SecretDel => one(&read::<DeleteSecretCommand>("", body).ok()?.name),
         _ => Vec::new(),
     })
+}
+
+fn secrets_of(link: &Link) -> impl Iterator<Item = String> {
+    link.source_secrets.iter().chain(&link.target_secrets).map(ToString::to_string)
+}
+
+/// Ends and secrets of the links that use a configuration, each once.
+fn users_of<'a>(config: &ConfigName, links: impl IntoIterator<Item = &'a Link>) -> BTreeSet<String> {
+    let uses = |link: &&Link| link.source_config.contains(config) || link.target_config.contains(config);
+    let named = |link: &'a Link| {
+        [link.source.to_string(), link.target.to_string()].into_iter().chain(secrets_of(link))
+    };
+    links.into_iter().filter(uses).flat_map(named).collect()
 }
 
 #[cfg(test)]
@@ -91,14 +112,40 @@ mod tests {
             (CtlVerb::ComponentScale(host), json!({"component_id": "a.b"}), None),
             (CtlVerb::LinkPut, json!([]), None),
         ] {
-            let found = names(&verb, body.to_string().as_bytes()).map(|names| names.join(" "));
+            let found = names(&verb, body.to_string().as_bytes(), []).map(|names| names.join(" "));
             assert_eq!(found.as_deref(), expected, "{verb:?} {body}");
         }
         // Of two fields of one name none counts: a reader would have to choose.
         let twice = br#"{"component_id":"a","component_id":"b"}"#;
         assert_eq!(
-            names(&CtlVerb::ComponentCall(HostId::new(format!("N{}", "B".repeat(55))).unwrap()), twice),
+            names(&CtlVerb::ComponentCall(HostId::new(format!("N{}", "B".repeat(55))).unwrap()), twice, []),
             None
         );
+    }
+
+    /// Else who may put the configuration alone leads a link, and the secret that it gives, wherever he likes.
+    #[test]
+    fn who_changes_a_configuration_touches_the_links_that_use_it() {
+        let link = |source: &str, target_config: &[&str], secret: &str| -> Link {
+            let link = json!({
+                "source_id": source, "target": "out", "wit_namespace": "wasi", "wit_package": "http",
+                "source_config": ["mine"], "target_config": target_config, "target_secrets": [secret],
+            });
+            serde_json::from_value(link).unwrap()
+        };
+        let links = [link("cart", &["web", "more"], "token"), link("other", &["else"], "key")];
+        let config = |name: &str| ConfigName::new(name).unwrap();
+        for (name, expected) in [
+            ("web", "web cart out token"),
+            ("more", "more cart out token"),
+            ("mine", "mine cart key other out token"),
+            ("unused", "unused"),
+        ] {
+            for verb in [CtlVerb::ConfigPut(config(name)), CtlVerb::ConfigDel(config(name))] {
+                assert_eq!(names(&verb, b"{}", &links).unwrap().join(" "), expected);
+            }
+        }
+        let links = links.iter();
+        assert_eq!(names(&CtlVerb::SecretDel, br#"{"name":"token"}"#, links).unwrap(), ["token"]);
     }
 }

@@ -163,7 +163,13 @@ impl Ground {
         let roles = Roles::new(config.admins.clone(), config.lattice.clone(), lattice.clone());
         let trust =
             Trusting::new(config.trust.clone(), lattice.clone(), roles.clone(), config.allow_unsigned);
-        let guard = Guard::new(about.clone(), roles.clone(), events.clone(), config.require_signed_control);
+        let guard = Guard::new(
+            about.clone(),
+            lattice.clone(),
+            roles.clone(),
+            events.clone(),
+            config.require_signed_control,
+        );
         let inventory = Inventory {
             about: about.clone(),
             actors: actors.clone(),

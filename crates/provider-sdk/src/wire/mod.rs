@@ -3,12 +3,14 @@
 //! Each type says how missing fields read; unknown ones are ignored, so that two versions meet.
 
 mod answer;
+mod bounds;
 mod command;
 mod host_data;
 mod link;
 mod secret;
 
 pub use answer::{HealthAnswer, LinkAnswer, ServedInterface};
+pub use bounds::{ANSWER_BYTES_MAX, LINKS_TOLD_MAX, Over, SERVES_MAX, TEXT_CHARS_MAX};
 pub use command::{Credentials, Shutdown};
 pub use host_data::{HOST_DATA_BYTES_MAX, HostData, HostDataError};
 pub use link::LinkDefinition;

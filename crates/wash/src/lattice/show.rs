@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::output::one_line;
+use lattice_core::one_line;
 
 /// A key as a terminal shows it where whole keys do not fit: enough to be told apart and typed.
 const SHORT_KEY_CHARS: usize = 9;

@@ -8,13 +8,13 @@ mod table;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use lattice_core::printable;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Outcome};
-use printable::{printable, printable_coloured};
+use printable::printable_coloured;
 
-pub(crate) use printable::one_line;
 pub(crate) use progress::Progress;
 pub(crate) use table::{Align, centred, pairs, table};
 

@@ -1,8 +1,7 @@
 //! Tables without borders, as wide as they need to be: they are read, grepped and cut.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
-
-use super::one_line;
+use lattice_core::one_line;
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! What is done for a process while it runs: asked how it is, given its links until it has them, its configuration, and new
-//! credentials at half of their time. Level-triggered: each look compares what is with what should be.
+//! What is done for a process while it runs: asked how it is, given its configuration, and new credentials at half of their time.
+//! Level-triggered: each look compares what is with what should be. Links it is told of meanwhile (`telling`), so that none that is
+//! not answered holds up any of this.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +17,6 @@ use super::{
     child::Lifeline,
     instance::{Instance, RenewError},
     life::Life,
-    links::Order,
 };
 
 /// Between two questions before the process is ready, and after.
@@ -94,7 +94,7 @@ impl Life {
             )),
             Ok(answer) => {
                 known.missed = 0;
-                self.heard(&answer, known).await;
+                self.heard(&answer, known);
                 Ok(())
             }
             // Without a connection nothing is known, and nothing follows.
@@ -109,7 +109,7 @@ impl Life {
         }
     }
 
-    async fn heard(&self, answer: &HealthAnswer, known: &mut Known) {
+    fn heard(&self, answer: &HealthAnswer, known: &mut Known) {
         let own = answer.state.state().unwrap_or(State::Starting);
         if known.ready.is_none() {
             if own == State::Starting {
@@ -129,9 +129,7 @@ impl Life {
         let lived = known.ready.map_or(Duration::ZERO, |ready| ready.elapsed());
         self.report.provider(self.comebacks().state(lived, own));
         self.tell_health(known, answer.healthy);
-        for order in self.orders(answer) {
-            self.carry_out(&order).await;
-        }
+        self.compare(answer);
     }
 
     fn unheard(&self, known: &mut Known) -> Result<(), String> {
@@ -162,19 +160,6 @@ impl Life {
         };
         known.told = Instant::now();
         self.publish_health(name);
-    }
-
-    /// Tells the process what it lacks or has too much.
-    pub(super) async fn carry_out(&self, order: &Order) {
-        let answer = match order {
-            Order::Put(link) => self.talk.put(&self.with_secrets(link)).await,
-            Order::Delete(link) => self.talk.delete(link).await,
-        };
-        match answer {
-            Ok(answer) => self.report_link(&answer),
-            // The next look finds it lacking still.
-            Err(silence) => debug!(provider = %self.id(), %silence, "it was not told of a link"),
-        }
     }
 
     /// Signs new credentials and hands them over: sealed, over NATS; or where that does not work, over its standard input, so that a

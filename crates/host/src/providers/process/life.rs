@@ -10,7 +10,10 @@ use lattice_contracts::{Report, Serves};
 use lattice_control_interface::events::HealthCheck;
 use lattice_core::{EventName, LinkKey, ProviderId, Secret, SecretName, State};
 use lattice_provider_sdk::wire::{HealthAnswer, LinkAnswer, LinkDefinition};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -39,7 +42,9 @@ pub(super) struct Life {
     pub(super) report: Arc<dyn Report>,
     /// The configuration it was started with, in its newest version.
     pub(super) config: watch::Sender<BTreeMap<String, String>>,
-    pub(super) links: Mutex<Links>,
+    links: Mutex<Links>,
+    /// There is something to tell of links.
+    pub(super) to_tell: Notify,
     secrets: Mutex<LinkSecrets>,
     comebacks: Mutex<Comebacks>,
     serves: Mutex<Vec<Serves>>,
@@ -94,6 +99,7 @@ impl Life {
             report,
             config: watch::Sender::new(config),
             links: Mutex::default(),
+            to_tell: Notify::new(),
             secrets: Mutex::default(),
             comebacks: Mutex::default(),
             serves: Mutex::default(),
@@ -140,8 +146,30 @@ impl Life {
         self.parts.access.login(self.id(), now, is_open)
     }
 
-    pub(super) fn orders(&self, answer: &HealthAnswer) -> Vec<Order> {
-        lock(&self.links).orders(&answer.links, answer.more_links)
+    /// From now on the process shall have this link; it is told in its turn.
+    pub(super) fn want(&self, key: &LinkKey, link: LinkDefinition) {
+        lock(&self.links).want(key, link);
+        self.to_tell.notify_one();
+    }
+
+    /// From now on it shall not have it; it is told in its turn.
+    pub(super) fn unwant(&self, key: &LinkKey) {
+        lock(&self.links).unwant(key);
+        self.to_tell.notify_one();
+    }
+
+    /// Takes in which links the process says it has: what it lacks or has too much it is told in its turn.
+    pub(super) fn compare(&self, answer: &HealthAnswer) {
+        lock(&self.links).compare(&answer.links, answer.more_links);
+        self.to_tell.notify_one();
+    }
+
+    pub(super) fn next_order(&self) -> Option<(LinkKey, Order)> {
+        lock(&self.links).next_order()
+    }
+
+    pub(super) fn told(&self, key: &LinkKey) {
+        lock(&self.links).done(key);
     }
 
     pub(super) fn report_links(&self, answer: &HealthAnswer) {
@@ -250,6 +278,7 @@ impl Life {
             deadline = self.stopped() => Some(Ok(deadline)),
             why = child.ended() => Some(Err((why, false))),
             why = self.care(&mut instance, &mut known, &mut lifeline, config) => Some(Err((why, true))),
+            never = self.tell_links() => match never {},
         };
         match over {
             None => {

@@ -1,9 +1,16 @@
-//! Which links a process shall have, in which version, and which it says it has. Pure: what to send follows from both.
+//! Which links a process shall have, in which version, and which it says it has. Pure: what to send follows from both, and whose turn
+//! it is.
 
 use std::collections::BTreeMap;
 
 use lattice_core::{LinkKey, State};
-use lattice_provider_sdk::wire::{LinkAnswer, LinkDefinition};
+use lattice_provider_sdk::{
+    Turns,
+    wire::{LinkAnswer, LinkDefinition},
+};
+
+/// Links that a process is told of at once: as many as it takes at once. Of one link it is told in order, one after the other.
+const AT_ONCE: usize = 16;
 
 /// A link that the process shall have.
 #[derive(Debug, Clone)]
@@ -23,27 +30,48 @@ pub(super) enum Order {
 }
 
 /// The links of one provider, over all its processes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Links {
     /// Counts every change: each version of each link has a number of its own.
     generation: u64,
     wanted: BTreeMap<LinkKey, Wanted>,
+    /// What the process that runs now is still to be told.
+    turns: Turns<LinkKey, Order>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { generation: 0, wanted: BTreeMap::new(), turns: Turns::new(AT_ONCE) }
+    }
 }
 
 impl Links {
-    /// From now on the process shall have `link`; as it is to be told.
+    /// From now on the process shall have `link`, and is told in its turn; as it is told.
     pub(super) fn want(&mut self, key: &LinkKey, link: LinkDefinition) -> LinkDefinition {
         self.generation += 1;
         let link = LinkDefinition { generation: self.generation, ..link };
         self.wanted.insert(key.clone(), Wanted { link: link.clone(), said: None });
+        self.turns.push_instead(key.clone(), Order::Put(link.clone()));
         link
     }
 
-    /// From now on it shall not have that link; as it is to be told.
+    /// From now on it shall not have that link, and is told in its turn; as it is told.
     pub(super) fn unwant(&mut self, key: &LinkKey) -> LinkDefinition {
         self.generation += 1;
         self.wanted.remove(key);
-        LinkDefinition::of(key, self.generation)
+        let gone = LinkDefinition::of(key, self.generation);
+        self.turns.push_instead(key.clone(), Order::Delete(gone.clone()));
+        gone
+    }
+
+    /// What is to be told now; it is under way until [`done`](Self::done). None where everything that waits has to wait.
+    pub(super) fn next_order(&mut self) -> Option<(LinkKey, Order)> {
+        self.turns.begin()
+    }
+
+    /// The process has answered about that link, or will not.
+    pub(super) fn done(&mut self, key: &LinkKey) {
+        self.turns.done(key);
     }
 
     /// Takes in what the process says of a link: the state to show, where it speaks of the version that it shall have.
@@ -55,8 +83,20 @@ impl Links {
         Some((key, state))
     }
 
-    /// What is to be told, after the process has told all its links; `more` if they were not all.
-    pub(super) fn orders(&self, answers: &[LinkAnswer], more: bool) -> Vec<Order> {
+    /// The process has told all its links; `more` if they were not all. Whatever does not fit is told in its turn, unless something
+    /// about the same link is on its way: the next look sees what came of that.
+    pub(super) fn compare(&mut self, answers: &[LinkAnswer], more: bool) {
+        for order in self.orders(answers, more) {
+            let (Order::Put(link) | Order::Delete(link)) = &order;
+            if let Ok(key) = link.key()
+                && !self.turns.has(&key)
+            {
+                self.turns.push(key, order);
+            }
+        }
+    }
+
+    fn orders(&self, answers: &[LinkAnswer], more: bool) -> Vec<Order> {
         let has: BTreeMap<LinkKey, u64> =
             answers.iter().filter_map(|answer| Some((answer.link.key()?, answer.generation))).collect();
         let lacks = |(key, wanted): &(&LinkKey, &Wanted)| match has.get(*key) {
@@ -70,8 +110,9 @@ impl Links {
         delete.chain(put).collect()
     }
 
-    /// The links for a new process, which has none of them yet.
+    /// The links for a new process, which has none of them yet, and what was to be told to the one before is no matter.
     pub(super) fn anew(&mut self) -> Vec<LinkDefinition> {
+        self.turns.clear();
         self.wanted.values_mut().for_each(|wanted| wanted.said = None);
         self.wanted.values().map(|wanted| wanted.link.clone()).collect()
     }
@@ -113,6 +154,52 @@ mod tests {
         let gone = links.unwant(&key("a"));
         assert_eq!(links.heard(&said(2)), None);
         assert_eq!(links.orders(&[said(2)], false), [Order::Delete(gone)]);
+    }
+
+    fn told(links: &mut Links) -> Vec<(LinkKey, Order)> {
+        std::iter::from_fn(|| links.next_order()).collect()
+    }
+
+    #[test]
+    fn a_link_without_an_answer_holds_up_only_itself_and_its_newest_version_follows() {
+        let mut links = Links::default();
+        let want = |links: &mut Links, source: &str| {
+            links.want(&key(source), LinkDefinition::of(&key(source), 0));
+        };
+        for number in 0..20 {
+            want(&mut links, &format!("a{number}"));
+        }
+        let under_way = told(&mut links);
+        assert_eq!(under_way.len(), AT_ONCE);
+        // All but the first are answered.
+        for (key, order) in &under_way[1..] {
+            let Order::Put(link) = order else { panic!("{order:?}") };
+            assert!(links.heard(&LinkAnswer::new(key, &State::Ready, link.generation)).is_some());
+            links.done(key);
+        }
+        let (silent, _) = &under_way[0];
+        assert_eq!(told(&mut links).len(), 4);
+        want(&mut links, silent.source.as_str());
+        let gone = links.unwant(silent);
+        links.compare(&[LinkAnswer::new(silent, &State::Ready, 1)], true);
+        assert_eq!(told(&mut links), [], "it waits for the answer");
+        links.done(silent);
+        assert_eq!(told(&mut links), [(silent.clone(), Order::Delete(gone))], "once, and no version between");
+        // What a look finds is told once, whatever further looks find meanwhile.
+        let stranger = [LinkAnswer::new(&key("z"), &State::Ready, 9)];
+        links.compare(&stranger, true);
+        links.compare(&stranger, true);
+        let orders = told(&mut links);
+        assert!(matches!(&orders[..], [(found, Order::Delete(_))] if *found == key("z")), "{orders:?}");
+        links.compare(&stranger, true);
+        assert_eq!(told(&mut links), []);
+        assert_eq!(links.anew().len(), 19);
+        links.compare(&stranger, false);
+        assert_eq!(
+            told(&mut links).len(),
+            AT_ONCE,
+            "another process is told as if nothing had been on its way"
+        );
     }
 
     proptest! {

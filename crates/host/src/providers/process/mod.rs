@@ -1,8 +1,8 @@
 //! Providers that are processes of their own: fetched, checked, started, linked, watched, started again, stopped.
 //!
 //! To the rest of the host one is a provider like any other. Inside, `binary` gets from an image to a program that may be run,
-//! `child` is one running process, `care` what is said to it while it runs, `links` which links it shall have and has, `life` one
-//! process after the other, and `comeback` decides when the next one is started.
+//! `child` is one running process, `care` what is said to it while it runs, `links` which links it shall have and has, `telling` how it
+//! is told of them, `life` one process after the other, and `comeback` decides when the next one is started.
 
 mod access;
 mod binary;
@@ -16,6 +16,7 @@ mod output;
 mod provider;
 mod secrets;
 mod talk;
+mod telling;
 
 pub(crate) use access::Access;
 pub(crate) use provider::Processes;

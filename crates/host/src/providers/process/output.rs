@@ -2,12 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use lattice_core::ProviderId;
+use lattice_core::{ProviderId, one_line};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     time::Instant,
@@ -99,26 +98,12 @@ impl Lines {
     fn rest(&mut self) -> Option<String> {
         let (bytes, cut) = (std::mem::take(&mut self.begun), std::mem::take(&mut self.cut));
         let text = String::from_utf8_lossy(&bytes);
-        let mut line = escaped(text.trim_end_matches('\r'));
+        let mut line = one_line(text.trim_end_matches('\r')).into_owned();
         if cut {
             line.push('…');
         }
         (!line.is_empty()).then_some(line)
     }
-}
-
-/// With control characters, which a log or a terminal might obey, written out.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            // Writing to a text does not fail.
-            let _ = write!(out, "{}", c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// How many lines may still come.

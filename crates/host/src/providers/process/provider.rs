@@ -11,7 +11,12 @@ use lattice_provider_sdk::wire::LinkDefinition;
 use lattice_registry::Fetcher;
 use tokio::time::Instant;
 
-use super::{access::Access, binary::Binaries, life::Life, links::Order, talk::Talk};
+use super::{
+    access::Access,
+    binary::Binaries,
+    life::Life,
+    talk::{Excess, Talk},
+};
 use crate::{about::About, events::Events, providers::ProviderSpec, trust::Trusting};
 
 /// Starts providers as processes; cheap to clone.
@@ -58,7 +63,7 @@ impl Processes {
         let shared = &self.0;
         let got = shared.binaries.get(&spec.image, &spec.image_text).await;
         let binary = got.map_err(|error| error.told())?;
-        let talk = Talk { line: shared.line.clone(), id: spec.id.clone() };
+        let talk = Talk { line: shared.line.clone(), id: spec.id.clone(), excess: Excess::default() };
         let ProviderContext { config, report, tasks, cancel, .. } = context;
         let life = Arc::new(Life::new(shared.clone(), talk, binary, report, config, cancel));
         tasks.spawn(life.clone().live());
@@ -103,21 +108,15 @@ impl Provider for ProcessProvider {
         let definition = self.definition(&link);
         self.life.give(&link.key, link.secrets);
         let waits = "the provider's process has not taken it yet; it is told until it has";
-        let wanted = {
-            let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            links.want(&link.key, definition)
-        };
+        // Before it can be told, so that what it answers is the last word.
         self.life.report.link(&link.key, State::Pending(waits.to_owned()));
-        self.life.carry_out(&Order::Put(wanted)).await;
+        self.life.want(&link.key, definition);
     }
 
+    /// The process is told, and refuses calls of the link as soon as it has heard it; that is not waited for.
     async fn delete_link(&self, link: &LinkKey) {
         self.life.give(link, BTreeMap::new());
-        let gone = {
-            let mut links = self.life.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            links.unwant(link)
-        };
-        self.life.carry_out(&Order::Delete(gone)).await;
+        self.life.unwant(link);
     }
 
     fn update_config(&self, config: BTreeMap<String, String>) {

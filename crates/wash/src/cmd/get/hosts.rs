@@ -1,12 +1,13 @@
 //! `wash get hosts`.
 
 use lattice_control_interface::{Host, LostHost};
+use lattice_core::one_line;
 use serde::Serialize;
 
 use crate::{
     failure::Outcome,
     lattice::{ConnectionArgs, StateOf, failed, lost_of, own_labels, short_keys, uptime},
-    output::{Align, Output, Reply, one_line, table},
+    output::{Align, Output, Reply, table},
 };
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! `wash get inventory`.
 
 use lattice_control_interface::{HostInventory, LostHost};
+use lattice_core::one_line;
 use serde::Serialize;
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
         ConnectionArgs, StateOf, all_hosts, failed, inventories_of, lost_of, own_labels, resolve_host,
         short_keys, uptime,
     },
-    output::{Align, Output, Reply, one_line, table},
+    output::{Align, Output, Reply, table},
 };
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lattice_claims::seal_secret;
 use lattice_control_interface::{Host, PutSecretCommand, SecretChange};
-use lattice_core::{CurveKey, HostId, SecretContents, SecretName};
+use lattice_core::{CurveKey, HostId, SecretContents, SecretKind, SecretName};
 
 use super::{Said, hosts, value};
 use crate::{
@@ -35,6 +35,10 @@ pub(super) struct Args {
     connection: ConnectionArgs,
 }
 
+/// Said where nobody asked for bytes.
+const KEPT_AS_BYTES: &str =
+    "; it is not UTF-8, so it is kept as bytes, all of them: a line end at its end is part of it";
+
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let secret = value::read(args.name.as_str(), args.from_file.as_deref(), args.bytes)?;
     let session = args.connection.connect().await?;
@@ -54,11 +58,15 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     let lattice = session.client.lattice().clone();
     let kind = secret.kind().word().to_owned();
+    let is_no_text = !args.bytes && secret.kind() == SecretKind::Bytes;
     let contents = SecretContents { lattice, name: args.name.clone(), secret };
     let sealed = seal_secret(&contents, &readers).map_err(Failure::refused)?;
     let command = PutSecretCommand { name: args.name.clone(), kind, sealed };
     let SecretChange { before, now } = session.client.put_secret(&command).await.map_err(failed)?;
-    let message = told(&args.name, readers.len(), there.len() - readers.len(), before.is_some());
+    let mut message = told(&args.name, readers.len(), there.len() - readers.len(), before.is_some());
+    if is_no_text {
+        message += KEPT_AS_BYTES;
+    }
     out.reply(&Said { message, name: args.name, before, now })
 }
 
