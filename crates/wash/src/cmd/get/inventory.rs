@@ -125,9 +125,11 @@ fn links(host: &HostInventory) -> String {
 /// Columns that whole keys beside images and states need.
 const ROOM: usize = 140;
 
-/// The end of a long image reference, which tells more than its start. Whole in JSON.
+/// The end of a long image reference, which tells more than its start; whole in JSON. A file is its path, of actors as of providers:
+/// hosts of wasmCloud 1.x, and so ours, tell those of actors with `file://`, and those of providers without.
 fn shown(image: &str) -> String {
     const CHARS: usize = 40;
+    let image = image.strip_prefix("file://").unwrap_or(image);
     let count = image.chars().count();
     if count <= CHARS {
         return image.to_owned();
@@ -169,10 +171,12 @@ mod tests {
             "status": ["unsigned actors are allowed"],
             "components": [
                 { "id": "hello", "image_ref": "file:///home/anna/projects/lattice/.lattice/actors/hello_s.wasm", "max_instances": 100, "state": "ready" },
+                { "id": "echo", "image_ref": "file:///srv/echo_s.wasm", "max_instances": 1, "state": "ready" },
                 { "id": "kvcounter", "image_ref": "localhost:5000/kvcounter:1", "max_instances": 1, "state": "pending", "reason": "no link for wasi:keyvalue" },
             ],
             "providers": [
                 { "id": "http", "image_ref": "http-server", "state": "failed", "reason": "address 127.0.0.1:8080 in use" },
+                { "id": "memory", "image_ref": "/srv/memory.par", "state": "ready" },
                 { "id": "old", "image_ref": "of-a-v1-host" },
             ],
             "links": [
@@ -192,11 +196,13 @@ mod tests {
 
         ACTOR      CONCURRENCY  IMAGE                                   STATE
         hello              100  …/lattice/.lattice/actors/hello_s.wasm  ready
+        echo                 1  /srv/echo_s.wasm                        ready
         kvcounter            1  localhost:5000/kvcounter:1              pending: no link for wasi:keyvalue
 
-        PROVIDER  IMAGE         STATE
-        http      http-server   failed: address 127.0.0.1:8080 in use
-        old       of-a-v1-host  unknown
+        PROVIDER  IMAGE            STATE
+        http      http-server      failed: address 127.0.0.1:8080 in use
+        memory    /srv/memory.par  ready
+        old       of-a-v1-host     unknown
 
         LINK           CONTRACT   NAME     STATE
         http -> hello  wasi:http  default  ready
