@@ -326,3 +326,14 @@ async fn a_start_goes_to_the_host_with_the_least_to_do() {
     let said = stage.wash(&["start", "actor", &image, "hello"]).await;
     assert!(said.code == 1 && said.text.contains("no host offers to run actor hello"), "{}", said.text);
 }
+
+#[tokio::test]
+async fn a_host_stops_in_order_while_nats_is_away() {
+    let mut stage = Stage::set().await;
+    let (mut host, id, address) = stage.serving(&[], "hello", 10).await;
+    stage.beside(&id, "echo", &address, "/echo").await;
+    stage.nats.kill();
+    host.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
+    host.process.stop(WITHIN).await.unwrap();
+    assert!(host.process.output().contains("host stopped"), "{}", host.process.output());
+}

@@ -23,7 +23,7 @@ struct Closed {
     stage: Stage,
     own: PathBuf,
     url: String,
-    _server: Process,
+    server: Process,
 }
 
 impl Closed {
@@ -43,7 +43,7 @@ impl Closed {
         options.credentials = Credentials::CredsFile(own.join("users/operator.creds"));
         stage.connection = Connection::connect(options, WITHIN).await.unwrap();
         stage.client = Client::new(stage.connection.clone(), LatticeName::default(), Duration::from_secs(15));
-        Self { stage, own, url, _server: server }
+        Self { stage, own, url, server }
     }
 
     async fn host(&self, flags: &[&str]) -> (Host, HostId) {
@@ -196,6 +196,18 @@ async fn a_process_ends_with_its_host_and_comes_back_with_it() {
     assert_ne!(processes(stage), before);
     host.process.stop(WITHIN).await.unwrap();
     assert_eq!(processes(stage), Vec::<u32>::new(), "a host that stops in order takes its processes with it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_ends_with_its_host_while_nats_is_away() {
+    let mut closed = Closed::set().await;
+    let (mut host, id) = closed.host(&[]).await;
+    closed.stage.start_provider(&id, "store", &memory(&closed.stage)).await.unwrap();
+    counter(&closed.stage, &id).await;
+    closed.server.kill();
+    host.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
+    host.process.kill();
+    until_no_process(&closed.stage).await;
 }
 
 /// A program that writes down what its host tells it, and does nothing more.

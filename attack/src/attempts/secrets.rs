@@ -308,7 +308,7 @@ pub(crate) fn leaks(scene: &mut Scene) -> Attempted<'_> {
         let mut told = used(scene, &value, &plain).await?;
         for message in ear.heard().await? {
             let payload = String::from_utf8_lossy(&message.payload);
-            told.push(("a message", format!("{} {payload}", message.subject)));
+            told.push(("a message", format!("{} {:?} {payload}", message.subject, message.headers)));
         }
         let folders = [scene.file(""), scene.spare.host.data_dir().to_owned()];
         // What is no secret does stand everywhere: whoever finds that would find the other, too.

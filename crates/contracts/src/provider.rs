@@ -97,7 +97,8 @@ pub trait Provider: Send + Sync {
     /// put and deleted at once, one after the other only what is of the same link.
     async fn put_link(&self, link: ProviderLink);
 
-    /// Forgets a link. Calls in flight on it may end; new ones are refused when this returns.
+    /// Forgets a link. Calls in flight on it may end; new ones are refused when this returns, or, by a process of its own, when it has
+    /// heard of it. The host refuses calls of a link that is not there whatever the provider does.
     async fn delete_link(&self, link: &LinkKey);
 
     /// Takes the configuration that it was started with in a new version. One that cannot while it runs does nothing, and has

@@ -111,8 +111,8 @@ pub enum Denied {
         /// The labels, as `site=plant`.
         wanted: String,
     },
-    /// Another name.
-    #[error("it may command what is named {patterns} alone, and not {name:?}")]
+    /// Another name: of what the command names, or of what uses what it changes.
+    #[error("it may command what is named {patterns} alone, and this command reaches {name:?}")]
     OtherName {
         /// The patterns, joined.
         patterns: String,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::{Message, Subscriber};
-use futures::{StreamExt, future::try_join_all, stream::SelectAll};
+use futures::{FutureExt as _, StreamExt, future::try_join_all, stream::SelectAll};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::{Connection, Refused, RequestError};
@@ -53,23 +53,26 @@ impl Subscription {
         self.messages.next().await
     }
 
-    /// Asks for no more, and returns when the server has heard that, or after `within`. What it sent before still comes,
-    /// and then [`Subscription::next`] is none.
+    /// Asks for no more. What the server sent before it heard of that still comes: all of it has come once the connection has
+    /// made a [round trip](Connection::round_trip) after this.
     ///
-    /// The client's own way to drain forgets a subscription before the server has heard of it, and throws away what comes
+    /// The client's own way to drain forgets a subscription before the server has heard of the end, and throws away what comes
     /// meanwhile. So the server is told an end that it cannot count to, on which it ends the subscription at once, while the
-    /// client goes on waiting for that many messages. (Were a server to take the number as it stands, the subscription
-    /// would go on until this returns: later than it should, and with nothing lost before.)
-    pub(crate) async fn drain(&mut self, conn: &Connection, within: Duration) {
+    /// client goes on waiting for that many messages. (Were a server to take the number as it stands, the subscription would
+    /// go on until it is dropped: later than it should, and with nothing lost before.)
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves open which of the subjects the server has been told of. It waits only while the client has too much to send.
+    pub(crate) async fn ask_for_no_more(&mut self) {
         for one in self.messages.iter_mut() {
             // It fails only when the connection was closed, and then nothing more comes.
             let _ = one.unsubscribe_after(UNCOUNTABLE).await;
         }
-        // Without a connection there is nothing on its way.
-        let _ = conn.round_trip(within).await;
-        for one in self.messages.iter_mut() {
-            let _ = one.unsubscribe().await;
-        }
+    }
+
+    /// The next message that has come already. The runtime's turn-taking does not count: what looks empty is empty.
+    pub(crate) fn at_once(&mut self) -> Option<Message> {
+        tokio::task::unconstrained(self.next()).now_or_never().flatten()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whose turn it is: of one key one after the other, of different keys several at once. Pure.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What waits for its turn, in the order in which it came.
 ///
@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, VecDeque};
 pub struct Turns<K, T> {
     places: usize,
     waiting: VecDeque<(K, T)>,
+    /// How many wait under each key.
+    waits: BTreeMap<K, usize>,
     under_way: BTreeSet<K>,
 }
 
@@ -17,26 +19,35 @@ impl<K: Ord + Clone, T> Turns<K, T> {
     /// Nothing waits; at most `places` are under way at once.
     #[must_use]
     pub fn new(places: usize) -> Self {
-        Self { places, waiting: VecDeque::new(), under_way: BTreeSet::new() }
+        Self { places, waiting: VecDeque::new(), waits: BTreeMap::new(), under_way: BTreeSet::new() }
     }
 
     /// It waits behind all that came before.
     pub fn push(&mut self, key: K, item: T) {
+        *self.waits.entry(key.clone()).or_default() += 1;
         self.waiting.push_back((key, item));
     }
 
     /// It takes the place of what waits under its key, or waits behind all others where nothing does.
     pub fn push_instead(&mut self, key: K, item: T) {
-        match self.waiting.iter_mut().find(|(waits, _)| *waits == key) {
-            Some((_, waiting)) => *waiting = item,
-            None => self.push(key, item),
+        if !self.waits.contains_key(&key) {
+            return self.push(key, item);
+        }
+        if let Some((_, waiting)) = self.waiting.iter_mut().find(|(waits, _)| *waits == key) {
+            *waiting = item;
         }
     }
 
     /// Whether something under this key waits or is under way.
     #[must_use]
     pub fn has(&self, key: &K) -> bool {
-        self.under_way.contains(key) || self.waiting.iter().any(|(waits, _)| waits == key)
+        self.under_way.contains(key) || self.waits.contains_key(key)
+    }
+
+    /// Whether something more could be under way now.
+    #[must_use]
+    pub fn has_place(&self) -> bool {
+        self.under_way.len() < self.places
     }
 
     /// How many wait.
@@ -47,11 +58,17 @@ impl<K: Ord + Clone, T> Turns<K, T> {
 
     /// Begins with the first whose turn it is; it is under way until [`done`](Self::done). None where all have to wait.
     pub fn begin(&mut self) -> Option<(K, T)> {
-        if self.under_way.len() >= self.places {
+        if !self.has_place() {
             return None;
         }
         let at = self.waiting.iter().position(|(key, _)| !self.under_way.contains(key))?;
         let (key, item) = self.waiting.remove(at)?;
+        if let Some(waits) = self.waits.get_mut(&key) {
+            *waits -= 1;
+            if *waits == 0 {
+                self.waits.remove(&key);
+            }
+        }
         self.under_way.insert(key.clone());
         Some((key, item))
     }
@@ -64,6 +81,7 @@ impl<K: Ord + Clone, T> Turns<K, T> {
     /// Nothing waits and nothing is under way any more.
     pub fn clear(&mut self) {
         self.waiting.clear();
+        self.waits.clear();
         self.under_way.clear();
     }
 }

@@ -194,7 +194,11 @@ impl Guard {
         let answer = answer.and_then(|bytes| serde_json::from_slice::<CtlResponse<IgnoredAny>>(bytes).ok());
         let (success, message) = answer.map_or((false, String::new()), |it| (it.success, it.message));
         let Admitted { key, role, nonce, mut names, .. } = admitted;
+        let over = names.len().saturating_sub(NAMES_TOLD);
         names.truncate(NAMES_TOLD);
+        if over > 0 {
+            names.push(format!("and {over} more"));
+        }
         let (command, target) = (verb.name(), names.join(" "));
         let by = key.as_ref().map_or("nobody who signed", UserKey::as_str);
         info!(command, target, by, role = role.map(Role::word), success, "commanded");

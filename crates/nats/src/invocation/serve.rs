@@ -31,7 +31,7 @@ use super::{
     slot::{About, Machine},
     window::{Incoming, WINDOW},
 };
-use crate::{SubscribeError, Subscription, tasks};
+use crate::{RequestError, SubscribeError, Subscription, tasks};
 
 /// The longest that a call may take, whatever it says.
 const TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -331,25 +331,50 @@ impl Accepting {
                 }
             };
             let Some(message) = next else { return };
-            let thaws = self.server.shared.pulse.thaws(Instant::now());
-            self.server.take(message, thaws > self.fresh);
+            self.take(message);
             tokio::task::consume_budget().await;
         }
     }
 
-    /// Takes what was sent here before the NATS server heard that no more is wanted.
+    /// Takes what was sent here before the NATS server heard that no more is wanted, for as long as that may take.
     async fn drain(mut self) {
         let closed = self.server.closed.clone();
-        let taken = async {
-            self.subscription.drain(&self.server.shared.post.conn, DRAIN_WITHIN).await;
-            while let Some(message) = self.subscription.next().await {
-                let thaws = self.server.shared.pulse.thaws(Instant::now());
-                self.server.take(message, thaws > self.fresh);
+        let drained = tokio::select! {
+            () = closed.cancelled() => return,
+            drained = tokio::time::timeout(DRAIN_WITHIN, self.take_the_rest()) => drained,
+        };
+        match drained {
+            // Without a connection nothing is on its way.
+            Ok(Ok(()) | Err(RequestError::Disconnected { .. })) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "calls that were on their way here may be lost"),
+            Err(_late) => tracing::warn!(
+                "calls that were on their way here may be lost: the NATS server did not answer within {DRAIN_WITHIN:?}"
+            ),
+        }
+    }
+
+    /// Until the server has heard that no more is wanted, and all that it sent before is taken.
+    async fn take_the_rest(&mut self) -> Result<(), RequestError> {
+        self.subscription.ask_for_no_more().await;
+        let conn = self.server.shared.post.conn.clone();
+        let mut heard = pin!(conn.round_trip(DRAIN_WITHIN));
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut heard => break outcome,
+                next = self.subscription.next() => match next {
+                    Some(message) => self.take(message),
+                    None => return Ok(()),
+                },
             }
         };
-        tokio::select! {
-            () = closed.cancelled() => {}
-            () = taken => {}
+        while let Some(message) = self.subscription.at_once() {
+            self.take(message);
         }
+        outcome
+    }
+
+    fn take(&self, message: Message) {
+        let thaws = self.server.shared.pulse.thaws(Instant::now());
+        self.server.take(message, thaws > self.fresh);
     }
 }

@@ -160,7 +160,10 @@ impl Life {
 
     /// Takes in which links the process says it has: what it lacks or has too much it is told in its turn.
     pub(super) fn compare(&self, answer: &HealthAnswer) {
-        lock(&self.links).compare(&answer.links, answer.more_links);
+        let strays = lock(&self.links).compare(&answer.links, answer.more_links);
+        if let Some(strays) = strays {
+            warn!(provider = %self.id(), strays, "its process names links that it was not given; it is told to forget them");
+        }
         self.to_tell.notify_one();
     }
 

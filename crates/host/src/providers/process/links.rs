@@ -1,7 +1,7 @@
 //! Which links a process shall have, in which version, and which it says it has. Pure: what to send follows from both, and whose turn
 //! it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lattice_core::{LinkKey, State};
 use lattice_provider_sdk::{
@@ -11,6 +11,11 @@ use lattice_provider_sdk::{
 
 /// Links that a process is told of at once: as many as it takes at once. Of one link it is told in order, one after the other.
 const AT_ONCE: usize = 16;
+/// Links that it has and should not, of which it is told to forget so many at once, when nothing that it shall have waits. A process
+/// may name as many as it likes, and a new lot in each answer: none of that may weigh on its own links or on the host.
+const STRAYS_AT_ONCE: usize = 4;
+/// Strays that are remembered from one look to the next.
+const STRAYS_MAX: usize = 32;
 
 /// A link that the process shall have.
 #[derive(Debug, Clone)]
@@ -37,11 +42,24 @@ pub(super) struct Links {
     wanted: BTreeMap<LinkKey, Wanted>,
     /// What the process that runs now is still to be told.
     turns: Turns<LinkKey, Order>,
+    /// What it said at the last look that it has, and should not.
+    strays: BTreeSet<LinkKey>,
+    /// Those that it is told to forget now.
+    forgetting: BTreeSet<LinkKey>,
+    /// The process that runs now has named any.
+    has_strayed: bool,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self { generation: 0, wanted: BTreeMap::new(), turns: Turns::new(AT_ONCE) }
+        Self {
+            generation: 0,
+            wanted: BTreeMap::new(),
+            turns: Turns::new(AT_ONCE),
+            strays: BTreeSet::new(),
+            forgetting: BTreeSet::new(),
+            has_strayed: false,
+        }
     }
 }
 
@@ -66,11 +84,23 @@ impl Links {
 
     /// What is to be told now; it is under way until [`done`](Self::done). None where everything that waits has to wait.
     pub(super) fn next_order(&mut self) -> Option<(LinkKey, Order)> {
+        self.turns.begin().or_else(|| self.next_stray())
+    }
+
+    /// A link that it should not have, where a place is left for one.
+    fn next_stray(&mut self) -> Option<(LinkKey, Order)> {
+        if !self.turns.has_place() || self.forgetting.len() >= STRAYS_AT_ONCE {
+            return None;
+        }
+        let key = std::iter::from_fn(|| self.strays.pop_first()).find(|key| !self.turns.has(key))?;
+        self.forgetting.insert(key.clone());
+        self.turns.push(key.clone(), Order::Delete(LinkDefinition::of(&key, self.generation)));
         self.turns.begin()
     }
 
     /// The process has answered about that link, or will not.
     pub(super) fn done(&mut self, key: &LinkKey) {
+        self.forgetting.remove(key);
         self.turns.done(key);
     }
 
@@ -84,35 +114,43 @@ impl Links {
     }
 
     /// The process has told all its links; `more` if they were not all. Whatever does not fit is told in its turn, unless something
-    /// about the same link is on its way: the next look sees what came of that.
-    pub(super) fn compare(&mut self, answers: &[LinkAnswer], more: bool) {
-        for order in self.orders(answers, more) {
-            let (Order::Put(link) | Order::Delete(link)) = &order;
+    /// about the same link is on its way: the next look sees what came of that. The first time of each process that it has links which
+    /// it should not, and was not told to forget: how many.
+    pub(super) fn compare(&mut self, answers: &[LinkAnswer], more: bool) -> Option<usize> {
+        let has: BTreeMap<LinkKey, u64> =
+            answers.iter().filter_map(|answer| Some((answer.link.key()?, answer.generation))).collect();
+        for link in self.lacking(&has, more) {
             if let Ok(key) = link.key()
                 && !self.turns.has(&key)
             {
-                self.turns.push(key, order);
+                self.turns.push(key, Order::Put(link));
             }
         }
+        let strays = has.into_keys().filter(|key| !self.wanted.contains_key(key));
+        let strays: Vec<LinkKey> = strays.filter(|key| !self.turns.has(key)).collect();
+        let count = strays.len();
+        self.strays = strays.into_iter().take(STRAYS_MAX).collect();
+        let is_news = count > 0 && !self.has_strayed;
+        self.has_strayed |= is_news;
+        is_news.then_some(count)
     }
 
-    fn orders(&self, answers: &[LinkAnswer], more: bool) -> Vec<Order> {
-        let has: BTreeMap<LinkKey, u64> =
-            answers.iter().filter_map(|answer| Some((answer.link.key()?, answer.generation))).collect();
+    /// What it shall have and, going by what it `has`, has not in the version that it shall have.
+    fn lacking(&self, has: &BTreeMap<LinkKey, u64>, more: bool) -> Vec<LinkDefinition> {
         let lacks = |(key, wanted): &(&LinkKey, &Wanted)| match has.get(*key) {
             Some(generation) => *generation < wanted.link.generation,
             // Of one that was not told, what it said before counts.
             None => !more || wanted.said.is_none(),
         };
-        let put = self.wanted.iter().filter(lacks).map(|(_, wanted)| Order::Put(wanted.link.clone()));
-        let over = has.keys().filter(|key| !self.wanted.contains_key(*key));
-        let delete = over.map(|key| Order::Delete(LinkDefinition::of(key, self.generation)));
-        delete.chain(put).collect()
+        self.wanted.iter().filter(lacks).map(|(_, wanted)| wanted.link.clone()).collect()
     }
 
     /// The links for a new process, which has none of them yet, and what was to be told to the one before is no matter.
     pub(super) fn anew(&mut self) -> Vec<LinkDefinition> {
         self.turns.clear();
+        self.strays.clear();
+        self.forgetting.clear();
+        self.has_strayed = false;
         self.wanted.values_mut().for_each(|wanted| wanted.said = None);
         self.wanted.values().map(|wanted| wanted.link.clone()).collect()
     }
@@ -136,6 +174,21 @@ mod tests {
             target: "kv".parse().unwrap(),
             contract: Contract::keyvalue(),
             name: LinkName::default(),
+        }
+    }
+
+    impl Links {
+        /// What a look leads to, as if nothing were on its way.
+        fn orders(&mut self, answers: &[LinkAnswer], more: bool) -> Vec<Order> {
+            self.turns.clear();
+            self.forgetting.clear();
+            self.compare(answers, more);
+            let orders = std::iter::from_fn(|| {
+                let (key, order) = self.next_order()?;
+                self.done(&key);
+                Some(order)
+            });
+            orders.collect()
         }
     }
 
@@ -200,6 +253,23 @@ mod tests {
             AT_ONCE,
             "another process is told as if nothing had been on its way"
         );
+    }
+
+    #[test]
+    fn a_process_that_names_ever_new_links_gains_nothing_by_it() {
+        let mut links = Links::default();
+        for look in 0..50 {
+            let strange = (0..1000).map(|number| key(&format!("s{look}-{number}")));
+            let answers: Vec<LinkAnswer> =
+                strange.map(|key| LinkAnswer::new(&key, &State::Ready, 1)).collect();
+            assert_eq!(links.compare(&answers, true), (look == 0).then_some(1000), "said once");
+            let orders = told(&mut links);
+            assert_eq!(orders.len(), if look == 0 { STRAYS_AT_ONCE } else { 0 }, "none of them is answered");
+            assert!(links.turns.waiting() == 0 && links.strays.len() <= STRAYS_MAX);
+        }
+        links.want(&key("a"), LinkDefinition::of(&key("a"), 0));
+        let orders = told(&mut links);
+        assert!(matches!(&orders[..], [(first, Order::Put(_))] if *first == key("a")), "{orders:?}");
     }
 
     proptest! {

@@ -234,3 +234,13 @@ async fn who_stops_in_order_loses_no_call_that_was_on_its_way() {
     }
     drop(stays);
 }
+
+#[tokio::test]
+async fn who_stops_while_the_server_is_away_does_not_wait_for_it() {
+    let mut server = server().await;
+    let leaves = serving(&server, 'A', echo).await;
+    let calls = caller(&server).await;
+    assert_eq!(ask(&calls, CallTo::Host(host('A')), "x").await.unwrap(), "x");
+    server.kill();
+    tokio::time::timeout(LONG, leaves.serving.end()).await.expect("nobody answers, and nobody is waited for");
+}
