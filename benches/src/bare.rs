@@ -67,20 +67,20 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
 }
 
 /// An actor with nothing around it.
-pub struct Bare {
+pub(crate) struct Bare {
     engine: Engine,
     handler: ProxyPre<State>,
 }
 
 /// A store and its instance, between two calls.
-pub struct Instance(Store<State>, Proxy);
+pub(crate) struct Instance(Store<State>, Proxy);
 
 impl Bare {
     /// Compiles `wasm`.
     ///
     /// # Errors
     /// Whatever the engine says.
-    pub fn new(wasm: &[u8]) -> wasmtime::Result<Self> {
+    pub(crate) fn new(wasm: &[u8]) -> wasmtime::Result<Self> {
         let engine = engine()?;
         let component = Component::new(&engine, wasm)?;
         let mut linker = Linker::<State>::new(&engine);
@@ -94,7 +94,7 @@ impl Bare {
     ///
     /// # Errors
     /// Whatever the engine says.
-    pub async fn instance(&self) -> wasmtime::Result<Instance> {
+    pub(crate) async fn instance(&self) -> wasmtime::Result<Instance> {
         let state = State {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().build(),
@@ -113,7 +113,7 @@ impl Instance {
     ///
     /// # Errors
     /// Whatever the engine or the guest says.
-    pub async fn answer(&mut self) -> wasmtime::Result<Bytes> {
+    pub(crate) async fn answer(&mut self) -> wasmtime::Result<Bytes> {
         let Instance(store, proxy) = self;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} }).boxed_unsync();

@@ -9,9 +9,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bare::engine;
 
 /// The interface and function that are called; `examples/actors/calculator` exports them.
-pub const INTERFACE: &str = "demo:calls/math@0.1.0";
+pub(crate) const INTERFACE: &str = "demo:calls/math@0.1.0";
 /// The function of [`INTERFACE`].
-pub const FUNCTION: &str = "add";
+pub(crate) const FUNCTION: &str = "add";
 
 struct State {
     table: ResourceTable,
@@ -25,7 +25,7 @@ impl WasiView for State {
 }
 
 /// An actor's function with nothing around it.
-pub struct BareFunction {
+pub(crate) struct BareFunction {
     engine: Engine,
     linked: InstancePre<State>,
     index: ComponentExportIndex,
@@ -36,7 +36,7 @@ impl BareFunction {
     ///
     /// # Errors
     /// Whatever the engine says; a component without the function.
-    pub fn new(wasm: &[u8]) -> wasmtime::Result<Self> {
+    pub(crate) fn new(wasm: &[u8]) -> wasmtime::Result<Self> {
         let engine = engine()?;
         let component = Component::new(&engine, wasm)?;
         let mut linker = Linker::<State>::new(&engine);
@@ -51,7 +51,7 @@ impl BareFunction {
     ///
     /// # Errors
     /// Whatever the engine or the guest says.
-    pub async fn add(&self, a: u32, b: u32) -> wasmtime::Result<Option<u32>> {
+    pub(crate) async fn add(&self, a: u32, b: u32) -> wasmtime::Result<Option<u32>> {
         let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build() };
         let mut store = Store::new(&self.engine, state);
         store.set_epoch_deadline(1_000_000);

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 /// Latencies of one worker, in nanoseconds.
 #[derive(Debug, Default)]
-pub struct Latencies(Vec<u64>);
+pub(crate) struct Latencies(Vec<u64>);
 
 /// The figures of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Calls in all.
-    pub calls: usize,
+    pub(crate) calls: usize,
     /// Calls per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Half of the calls took at most this many microseconds.
     pub p50_us: f64,
     /// All but one in a hundred took at most this many microseconds.
@@ -24,7 +24,7 @@ pub struct Summary {
 impl Summary {
     /// The figures as the programs print them.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let Self { calls, rate, p50_us, p99_us } = self;
         json!({ "calls": calls, "rate": rate, "p50_us": p50_us, "p99_us": p99_us })
     }
@@ -32,16 +32,16 @@ impl Summary {
 
 /// What is compared turn by turn: of each row, the turn in the middle counts.
 #[derive(Debug, Default)]
-pub struct Turns(BTreeMap<&'static str, Vec<Summary>>);
+pub(crate) struct Turns(BTreeMap<&'static str, Vec<Summary>>);
 
 impl Turns {
     /// Notes a turn of a row.
-    pub fn note(&mut self, row: &'static str, turn: Summary) {
+    pub(crate) fn note(&mut self, row: &'static str, turn: Summary) {
         self.0.entry(row).or_default().push(turn);
     }
 
     /// Each row by its name, as `shown`.
-    pub fn json(self, shown: impl Fn(Summary) -> Value) -> Value {
+    pub(crate) fn json(self, shown: impl Fn(Summary) -> Value) -> Value {
         let rows = self.0.into_iter().map(|(name, mut turns)| {
             turns.sort_by(|a, b| a.p50_us.total_cmp(&b.p50_us));
             (name.to_owned(), shown(turns[turns.len() / 2]))
@@ -52,18 +52,18 @@ impl Turns {
 
 impl Latencies {
     /// Notes one call.
-    pub fn note(&mut self, took: Duration) {
+    pub(crate) fn note(&mut self, took: Duration) {
         self.0.push(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// Takes over what another worker noted.
-    pub fn join(&mut self, other: Latencies) {
+    pub(crate) fn join(&mut self, other: Latencies) {
         self.0.extend(other.0);
     }
 
     /// The figures of all that was noted within `elapsed`.
     #[must_use]
-    pub fn summary(mut self, elapsed: Duration) -> Summary {
+    pub(crate) fn summary(mut self, elapsed: Duration) -> Summary {
         self.0.sort_unstable();
         let at = |part: usize| {
             let index = (self.0.len() * part / 100).min(self.0.len().saturating_sub(1));

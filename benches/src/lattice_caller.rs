@@ -16,7 +16,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Calls `add` of one actor on one host, in the name of a source that is linked to it.
-pub struct LatticeCaller {
+pub(crate) struct LatticeCaller {
     calls: Calls,
     ids: InvocationIds,
     source: EntityId,
@@ -29,7 +29,7 @@ impl LatticeCaller {
     ///
     /// # Errors
     /// A malformed name, a server elsewhere, or what NATS says.
-    pub async fn connect(
+    pub(crate) async fn connect(
         url: &str,
         creds: Option<PathBuf>,
         source: &str,
@@ -52,7 +52,7 @@ impl LatticeCaller {
     ///
     /// # Errors
     /// Whatever the call met, and a wrong sum.
-    pub async fn add(&self) -> anyhow::Result<()> {
+    pub(crate) async fn add(&self) -> anyhow::Result<()> {
         let call = CallContext {
             id: self.ids.next(),
             source: self.source.clone(),

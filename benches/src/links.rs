@@ -7,7 +7,7 @@ use lattice_core::{CallError, ErrorCode, Hop, LinkName};
 use lattice_runtime::{Actor, Bound, Dispatch, Function, Interface};
 
 /// The way out of one actor.
-pub struct Links {
+pub(crate) struct Links {
     callee: Option<Arc<Actor>>,
     ids: InvocationIds,
 }
@@ -15,13 +15,13 @@ pub struct Links {
 impl Links {
     /// No link at all.
     #[must_use]
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { callee: None, ids: InvocationIds::new(1) }
     }
 
     /// Whatever functions the actor imports are those of `callee`.
     #[must_use]
-    pub fn to(callee: Arc<Actor>) -> Self {
+    pub(crate) fn to(callee: Arc<Actor>) -> Self {
         Self { callee: Some(callee), ids: InvocationIds::new(1) }
     }
 

@@ -38,10 +38,10 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let raw = |subject: &str| vec![url.clone(), subject.to_owned()];
     let lattice = |target: &str| caller(&url, &pair.second, target, &[]);
     let asked = [
-        Asked { name: "nats", program: "bench-nats-caller", args: raw("limit.echo") },
-        Asked { name: "nats and instance", program: "bench-nats-caller", args: raw("limit.add") },
-        Asked { name: "fresh", program: "bench-lattice-caller", args: lattice("fresh") },
-        Asked { name: "reuse", program: "bench-lattice-caller", args: lattice("reuse") },
+        Asked { name: "nats", program: "nats-caller", args: raw("limit.echo") },
+        Asked { name: "nats and instance", program: "nats-caller", args: raw("limit.add") },
+        Asked { name: "fresh", program: "lattice-caller", args: lattice("fresh") },
+        Asked { name: "reuse", program: "lattice-caller", args: lattice("reuse") },
     ];
     let mut turns: Vec<Value> = Vec::new();
     for round in 1..=ROUNDS {
@@ -56,7 +56,7 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
         }
         for (name, address) in [("http limit", http_limit), ("http", pair.http)] {
             let args = [address.to_string(), "/".into(), CONNECTIONS.to_string(), SECONDS.to_string()];
-            let summary = servers::output("bench-load", &args).await?;
+            let summary = servers::output("load", &args).await?;
             let in_flight = CONNECTIONS.to_string();
             turns.push(json!({ "round": round, "row": name, "in_flight": in_flight, "summary": summary }));
         }
@@ -79,7 +79,7 @@ fn caller(url: &str, host: &BenchHost, target: &str, much: &[&str]) -> Vec<Strin
 /// Messages that cross NATS for one call: one there, one back.
 async fn messages(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
     let args = caller(url, host, "reuse", &[&COUNTED_CALLS.to_string()]);
-    let raw = servers::output("bench-messages", &args).await?;
+    let raw = servers::output("messages", &args).await?;
     let figure = raw["per_call"].as_f64().context("messages were not counted")?;
     let limit = 2.0;
     let (name, ratio) = ("messages per call", limit / figure);
@@ -89,7 +89,7 @@ async fn messages(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
 /// A large body through both hosts and back, and the most memory that each of them held.
 async fn body(pair: &Pair) -> anyhow::Result<Value> {
     let args = [pair.http.to_string(), BODY_PATH.to_owned(), BODY_MEBIBYTES.to_string()];
-    let mut raw = servers::output("bench-body", &args).await?;
+    let mut raw = servers::output("body", &args).await?;
     for (name, host) in [("first_host_peak_kib", &pair.first), ("second_host_peak_kib", &pair.second)] {
         raw[name] = json!(host.peak_kib()?);
     }
@@ -143,7 +143,7 @@ fn compare(turns: &[Value]) -> anyhow::Result<Vec<Row>> {
 /// A hundred thousand calls: how many were not answered.
 async fn losses(url: &str, host: &BenchHost) -> anyhow::Result<(Row, Value)> {
     let args = caller(url, host, "fresh", &[MANY, &format!("{CALLS}x")]);
-    let raw = servers::output("bench-lattice-caller", &args).await?;
+    let raw = servers::output("lattice-caller", &args).await?;
     let answered = raw["calls"].as_u64().context("calls were not counted")?;
     let failed = raw["failed"].as_u64().context("failures were not counted")?;
     ensure!(answered + failed == CALLS, "{answered} and {failed} calls are not {CALLS}");

@@ -41,7 +41,7 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
 
 async fn load(address: SocketAddr, path: &str) -> anyhow::Result<Value> {
     let args = [address.to_string(), path.to_owned(), CONNECTIONS.to_string(), SECONDS.to_string()];
-    servers::output("bench-load", &args).await
+    servers::output("load", &args).await
 }
 
 fn median(raw: &[Value], server: &str) -> anyhow::Result<f64> {

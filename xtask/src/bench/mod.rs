@@ -29,7 +29,7 @@ pub(crate) fn run(json_file: Option<&Path>, first: bool) -> anyhow::Result<bool>
     let nats_server = setup::nats_server(None)?;
     setup::wasm_targets()?;
     say::line(
-        "building in release mode; the first time this takes about as long as the whole quickstart, twice",
+        "building in release mode, each program optimised as a whole; the first time this takes half an hour and more",
     );
     // wash is not measured, but without it the engine would be built with other features than for packages.
     let packages = ["lattice-host", "lattice-wash", "lattice-bench"];

@@ -13,6 +13,8 @@ use serde_json::Value;
 use super::report::Row;
 
 const SOON: Duration = Duration::from_secs(30);
+/// The file that all programs of `benches/` are in.
+const BENCH: &str = "lattice-bench";
 const INSTANCE_ROUNDS: &str = "5";
 
 /// A host of the release build with one actor behind two paths: once fresh for each request, once reusing.
@@ -23,6 +25,11 @@ pub(super) struct BenchHost {
 
 pub(super) fn release(name: &str) -> PathBuf {
     target_dir().join("release").join(name)
+}
+
+/// A program of `benches/`.
+fn bench(program: &str) -> Launch {
+    Launch::program(release(BENCH)).arg(program)
 }
 
 pub(super) async fn nats(program: &Path) -> anyhow::Result<NatsServer> {
@@ -70,14 +77,14 @@ pub(super) async fn host(nats: &NatsServer) -> anyhow::Result<(BenchHost, Socket
 
 pub(super) async fn hyper() -> anyhow::Result<(Process, SocketAddr)> {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let launch = Launch::program(release("bench-hyper")).arg(address.to_string()).ready("ready", SOON);
+    let launch = bench("hyper").arg(address.to_string()).ready("ready", SOON);
     Ok((launch.start().await?, address))
 }
 
 /// hyper with a guest and nothing else, and its address.
 pub(super) async fn least() -> anyhow::Result<(Process, SocketAddr)> {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let launch = Launch::program(release("bench-least")).arg(address.to_string()).arg(actor_file("hello")?);
+    let launch = bench("least").arg(address.to_string()).arg(actor_file("hello")?);
     Ok((launch.ready("ready", SOON).start().await?, address))
 }
 
@@ -89,7 +96,7 @@ pub(super) async fn responder(
     actor: Option<&str>,
 ) -> anyhow::Result<Process> {
     let url = nats.url();
-    let mut launch = Launch::program(release("bench-nats-responder")).args([url.as_str(), subject, work]);
+    let mut launch = bench("nats-responder").args([url.as_str(), subject, work]);
     if let Some(actor) = actor {
         launch = launch.arg(actor_file(actor)?);
     }
@@ -103,14 +110,14 @@ pub(super) async fn http_over_nats(
 ) -> anyhow::Result<(Process, SocketAddr)> {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
     let args = [address.to_string(), nats.url(), subject.to_owned()];
-    let launch = Launch::program(release("bench-http-over-nats")).args(args).ready("ready", SOON);
+    let launch = bench("http-over-nats").args(args).ready("ready", SOON);
     Ok((launch.start().await?, address))
 }
 
 /// The runtime's calls against wasmtime alone.
 pub(super) async fn instances() -> anyhow::Result<(Vec<Row>, Value)> {
     let actor = actor_file("hello")?.display().to_string();
-    let raw = output("bench-instances", &[actor, INSTANCE_ROUNDS.to_owned()]).await?;
+    let raw = output("instances", &[actor, INSTANCE_ROUNDS.to_owned()]).await?;
     let p50 = |name: &str| raw[name]["p50_us"].as_f64().with_context(|| format!("{name} was not measured"));
     let row = |name, ours: &str, alone: &str| {
         let (figure, limit) = (p50(ours)?, p50(alone)?);
@@ -126,7 +133,7 @@ pub(super) async fn instances() -> anyhow::Result<(Vec<Row>, Value)> {
 /// An actor's calls of another in the same process, against what they may take.
 pub(super) async fn between() -> anyhow::Result<(Vec<Row>, Value)> {
     let actor = actor_file("translator")?.display().to_string();
-    let raw = output("bench-between", &[actor, INSTANCE_ROUNDS.to_owned()]).await?;
+    let raw = output("between", &[actor, INSTANCE_ROUNDS.to_owned()]).await?;
     // The gate is a time, so the limit is that time and the ratio has to be 1 at least.
     let row = |name, ours: &str, gate_us: f64, goal_us: f64| {
         let figure = raw[ours]["p50_us"].as_f64().with_context(|| format!("{ours} was not measured"))?;
@@ -142,7 +149,7 @@ pub(super) async fn between() -> anyhow::Result<(Vec<Row>, Value)> {
 
 /// Signed commands, against what one may cost.
 pub(super) async fn commands() -> anyhow::Result<(Vec<Row>, Value)> {
-    let raw = output("bench-commands", &[INSTANCE_ROUNDS.to_owned()]).await?;
+    let raw = output("commands", &[INSTANCE_ROUNDS.to_owned()]).await?;
     let figure = raw["checked"]["p99_us"].as_f64().context("commands were not measured")?;
     let limit = 1000.0;
     let (name, ratio) = ("signed command checked, p99", limit / figure);
@@ -151,7 +158,8 @@ pub(super) async fn commands() -> anyhow::Result<(Vec<Row>, Value)> {
 
 /// Runs a program of `benches/` and reads the JSON object it prints.
 pub(super) async fn output(program: &str, args: &[String]) -> anyhow::Result<Value> {
-    let run = tokio::process::Command::new(release(program)).args(args).kill_on_drop(true).output();
+    let run =
+        tokio::process::Command::new(release(BENCH)).arg(program).args(args).kill_on_drop(true).output();
     let output = tokio::time::timeout(Duration::from_secs(180), run)
         .await
         .with_context(|| format!("{program} did not end"))?

@@ -1,4 +1,4 @@
-//! The least that HTTP to a guest costs: `bench-least ADDRESS ACTOR.wasm` answers each request with what the actor says, with hyper,
+//! The least that HTTP to a guest costs: `lattice-bench least ADDRESS ACTOR.wasm` answers each request with what the actor says, with hyper,
 //! wasmtime and the engine settings of the host, and nothing else.
 //!
 //! `/reuse` keeps instances for up to 128 requests each, every other path makes a fresh one for each.
@@ -6,16 +6,15 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use crate::{Bare, Instance};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use lattice_bench::{Bare, Instance};
 use tokio::{net::TcpListener, task::JoinSet};
 
 /// Calls of one kept instance.
@@ -27,12 +26,7 @@ struct Least {
     kept: Mutex<Vec<(Instance, u32)>>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-least 127.0.0.1:PORT ACTOR.wasm", serve).await
-}
-
-async fn serve(args: &[String]) -> anyhow::Result<Infallible> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Infallible> {
     let [address, file] = args else { bail!("two arguments are needed") };
     let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
     ensure!(address.ip().is_loopback(), "{address} is not on this machine");

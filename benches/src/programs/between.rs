@@ -1,18 +1,17 @@
-//! An actor calls another in the same process: `bench-between TRANSLATOR.wasm ROUNDS` lets a guest call the translator a
+//! An actor calls another in the same process: `lattice-bench between TRANSLATOR.wasm ROUNDS` lets a guest call the translator a
 //! hundred times in a row, the callee's instance fresh for each call or kept, and prints one JSON object.
 //!
 //! The caller is a few lines of its own, so that what is measured is the way there and back and the callee.
 
 use std::{
     num::NonZeroU32,
-    process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::{Latencies, Links, Summary, Turns};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use lattice_bench::{Latencies, Links, Summary, Turns};
 use lattice_contracts::{CallContext, InvocationIds};
 use lattice_core::{ActorId, LinkName};
 use lattice_runtime::{Actor, ActorSpec, Function as _, Runtime, RuntimeConfig, Values};
@@ -63,12 +62,7 @@ const CALLER: &str = r#"(component
     (instance $bench (export "run" (func $run)))
     (export "bench:between/caller" (instance $bench)))"#;
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-between TRANSLATOR.wasm ROUNDS", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<Value> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [file, rounds] = args else { bail!("two arguments are needed") };
     let wasm = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let rounds = rounds.parse::<u32>().context("the rounds are no number")?.clamp(1, ROUNDS_MAX);

@@ -1,16 +1,15 @@
-//! Load: `bench-load ADDRESS PATH CONNECTIONS SECONDS` asks over and over on kept connections and prints one JSON object.
+//! Load: `lattice-bench load ADDRESS PATH CONNECTIONS SECONDS` asks over and over on kept connections and prints one JSON object.
 //!
 //! One thread and prewritten requests, so that most of the machine is left to the server that is measured. It stops by
 //! itself, and only ever talks to a loopback address.
 
 use std::{
     net::SocketAddr,
-    process::ExitCode,
     time::{Duration, Instant},
 };
 
+use crate::{Latencies, at_once};
 use anyhow::{Context as _, bail, ensure};
-use lattice_bench::{Latencies, at_once};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -20,12 +19,7 @@ use tokio::{
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-load ADDRESS PATH CONNECTIONS SECONDS", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<Value> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [address, path, connections, seconds] = args else { bail!("four arguments are needed") };
     let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
     ensure!(address.ip().is_loopback(), "{address} is not on this machine");

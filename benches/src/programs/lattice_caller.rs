@@ -1,12 +1,11 @@
-//! Calls as a host makes them: `bench-lattice-caller URL SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx [CREDS]` calls `add` of the actor TARGET on
+//! Calls as a host makes them: `lattice-bench lattice-caller URL SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx [CREDS]` calls `add` of the actor TARGET on
 //! HOST over and over in the name of SOURCE, which must be linked to it, for that many seconds or (`100000x`) that many calls, and
 //! prints one JSON object. It stops by itself.
 //!
-//! It has this process' side of the protocol and no guest, as `bench-nats-caller` has: what lies between the two is the protocol's.
+//! It has this process' side of the protocol and no guest, as `lattice-bench nats-caller` has: what lies between the two is the protocol's.
 
 use std::{
     path::PathBuf,
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{Latencies, LatticeCaller, at_once};
 use anyhow::{Context as _, bail};
-use lattice_bench::{Latencies, LatticeCaller, at_once};
 use serde_json::Value;
 
 /// No run is longer.
@@ -38,16 +37,7 @@ struct Run {
     failed: AtomicU64,
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::program(
-        "bench-lattice-caller nats://127.0.0.1:PORT SOURCE HOST TARGET IN_FLIGHT SECONDS|CALLSx [CREDS]",
-        start,
-    )
-    .await
-}
-
-async fn start(args: &[String]) -> anyhow::Result<Value> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Value> {
     let (args, creds) = match args {
         [args @ .., creds] if args.len() == 6 => (args, Some(PathBuf::from(creds))),
         args => (args, None),

@@ -1,13 +1,10 @@
-//! A signed command: `bench-commands ROUNDS` signs commands as `wash` does and checks them as a host does, token, time, key and the
+//! A signed command: `lattice-bench commands ROUNDS` signs commands as `wash` does and checks them as a host does, token, time, key and the
 //! memory of those that came before, and prints one JSON object. It has neither NATS nor a lattice.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use crate::Latencies;
 use anyhow::{Context as _, bail};
-use lattice_bench::Latencies;
 use lattice_claims::{CommandRequest, KeyKind, KeyPair, SEEN_MAX, Seen, sign_command, verify_command};
 use serde_json::{Value, json};
 
@@ -17,12 +14,7 @@ const ROUNDS_MAX: u64 = 50;
 /// Some time of day, in milliseconds since 1970; every command is a millisecond later.
 const BEGAN_MS: u64 = 1_800_000_000_000;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-commands ROUNDS", async |args: &[String]| run(args)).await
-}
-
-fn run(args: &[String]) -> anyhow::Result<Value> {
+pub(super) fn run(args: &[String]) -> anyhow::Result<Value> {
     let [rounds] = args else { bail!("one argument is needed") };
     let rounds = rounds.parse::<u64>().context("ROUNDS is no number")?.clamp(1, ROUNDS_MAX);
     let key = KeyPair::generate(KeyKind::User);

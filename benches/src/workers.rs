@@ -1,36 +1,9 @@
-//! What all these programs do alike: read their arguments, say in the end what came of it or how they are called, and work with
-//! many workers at once.
-
-use std::{fmt::Display, process::ExitCode};
+//! Many workers at once, as some of the programs have them.
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
 use crate::Latencies;
-
-/// Runs a program that prints one line in the end; `usage` is how it is called.
-pub async fn program<T: Display>(
-    usage: &str,
-    run: impl AsyncFnOnce(&[String]) -> anyhow::Result<T>,
-) -> ExitCode {
-    served(usage, async |args: &[String]| {
-        println!("{}", run(args).await?);
-        Ok(())
-    })
-    .await
-}
-
-/// Runs a program that serves until it is ended; `usage` is how it is called.
-pub async fn served(usage: &str, run: impl AsyncFnOnce(&[String]) -> anyhow::Result<()>) -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}\nusage: {usage}");
-            ExitCode::FAILURE
-        }
-    }
-}
 
 /// So many workers at once, and what they noted together.
 ///
@@ -39,7 +12,7 @@ pub async fn served(usage: &str, run: impl AsyncFnOnce(&[String]) -> anyhow::Res
 ///
 /// # Cancellation
 /// Dropping the future ends the workers.
-pub async fn at_once<W>(count: usize, worker: impl Fn() -> W) -> anyhow::Result<Latencies>
+pub(crate) async fn at_once<W>(count: usize, worker: impl Fn() -> W) -> anyhow::Result<Latencies>
 where
     W: Future<Output = anyhow::Result<Latencies>> + Send + 'static,
 {

@@ -1,8 +1,7 @@
-//! Messages of a call between hosts: `bench-messages URL SOURCE HOST TARGET CALLS` makes that many calls one after the other, counts what
+//! Messages of a call between hosts: `lattice-bench messages URL SOURCE HOST TARGET CALLS` makes that many calls one after the other, counts what
 //! crosses NATS under the subjects of calls and replies meanwhile, and prints one JSON object.
 
 use std::{
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,9 +9,9 @@ use std::{
     time::Duration,
 };
 
+use crate::LatticeCaller;
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream::select_all};
-use lattice_bench::LatticeCaller;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -23,12 +22,7 @@ const CALLS_MAX: u64 = 100_000;
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-messages nats://127.0.0.1:PORT SOURCE HOST TARGET CALLS", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<String> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<String> {
     let [url, source, host, target, calls] = args else { bail!("five arguments are needed") };
     let calls = calls.parse::<u64>().context("CALLS is no number")?.clamp(1, CALLS_MAX);
     let caller = LatticeCaller::connect(url, None, source, host, target).await?;

@@ -1,16 +1,15 @@
-//! An instance started and called: `bench-instances ACTOR.wasm ROUNDS` compares the host's runtime with wasmtime alone, in
+//! An instance started and called: `lattice-bench instances ACTOR.wasm ROUNDS` compares the host's runtime with wasmtime alone, in
 //! one process and turn by turn, and prints one JSON object.
 
 use std::{
     num::NonZeroU32,
-    process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::{Bare, Latencies, Links, Summary, Turns};
 use anyhow::{Context as _, bail};
 use http_body_util::BodyExt as _;
-use lattice_bench::{Bare, Latencies, Links, Summary, Turns};
 use lattice_contracts::{
     CallContext, InvocationIds,
     http::{Incoming as _, empty},
@@ -23,12 +22,7 @@ use serde_json::{Value, json};
 const CALLS: usize = 4_000;
 const ROUNDS_MAX: u32 = 20;
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-instances ACTOR.wasm ROUNDS", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<Value> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [file, rounds] = args else { bail!("two arguments are needed") };
     let wasm = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let rounds = rounds.parse::<u32>().context("the rounds are no number")?.clamp(1, ROUNDS_MAX);

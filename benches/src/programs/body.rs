@@ -1,9 +1,8 @@
-//! One large body there and back: `bench-body ADDRESS PATH MEBIBYTES` sends it while it reads what comes back, and prints one JSON object.
+//! One large body there and back: `lattice-bench body ADDRESS PATH MEBIBYTES` sends it while it reads what comes back, and prints one JSON object.
 //! What comes back has to be as long as what was sent.
 
 use std::{
     net::SocketAddr,
-    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -20,12 +19,7 @@ const MEBIBYTES_MAX: u64 = 4096;
 const PIECE: usize = 64 * 1024;
 const WITHIN: Duration = Duration::from_secs(150);
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-body 127.0.0.1:PORT PATH MEBIBYTES", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<String> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<String> {
     let [address, path, mebibytes] = args else { bail!("three arguments are needed") };
     let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
     ensure!(address.ip().is_loopback(), "{address} is not on this machine");

@@ -1,31 +1,19 @@
-//! The limit of HTTP: `bench-hyper ADDRESS` answers every request with a fixed text, with hyper and nothing else.
+//! The limit of HTTP: `lattice-bench hyper ADDRESS` answers every request with a fixed text, with hyper and nothing else.
 
-use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
+use std::{convert::Infallible, net::SocketAddr};
 
+use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let address = std::env::args().nth(1).and_then(|address| address.parse::<SocketAddr>().ok());
-    let Some(address) = address.filter(|address| address.ip().is_loopback()) else {
-        eprintln!("usage: bench-hyper 127.0.0.1:PORT");
-        return ExitCode::FAILURE;
-    };
-    match serve(address).await {
-        Ok(never) => match never {},
-        Err(error) => {
-            eprintln!("error: cannot serve at {address}: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(address: SocketAddr) -> std::io::Result<Infallible> {
-    let listener = TcpListener::bind(address).await?;
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Infallible> {
+    let [address] = args else { bail!("one argument is needed") };
+    let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
+    ensure!(address.ip().is_loopback(), "{address} is not on this machine");
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot bind {address}"))?;
     println!("ready");
     let mut connections = JoinSet::new();
     loop {

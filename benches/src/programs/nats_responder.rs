@@ -1,16 +1,16 @@
-//! The limit of calls over NATS: `bench-nats-responder URL SUBJECT echo|add|http [ACTOR.wasm]` answers each message on SUBJECT with
+//! The limit of calls over NATS: `lattice-bench nats-responder URL SUBJECT echo|add|http [ACTOR.wasm]` answers each message on SUBJECT with
 //! one message: the same bytes, the sum of two numbers from a fresh instance, or the body of a fresh instance's HTTP answer.
 //!
 //! Nothing of the project's own is in it: async-nats as it comes, and wasmtime with the engine settings of the host. It ends by
 //! itself after half an hour.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use crate::{Bare, BareFunction};
 use anyhow::{Context as _, bail};
 use async_nats::{Client, Message};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use lattice_bench::{Bare, BareFunction};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Messages that are worked on at once; more wait in the subscription.
@@ -25,16 +25,7 @@ enum Work {
     Http(Bare),
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::served(
-        "bench-nats-responder nats://127.0.0.1:PORT SUBJECT echo|add|http [ACTOR.wasm]",
-        run,
-    )
-    .await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<()> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<()> {
     let (url, subject, work) = match args {
         [url, subject, work] => (url, subject, Work::new(work, None)?),
         [url, subject, work, actor] => (url, subject, Work::new(work, Some(actor))?),

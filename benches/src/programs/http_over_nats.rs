@@ -1,7 +1,7 @@
-//! The limit of HTTP over the lattice: `bench-http-over-nats ADDRESS URL SUBJECT` answers each request with what one NATS request
+//! The limit of HTTP over the lattice: `lattice-bench http-over-nats ADDRESS URL SUBJECT` answers each request with what one NATS request
 //! on SUBJECT brings back, with hyper and async-nats and nothing else.
 
-use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
+use std::{convert::Infallible, net::SocketAddr};
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
@@ -10,12 +10,7 @@ use hyper::{Response, StatusCode, body::Incoming, server::conn::http1, service::
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-http-over-nats 127.0.0.1:PORT nats://127.0.0.1:PORT SUBJECT", serve).await
-}
-
-async fn serve(args: &[String]) -> anyhow::Result<Infallible> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Infallible> {
     let [address, url, subject] = args else { bail!("three arguments are needed") };
     let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
     ensure!(address.ip().is_loopback(), "{address} is not on this machine");

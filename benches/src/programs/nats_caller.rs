@@ -1,14 +1,11 @@
-//! Calls over NATS: `bench-nats-caller URL SUBJECT IN_FLIGHT SECONDS` asks over and over, as many at once as told, and prints one
+//! Calls over NATS: `lattice-bench nats-caller URL SUBJECT IN_FLIGHT SECONDS` asks over and over, as many at once as told, and prints one
 //! JSON object. It stops by itself.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use crate::{Latencies, at_once};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use lattice_bench::{Latencies, at_once};
 use serde_json::Value;
 
 /// No run is longer.
@@ -17,12 +14,7 @@ const IN_FLIGHT_MAX: usize = 1024;
 /// What runs before anything counts.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    lattice_bench::program("bench-nats-caller nats://127.0.0.1:PORT SUBJECT IN_FLIGHT SECONDS", run).await
-}
-
-async fn run(args: &[String]) -> anyhow::Result<Value> {
+pub(super) async fn run(args: &[String]) -> anyhow::Result<Value> {
     let [url, subject, in_flight, seconds] = args else { bail!("four arguments are needed") };
     ensure!(url.starts_with("nats://127.0.0.1:"), "{url} is not on this machine");
     let in_flight = in_flight.parse::<usize>().context("IN_FLIGHT is no number")?.clamp(1, IN_FLIGHT_MAX);
