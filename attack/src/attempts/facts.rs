@@ -48,7 +48,7 @@ fn key(kind: FactKind) -> anyhow::Result<FactKey> {
 
 /// A key of every kind of fact.
 fn keys() -> anyhow::Result<Vec<FactKey>> {
-    FactKind::ALL.iter().copied().map(key).collect()
+    FactKind::ALL.into_iter().map(key).collect()
 }
 
 pub(super) fn write_subject(key: &FactKey) -> String {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     AccountKey, ConfigName, Contract, HostId, LatticeName, LinkKey, LinkName, SecretName, UserKey,
-    escape_key, unescape,
+    escape_key, every::every, unescape,
 };
 
 /// Kinds of facts: the first part of a key.
@@ -34,18 +34,8 @@ pub enum FactKind {
     Other,
 }
 
-macro_rules! kinds {
-    ($($kind:ident,)*) => {
-        /// Every kind.
-        pub const ALL: &[FactKind] = &[$(FactKind::$kind,)*];
-
-        /// A kind that is missing in the list does not compile.
-        const _COMPLETE: fn(FactKind) = |kind| match kind { $(FactKind::$kind => (),)* };
-    };
-}
-
 impl FactKind {
-    kinds! { Link, Config, Claims, Host, Trust, Role, Secret, Lease, Other, }
+    every! { "Every kind." FactKind: Link, Config, Claims, Host, Trust, Role, Secret, Lease, Other, }
 
     /// The first part of the key; of a kind that this version does not know, nothing.
     #[must_use]

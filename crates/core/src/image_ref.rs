@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::every::every;
+
 /// Where the bytes of an actor or provider come from. Written as the text it was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -42,8 +44,7 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    /// All of them.
-    pub const ALL: &[Builtin] = &[Builtin::HttpServer, Builtin::HttpClient, Builtin::KeyvalueNats];
+    every! { "All of them." Builtin: HttpServer, HttpClient, KeyvalueNats, }
 
     /// The name after `builtin://`.
     #[must_use]
@@ -115,10 +116,8 @@ impl FromStr for ImageRef {
         if let Some(name) =
             text.strip_prefix("builtin://").or_else(|| text.strip_prefix("wasmcloud+builtin://"))
         {
-            let found = Builtin::ALL.iter().find(|builtin| builtin.name() == name);
-            return found
-                .map(|b| Self::Builtin(*b))
-                .ok_or_else(|| ImageRefError::Builtin { name: name.to_owned() });
+            let found = Builtin::ALL.into_iter().find(|builtin| builtin.name() == name);
+            return found.map(Self::Builtin).ok_or_else(|| ImageRefError::Builtin { name: name.to_owned() });
         }
         if let Some(path) = text.strip_prefix("file://") {
             if !path.starts_with('/') {

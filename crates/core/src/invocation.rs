@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, HostId, ProviderId};
+use crate::{ActorId, HostId, ProviderId, every::every};
 
 /// How deep calls may nest: A calls B calls C …; one deeper is refused, so that a circle ends.
 pub const MAX_DEPTH: u8 = 16;
@@ -106,19 +106,10 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// Every code.
-    pub const ALL: [Self; 10] = [
-        Self::NoLink,
-        Self::Denied,
-        Self::Overloaded,
-        Self::Deadline,
-        Self::Trap,
-        Self::Backend,
-        Self::Unreachable,
-        Self::TooLarge,
-        Self::Cancelled,
-        Self::Protocol,
-    ];
+    every! {
+        "Every code."
+        ErrorCode: NoLink, Denied, Overloaded, Deadline, Trap, Backend, Unreachable, TooLarge, Cancelled, Protocol,
+    }
 
     /// The word on the wire.
     #[must_use]

@@ -9,6 +9,7 @@ mod distance;
 pub mod encoding;
 mod escape;
 mod event;
+mod every;
 mod fact;
 mod host_fact;
 mod ids;

@@ -11,7 +11,7 @@ mod table;
 
 use std::{fmt, str::FromStr};
 
-use crate::{EntityId, HostId, LatticeName};
+use crate::{EntityId, HostId, LatticeName, every::every};
 
 pub use conf::{ServerUser, server_authorization};
 pub use document::permissions_document;
@@ -36,9 +36,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role, in the order in which documents list them.
-    pub const ALL: [Role; 6] =
-        [Role::Host, Role::Operator, Role::Viewer, Role::Provider, Role::Tool, Role::Site];
+    every! {
+        "Every role, in the order in which documents list them."
+        Role: Host, Operator, Viewer, Provider, Tool, Site,
+    }
 
     /// The word that commands and tokens use.
     #[must_use]

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::SubjectError;
-use crate::{BackSubject, HostId, LatticeName, ProviderId};
+use crate::{BackSubject, HostId, LatticeName, ProviderId, every::every};
 
 /// What a host says to a provider process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,15 +27,10 @@ pub enum ProviderVerb {
 }
 
 impl ProviderVerb {
-    /// Every verb.
-    pub const ALL: [ProviderVerb; 6] = [
-        ProviderVerb::Health,
-        ProviderVerb::Shutdown,
-        ProviderVerb::PutLink,
-        ProviderVerb::DeleteLink,
-        ProviderVerb::UpdateConfig,
-        ProviderVerb::RenewCredentials,
-    ];
+    every! {
+        "Every verb."
+        ProviderVerb: Health, Shutdown, PutLink, DeleteLink, UpdateConfig, RenewCredentials,
+    }
 
     /// What stands behind the provider's id.
     fn tail(self) -> &'static str {
