@@ -3,6 +3,7 @@
 mod body;
 
 use async_trait::async_trait;
+use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use lattice_core::{CallError, TRACEPARENT, TraceParent};
 use tokio::time::Duration;
 
@@ -15,10 +16,21 @@ pub type Request = http::Request<Body>;
 /// A response with a streamed body.
 pub type Response = http::Response<Body>;
 
+/// Names made once: a text would be read and checked anew for each look-up.
+const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
+static HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
 /// The trace that a message belongs to, where it is sampled. Several headers of the kind say nothing.
 #[must_use]
 pub fn trace_of(headers: &http::HeaderMap) -> Option<TraceParent> {
-    let mut all = headers.get_all(TRACEPARENT).iter();
+    let mut all = headers.get_all(TRACE).iter();
     match (all.next(), all.next()) {
         (Some(one), None) => TraceParent::sampled(one.to_str().ok()?),
         _ => None,
@@ -28,38 +40,35 @@ pub fn trace_of(headers: &http::HeaderMap) -> Option<TraceParent> {
 /// Lets a message say which trace it belongs to, unless it says so itself.
 pub fn carry_trace(headers: &mut http::HeaderMap, trace: Option<TraceParent>) {
     let Some(trace) = trace else { return };
-    if headers.contains_key(TRACEPARENT) {
+    if headers.contains_key(TRACE) {
         return;
     }
     if let Ok(value) = http::HeaderValue::from_str(&trace.to_string()) {
-        headers.insert(TRACEPARENT, value);
+        headers.insert(TRACE, value);
     }
 }
 
 /// Removes what concerns one connection alone and must not travel on: `connection` and whatever it names, `keep-alive`,
 /// `proxy-connection`, `transfer-encoding`, `upgrade`, and `te` unless it only says that trailers are welcome.
 pub fn remove_hop_by_hop(headers: &mut http::HeaderMap) {
-    use http::header::{CONNECTION, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            .collect();
-        for name in named.iter().filter(|name| **name != TE) {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    // Most heads have none, and to go through their few names is quicker than to look for all of these.
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
     }
-    if headers.get(TE).is_some_and(|te| te != "trailers") {
-        headers.remove(TE);
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().filter(|name| **name != TE) {
+        headers.remove(name);
     }
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(UPGRADE);
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
+    let trailers_are_welcome = headers.get_all(TE).iter().all(|te| te == "trailers");
+    for name in HOP_BY_HOP.iter().filter(|name| **name != TE || !trailers_are_welcome) {
+        headers.remove(name);
+    }
 }
 
 /// What an HTTP server calls: an actor that answers requests.
@@ -165,7 +174,7 @@ pub trait Outgoing: Send + Sync {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderValue};
 
     use super::*;
 
