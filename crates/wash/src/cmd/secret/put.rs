@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lattice_claims::seal_secret;
 use lattice_control_interface::{Host, PutSecretCommand, SecretChange};
-use lattice_core::{CurveKey, HostId, SecretContents, SecretKind, SecretName};
+use lattice_core::{CurveKey, HostId, Secret, SecretContents, SecretKind, SecretName};
 
 use super::{Said, hosts, value};
 use crate::{
@@ -36,8 +36,8 @@ pub(super) struct Args {
 }
 
 /// Said where nobody asked for bytes.
-const KEPT_AS_BYTES: &str =
-    "; it is not UTF-8, so it is kept as bytes, all of them: a line end at its end is part of it";
+const KEPT_AS_BYTES: &str = "; it is not UTF-8, so it is kept as bytes";
+const WITH_LINE_END: &str = ", all of them: the line end at its end is part of it";
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let secret = value::read(args.name.as_str(), args.from_file.as_deref(), args.bytes)?;
@@ -58,21 +58,28 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     let lattice = session.client.lattice().clone();
     let kind = secret.kind().word().to_owned();
-    let is_no_text = !args.bytes && secret.kind() == SecretKind::Bytes;
+    let unasked = if args.bytes { String::new() } else { unasked(&secret) };
     let contents = SecretContents { lattice, name: args.name.clone(), secret };
     let sealed = seal_secret(&contents, &readers).map_err(Failure::refused)?;
     let command = PutSecretCommand { name: args.name.clone(), kind, sealed };
     let SecretChange { before, now } = session.client.put_secret(&command).await.map_err(failed)?;
-    let mut message = told(&args.name, readers.len(), there.len() - readers.len(), before.is_some());
-    if is_no_text {
-        message += KEPT_AS_BYTES;
-    }
+    let told = told(&args.name, readers.len(), there.len() - readers.len(), before.is_some());
+    let message = format!("{told}{unasked}");
     out.reply(&Said { message, name: args.name, before, now })
 }
 
 /// Hosts of wasmCloud 1.x, and those of ours from before there were secrets, have no key.
 fn readers(there: &[Host]) -> BTreeMap<HostId, CurveKey> {
     there.iter().filter_map(|host| Some((host.id.clone(), host.xkey.clone()?))).collect()
+}
+
+/// What is said of a value that was not asked to be bytes.
+fn unasked(secret: &Secret) -> String {
+    match secret.kind() {
+        SecretKind::Text => String::new(),
+        SecretKind::Bytes if secret.expose().ends_with(b"\n") => format!("{KEPT_AS_BYTES}{WITH_LINE_END}"),
+        SecretKind::Bytes => KEPT_AS_BYTES.to_owned(),
+    }
 }
 
 fn told(name: &SecretName, readers: usize, without: usize, was_there: bool) -> String {
@@ -87,6 +94,17 @@ fn told(name: &SecretName, readers: usize, without: usize, was_there: bool) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_says_what_it_takes_for_bytes() {
+        let said = |value: &[u8]| unasked(&Secret::bytes(value.to_vec()).unwrap());
+        assert_eq!(said(b"\xff"), "; it is not UTF-8, so it is kept as bytes");
+        assert_eq!(
+            said(b"\xff\n"),
+            "; it is not UTF-8, so it is kept as bytes, all of them: the line end at its end is part of it"
+        );
+        assert_eq!(unasked(&Secret::text("a".into()).unwrap()), "");
+    }
 
     #[test]
     fn it_says_who_has_it() {
