@@ -64,7 +64,9 @@ fn health(answer: HealthAnswer) {
     for shown in [&read.message, &read.state.reason].into_iter().flatten() {
         line_of(shown);
     }
-    read.serves.iter().for_each(|served| drop(served.known()));
+    read.serves.iter().for_each(|served| {
+        let _ = served.known();
+    });
     read.links.iter().for_each(link);
     drop(read.state.state());
 }

@@ -24,7 +24,17 @@ pub(crate) struct Surface {
 /// # Errors
 /// A sentence: the file is damaged, or uses what this version does not know.
 pub(crate) fn surface(wasm: &[u8]) -> Result<Surface, String> {
-    if Parser::is_core_wasm(wasm) { module(wasm).map_err(|error| error.to_string()) } else { component(wasm) }
+    let read = if Parser::is_core_wasm(wasm) {
+        module(wasm).map_err(|error| error.to_string())
+    } else {
+        component(wasm)
+    };
+    read.map_err(|why| sentence(&why))
+}
+
+/// The parser lists bytes one in a line, and repeats names that hold anything.
+fn sentence(why: &str) -> String {
+    shown(&why.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn component(wasm: &[u8]) -> Result<Surface, String> {
@@ -79,8 +89,16 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/wit");
         let inputs =
             std::fs::read_dir(&folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-        let count = inputs.inspect(|input| drop(surface(input))).count();
+        let one_line = |why: &String| assert!(!why.contains(char::is_control), "{why:?}");
+        let count = inputs.inspect(|input| drop(surface(input).inspect_err(one_line))).count();
         assert!(count > 0, "{} is empty", folder.display());
+    }
+
+    #[test]
+    fn what_is_no_wasm_is_said_in_one_line() {
+        let said = surface(b"\x07\x01\0\x01\0asm\x0d\0\x01\0").unwrap_err();
+        assert!(said.starts_with("magic header not detected") && !said.contains('\n'), "{said}");
+        assert!(said.contains("expected=[ 0x0, 0x61, 0x73, 0x6d, ]"), "{said}");
     }
 
     #[test]
