@@ -58,8 +58,8 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
-    notes: TaskTracker,
-    notes_stop: CancellationToken,
+    sending: TaskTracker,
+    sending_stop: CancellationToken,
     _ticking: Ticking,
 }
 
@@ -67,7 +67,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.close();
         self.stop.cancel();
-        self.notes_stop.cancel();
+        self.sending_stop.cancel();
     }
 }
 
@@ -93,7 +93,7 @@ impl Calls {
         let violations = conn.violations();
         let back = (back_subscription(lattice, me, connection), None);
         let subscription = conn.subscribe_in_force([back], SUBSCRIBE_WITHIN).await?;
-        let (post, notes) = Post::new(conn, lattice, me, connection);
+        let (post, waiting) = Post::new(conn, lattice, me, connection);
         let pulse = Arc::new(Pulse::new(Instant::now()));
         let ticking = pulse.start().map_err(|error| {
             let why = error.to_string();
@@ -104,8 +104,8 @@ impl Calls {
             shared: Arc::clone(&shared),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            notes: TaskTracker::new(),
-            notes_stop: CancellationToken::new(),
+            sending: TaskTracker::new(),
+            sending_stop: CancellationToken::new(),
             _ticking: ticking,
         });
         let until = |stop: &CancellationToken| stop.clone().cancelled_owned();
@@ -113,8 +113,8 @@ impl Calls {
         inner.spawn_until(until(&inner.stop), "calls-back", routing);
         inner.spawn_until(until(&inner.stop), "calls-clock", tick(Arc::clone(&shared)));
         inner.spawn_until(until(&inner.stop), "calls-refused", end_refused(Arc::clone(&shared), violations));
-        let notes_stop = inner.notes_stop.clone();
-        tasks::spawn(&inner.notes, "calls-notes", Arc::clone(&shared.post).send_notes(notes, notes_stop));
+        let sending_stop = inner.sending_stop.clone();
+        tasks::spawn(&inner.sending, "calls-sending", waiting.send(Arc::clone(&shared.post), sending_stop));
         Ok(Self { inner })
     }
 
@@ -157,7 +157,12 @@ impl Calls {
         loop {
             // Before it leaves, so that nothing that comes back is earlier.
             entry.slot().called(Instant::now(), first.body.len(), first.fin);
-            if let Err(failure) = shared.post.publish(message).await {
+            let sent = match first.fin {
+                true => shared.send_whole(message).await,
+                // What follows must not overtake it.
+                false => shared.post.publish(message).await,
+            };
+            if let Err(failure) = sent {
                 entry.slot().fail(failure.clone());
                 return Err(failure);
             }
@@ -232,9 +237,9 @@ impl Calls {
         self.inner.shared.close();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
-        self.inner.notes_stop.cancel();
-        self.inner.notes.close();
-        self.inner.notes.wait().await;
+        self.inner.sending_stop.cancel();
+        self.inner.sending.close();
+        self.inner.sending.wait().await;
     }
 }
 

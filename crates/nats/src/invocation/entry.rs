@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use async_nats::Subject;
+use async_nats::{Subject, message::OutboundMessage};
 
 use super::{
     budget::Budget,
@@ -48,6 +48,16 @@ impl Shared {
         self.closed.store(true, Ordering::SeqCst);
         for slot in self.routes.all() {
             self.post.note_of(&slot, slot.fail(Failure::Stopped));
+        }
+    }
+
+    /// Sends what is the only message of a call in this direction.
+    pub(crate) async fn send_whole(&self, message: OutboundMessage) -> Result<(), Failure> {
+        let is_alone = self.made.load(Ordering::Relaxed) + self.served.load(Ordering::Relaxed) <= 1;
+        match is_alone {
+            // Nobody to wait for, and one task less on its way.
+            true => self.post.publish(message).await,
+            false => self.post.send_together(message).await,
         }
     }
 

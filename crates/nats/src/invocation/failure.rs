@@ -7,7 +7,7 @@ use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, HostId, Provide
 use super::window::Breach;
 
 /// Longest reason that travels, in bytes.
-const REASON_MAX: usize = 4096;
+pub(crate) const REASON_MAX: usize = 4096;
 
 /// What ended a call. Cheap to make; text is made of it only where somebody reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]

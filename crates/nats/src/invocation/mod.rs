@@ -17,6 +17,7 @@ pub(crate) mod fuzzing;
 mod header;
 mod inbound;
 mod opening;
+mod outbox;
 mod pieces;
 mod post;
 mod pulse;

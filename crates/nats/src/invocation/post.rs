@@ -10,13 +10,12 @@ use bytes::Bytes;
 use lattice_core::{
     BackSubject, CallError, EntityId, Hop, InvocationId, LatticeName, TRACEPARENT, TraceParent,
 };
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     exchange::Note,
     failure::{Failure, cut_reason, hop_of, write_hop},
     header::{Header, Kind},
+    outbox::{Outbox, Waiting, outbox},
     slot::{About, Slot},
 };
 use crate::Connection;
@@ -29,8 +28,6 @@ const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
 const TRACE_FRAME: usize = TRACEPARENT.len() + TraceParent::LEN + 4;
 /// How long the socket may take nothing.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
-/// Notes that wait to be sent. More than there can be calls, so that each has room for one.
-const NOTES_MAX: usize = 16 * 1024;
 /// What a message with one header needs beside header text and body: `NATS/1.0␍␊W: ␍␊␍␊`.
 const FRAME: usize = 17;
 
@@ -42,21 +39,21 @@ pub(crate) struct Post {
     pub(crate) hop: Hop,
     /// Which connection of `me` this is.
     pub(crate) connection: u64,
-    notes: mpsc::Sender<OutboundMessage>,
+    outbox: Outbox,
 }
 
 impl Post {
-    /// With the notes that somebody has to [send](Post::send_notes).
+    /// With what waits to be sent, which somebody has to [send](Waiting::send).
     pub(crate) fn new(
         conn: &Connection,
         lattice: &LatticeName,
         me: &EntityId,
         connection: u64,
-    ) -> (Arc<Self>, mpsc::Receiver<OutboundMessage>) {
-        let (notes, waiting) = mpsc::channel(NOTES_MAX);
+    ) -> (Arc<Self>, Waiting) {
+        let (outbox, waiting) = outbox();
         let (conn, lattice, me) = (conn.clone(), lattice.clone(), me.clone());
         let hop = hop_of(&me);
-        (Arc::new(Self { conn, lattice, me, hop, connection, notes }), waiting)
+        (Arc::new(Self { conn, lattice, me, hop, connection, outbox }), waiting)
     }
 
     /// Where to write to this connection about a call.
@@ -83,12 +80,8 @@ impl Post {
 
     /// Publishes, or says why that cannot be.
     pub(crate) async fn publish(&self, message: OutboundMessage) -> Result<(), Failure> {
-        let client = self.conn.client();
-        // What is given to the client now would leave after the reconnect, late.
-        if client.connection_state() != State::Connected {
-            return Err(Failure::Disconnected);
-        }
-        let mut publishing = pin!(client.publish_message(message));
+        self.connected()?;
+        let mut publishing = pin!(self.conn.client().publish_message(message));
         // Nearly always there is room at once, and no clock is needed.
         let at_once = poll_fn(|cx| Poll::Ready(publishing.as_mut().poll(cx))).await;
         let published = match at_once {
@@ -102,10 +95,28 @@ impl Post {
         }
     }
 
+    /// Sends a small message together with those of other calls; only for what cannot overtake others, as it is its call's only one
+    /// in this direction. What fails once it waits is met as silence by the other side, as a message that is lost.
+    pub(crate) async fn send_together(&self, message: OutboundMessage) -> Result<(), Failure> {
+        self.connected()?;
+        match self.outbox.put(message) {
+            None => Ok(()),
+            Some(message) => self.publish(message).await,
+        }
+    }
+
+    /// What is given to the client without a connection would leave after the reconnect, late.
+    fn connected(&self) -> Result<(), Failure> {
+        match self.conn.client().connection_state() {
+            State::Connected => Ok(()),
+            State::Disconnected | State::Pending => Err(Failure::Disconnected),
+        }
+    }
+
     /// Hands a note to the task that sends them. Never waits: beyond the bound it is dropped, and the other side meets
     /// silence.
     pub(crate) fn note(&self, message: OutboundMessage) {
-        if self.notes.try_send(message).is_err() {
+        if self.outbox.put(message).is_some() {
             tracing::debug!("a message about a call was dropped: too many wait to be sent");
         }
     }
@@ -147,25 +158,6 @@ impl Post {
             ..Header::new(Kind::Error, id)
         };
         message(to, None, &header, Bytes::copy_from_slice(cut_reason(&error.reason).as_bytes()))
-    }
-
-    /// Sends notes until `stop`, and then those that are there.
-    pub(crate) async fn send_notes(
-        self: Arc<Self>,
-        mut notes: mpsc::Receiver<OutboundMessage>,
-        stop: CancellationToken,
-    ) {
-        loop {
-            let note = tokio::select! {
-                biased;
-                note = notes.recv() => note,
-                () = stop.cancelled() => return,
-            };
-            let Some(note) = note else { return };
-            if let Err(failure) = self.publish(note).await {
-                tracing::debug!(?failure, "a message about a call was not sent");
-            }
-        }
     }
 }
 

@@ -196,7 +196,7 @@ impl Server {
         let failed = match self.served(&entry, received).await {
             None => return,
             Some(Ok(reply)) => match whole_reply(post, slot, reply) {
-                Ok(message) => post.publish(message).await.err(),
+                Ok(message) => self.shared.send_whole(message).await.err(),
                 // Boxed, so that the usual call's task stays small.
                 Err(reply) => Box::pin(send(post, slot, Kind::Reply, Pieces::new(reply))).await.err(),
             },
