@@ -38,6 +38,11 @@ fn sentence(why: &str) -> String {
 }
 
 fn component(wasm: &[u8]) -> Result<Surface, String> {
+    // The decoder makes room for as much as a section promises, so it gets only what keeps its promises.
+    Parser::new(0)
+        .parse_all(wasm)
+        .try_for_each(|payload| payload.map(drop))
+        .map_err(|error| error.to_string())?;
     let decoded = wit_component::decode(wasm).map_err(|error| format!("{error:#}"))?;
     let DecodedWasm::Component(resolve, world) = &decoded else {
         return Err("it is a WIT package, which holds no code".to_owned());
