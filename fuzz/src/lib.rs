@@ -15,11 +15,19 @@ const FREE: usize = 2 << 20;
 /// # Panics
 /// If it takes more. Whoever promises much in few bytes gets that much otherwise.
 pub fn bounded(data: &[u8], times: usize, read: impl FnOnce(&[u8])) {
+    bounded_beside(FREE, data, times, read);
+}
+
+/// The same beside `free` bytes instead of 2 MiB, for a library that makes room for what is promised up to a limit of its own.
+///
+/// # Panics
+/// If it takes more.
+pub fn bounded_beside(free: usize, data: &[u8], times: usize, read: impl FnOnce(&[u8])) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     read(data);
     let taken = MEMORY.peak_usage().saturating_sub(before);
-    let may = FREE + times * data.len();
+    let may = free + times * data.len();
     assert!(taken <= may, "{} bytes of input took {taken} bytes of memory, and {may} are much", data.len());
 }
 
