@@ -9,13 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Latencies, Links, Summary, Turns};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use lattice_contracts::{CallContext, InvocationIds};
 use lattice_core::{ActorId, LinkName};
 use lattice_runtime::{Actor, ActorSpec, Function as _, Runtime, RuntimeConfig, Values};
 use serde_json::{Value, json};
+
+use crate::{Latencies, Links, Summary, Turns};
 
 /// Calls that the guest makes in one go. They stay within the time and the processor time of one invocation.
 const CALLS: u8 = 100;

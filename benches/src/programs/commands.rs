@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Latencies;
 use anyhow::{Context as _, bail};
 use lattice_claims::{CommandRequest, KeyKind, KeyPair, SEEN_MAX, Seen, sign_command, verify_command};
 use serde_json::{Value, json};
+
+use crate::Latencies;
 
 /// Commands of one round.
 const COMMANDS: u64 = 1_000;

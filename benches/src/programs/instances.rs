@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Bare, Latencies, Links, Summary, Turns};
 use anyhow::{Context as _, bail};
 use http_body_util::BodyExt as _;
 use lattice_contracts::{
@@ -17,6 +16,8 @@ use lattice_contracts::{
 use lattice_core::LinkName;
 use lattice_runtime::{Actor, ActorSpec, Runtime, RuntimeConfig};
 use serde_json::{Value, json};
+
+use crate::{Bare, Latencies, Links, Summary, Turns};
 
 /// Calls of one turn; enough for a steady median, few enough that a turn is short.
 const CALLS: usize = 4_000;

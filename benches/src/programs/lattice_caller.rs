@@ -13,9 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Latencies, LatticeCaller, at_once};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
+
+use crate::{Latencies, LatticeCaller, at_once};
 
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;

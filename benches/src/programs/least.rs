@@ -5,17 +5,16 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{Bare, Instance};
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinSet};
+use hyper::{Response, StatusCode};
+
+use super::server::serve;
+use crate::{Bare, Instance};
 
 /// Calls of one kept instance.
 const REUSE: u32 = 128;
@@ -28,34 +27,20 @@ struct Least {
 
 pub(super) async fn run(args: &[String]) -> anyhow::Result<Infallible> {
     let [address, file] = args else { bail!("two arguments are needed") };
-    let address: SocketAddr = address.parse().context("the address is not IP:PORT")?;
-    ensure!(address.ip().is_loopback(), "{address} is not on this machine");
     let wasm = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let actor = Bare::new(&wasm).map_err(|error| anyhow::anyhow!("the actor cannot be used: {error:#}"))?;
     let least = Arc::new(Least { actor, kept: Mutex::new(Vec::new()) });
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot bind {address}"))?;
-    println!("ready");
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, _) = listener.accept().await.context("cannot accept")?;
-        stream.set_nodelay(true).context("cannot set the connection up")?;
+    serve(address, move |request| {
         let least = least.clone();
-        connections.spawn(async move {
-            let answer = service_fn(|request: hyper::Request<Incoming>| {
-                let least = least.clone();
-                async move {
-                    let body = match request.uri().path() {
-                        "/reuse" => least.reused().await,
-                        _ => least.fresh().await,
-                    };
-                    Ok::<_, Infallible>(response(body))
-                }
-            });
-            // A client that hangs up is the usual end.
-            let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
+        async move {
+            let body = match request.uri().path() {
+                "/reuse" => least.reused().await,
+                _ => least.fresh().await,
+            };
+            response(body)
+        }
+    })
+    .await
 }
 
 impl Least {

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Latencies, at_once};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+
+use crate::{Latencies, at_once};
 
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;

@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use crate::LatticeCaller;
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, stream::select_all};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::LatticeCaller;
 
 /// Everything that calls send: to a target, to a host, and back.
 const SUBJECTS: [&str; 3] = ["wasmbus.call.>", "wasmbus.host.>", "wasmbus.back.>"];

@@ -12,6 +12,7 @@ mod load;
 mod messages;
 mod nats_caller;
 mod nats_responder;
+mod server;
 
 use std::fmt::Display;
 

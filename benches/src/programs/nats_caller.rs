@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Latencies, at_once};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use serde_json::Value;
+
+use crate::{Latencies, at_once};
 
 /// No run is longer.
 const SECONDS_MAX: u64 = 60;

@@ -6,12 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Bare, BareFunction};
 use anyhow::{Context as _, bail};
 use async_nats::{Client, Message};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{Bare, BareFunction};
 
 /// Messages that are worked on at once; more wait in the subscription.
 const AT_ONCE: usize = 512;
