@@ -11,7 +11,7 @@ use lattice_control_interface::{
 };
 use lattice_core::{ActorId, Grant, HostId, LatticeName, Link, Role, RoleFact, Standing, TrustFact, UserKey};
 use lattice_nats::{FactStore, HeaderMap};
-use lattice_testkit::Host;
+use lattice_testkit::{Host, until};
 use lattice_tests::{RawEvents, Signer, Stage, wasm_of};
 use serde_json::{Value, json};
 
@@ -59,14 +59,8 @@ async fn refused_by_all(client: &Client, name: &str, why: &str) -> bool {
 
 /// Waits until something is so.
 async fn eventually<T>(what: &str, so: impl AsyncFn() -> Option<T>) -> T {
-    let end = Instant::now() + WITHIN;
-    loop {
-        if let Some(so) = so().await {
-            return so;
-        }
-        assert!(Instant::now() < end, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let so = &so;
+    until(what, WITHIN, move || so()).await.unwrap()
 }
 
 /// The code of a refusal.
