@@ -21,6 +21,7 @@ use super::{
     failure::Failure,
     header::Kind,
     opening::Opening,
+    outbox::Whose,
     pieces::Pieces,
     post::Post,
     pulse::{Pulse, Ticking},
@@ -157,12 +158,10 @@ impl Calls {
         loop {
             // Before it leaves, so that nothing that comes back is earlier.
             entry.slot().called(Instant::now(), first.body.len(), first.fin);
-            let sent = match first.fin {
-                true => shared.send_whole(message).await,
-                // What follows must not overtake it.
-                false => shared.post.publish(message).await,
-            };
-            if let Err(failure) = sent {
+            if first.fin {
+                shared.send_whole(message, Whose::Request(Arc::clone(entry.slot()))).await;
+            } else if let Err(failure) = shared.post.publish(message).await {
+                // What follows must not overtake it, so it does not wait with those of others.
                 entry.slot().fail(failure.clone());
                 return Err(failure);
             }

@@ -10,6 +10,7 @@ use async_nats::{Subject, message::OutboundMessage};
 use super::{
     budget::Budget,
     failure::Failure,
+    outbox::{Parcel, Whose},
     post::Post,
     pulse::Pulse,
     routes::Routes,
@@ -52,12 +53,13 @@ impl Shared {
     }
 
     /// Sends what is the only message of a call in this direction.
-    pub(crate) async fn send_whole(&self, message: OutboundMessage) -> Result<(), Failure> {
+    pub(crate) async fn send_whole(&self, message: OutboundMessage, whose: Whose) {
         let is_alone = self.made.load(Ordering::Relaxed) + self.served.load(Ordering::Relaxed) <= 1;
+        let parcel = Parcel::new(message, whose);
         match is_alone {
             // Nobody to wait for, and one task less on its way.
-            true => self.post.publish(message).await,
-            false => self.post.send_together(message).await,
+            true => parcel.leave(&self.post).await,
+            false => self.post.send_together(parcel).await,
         }
     }
 

@@ -144,15 +144,15 @@ pub(crate) fn hop_of(owner: &EntityId) -> Hop {
     HostId::new(owner.as_str()).map_or_else(|_| Hop::Provider(owner.clone().into()), Hop::Host)
 }
 
-/// The reason of an error as it travels: cut where it is too long.
-pub(crate) fn cut_reason(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(REASON_MAX)]
+/// The reason of an error as it travels: cut where it is too long, also for the `room` that there is, in bytes.
+pub(crate) fn cut_reason(reason: &str, room: usize) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_MAX.min(room))]
 }
 
 /// Reads an `error`'s code; an unknown one is `protocol`, and stands in the reason.
 pub(crate) fn read_error(hop: Hop, code: Option<&str>, reason: &[u8], not_run: bool) -> CallError {
     let reason = String::from_utf8_lossy(reason);
-    let reason = cut_reason(&reason);
+    let reason = cut_reason(&reason, REASON_MAX);
     let known = code.and_then(ErrorCode::parse);
     let reason = match (known, code) {
         (None, Some(code)) => format!("{code}: {reason}"),
@@ -194,6 +194,7 @@ mod tests {
         let error = read_error(hop(), Some("trap"), b"\xff", false);
         assert_eq!((error.code, error.reason.as_str()), (ErrorCode::Trap, "\u{fffd}"));
         assert_eq!(read_error(hop(), None, &[b'a'; 10_000], false).reason.len(), REASON_MAX);
-        assert_eq!(cut_reason(&"ä".repeat(3000)).len(), REASON_MAX);
+        assert_eq!(cut_reason(&"ä".repeat(3000), usize::MAX).len(), REASON_MAX);
+        assert_eq!(cut_reason("ää", 3), "ä");
     }
 }

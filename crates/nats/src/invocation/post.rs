@@ -15,7 +15,7 @@ use super::{
     exchange::Note,
     failure::{Failure, cut_reason, hop_of, write_hop},
     header::{Header, Kind},
-    outbox::{Outbox, Waiting, outbox},
+    outbox::{Outbox, Parcel, Waiting, Whose, outbox},
     slot::{About, Slot},
 };
 use crate::Connection;
@@ -27,7 +27,7 @@ const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
 /// What that one takes: `traceparent: …␍␊`.
 const TRACE_FRAME: usize = TRACEPARENT.len() + TraceParent::LEN + 4;
 /// How long the socket may take nothing.
-const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 /// What a message with one header needs beside header text and body: `NATS/1.0␍␊W: ␍␊␍␊`.
 const FRAME: usize = 17;
 
@@ -80,13 +80,24 @@ impl Post {
 
     /// Publishes, or says why that cannot be.
     pub(crate) async fn publish(&self, message: OutboundMessage) -> Result<(), Failure> {
-        self.connected()?;
+        self.publish_within(message, PUBLISH_WITHIN).await
+    }
+
+    /// The same for what has waited, and may wait `within` for a full socket.
+    pub(crate) async fn publish_within(
+        &self,
+        message: OutboundMessage,
+        within: Duration,
+    ) -> Result<(), Failure> {
+        if !self.is_connected() {
+            return Err(Failure::Disconnected);
+        }
         let mut publishing = pin!(self.conn.client().publish_message(message));
         // Nearly always there is room at once, and no clock is needed.
         let at_once = poll_fn(|cx| Poll::Ready(publishing.as_mut().poll(cx))).await;
         let published = match at_once {
             Poll::Ready(published) => Ok(published),
-            Poll::Pending => tokio::time::timeout(PUBLISH_WITHIN, publishing).await,
+            Poll::Pending => tokio::time::timeout(within, publishing).await,
         };
         match published {
             Ok(Ok(())) => Ok(()),
@@ -96,28 +107,29 @@ impl Post {
     }
 
     /// Sends a small message together with those of other calls; only for what cannot overtake others, as it is its call's only one
-    /// in this direction. What fails once it waits is met as silence by the other side, as a message that is lost.
-    pub(crate) async fn send_together(&self, message: OutboundMessage) -> Result<(), Failure> {
-        self.connected()?;
-        match self.outbox.put(message) {
-            None => Ok(()),
-            Some(message) => self.publish(message).await,
+    /// in this direction. What fails then is told as [`Whose`] says.
+    pub(crate) async fn send_together(&self, parcel: Parcel) {
+        let parcel = if self.is_connected() { self.outbox.put(parcel) } else { Some(parcel) };
+        if let Some(parcel) = parcel {
+            parcel.leave(self).await;
         }
     }
 
     /// What is given to the client without a connection would leave after the reconnect, late.
-    fn connected(&self) -> Result<(), Failure> {
+    fn is_connected(&self) -> bool {
         match self.conn.client().connection_state() {
-            State::Connected => Ok(()),
-            State::Disconnected | State::Pending => Err(Failure::Disconnected),
+            State::Connected => true,
+            State::Disconnected | State::Pending => false,
         }
     }
 
     /// Hands a note to the task that sends them. Never waits: beyond the bound it is dropped, and the other side meets
     /// silence.
     pub(crate) fn note(&self, message: OutboundMessage) {
-        if self.outbox.put(message).is_some() {
-            tracing::debug!("a message about a call was dropped: too many wait to be sent");
+        if self.outbox.put(Parcel::new(message, Whose::Note)).is_some() {
+            tracing::debug!(
+                "a message about a call was dropped: too many wait to be sent, or no more are sent"
+            );
         }
     }
 
@@ -157,7 +169,9 @@ impl Post {
             not_run: error.not_run,
             ..Header::new(Kind::Error, id)
         };
-        message(to, None, &header, Bytes::copy_from_slice(cut_reason(&error.reason).as_bytes()))
+        let header = header.encode();
+        let reason = cut_reason(&error.reason, self.room_beside(header.len()));
+        message_with(to, None, header, Bytes::copy_from_slice(reason.as_bytes()))
     }
 }
 

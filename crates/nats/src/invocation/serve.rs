@@ -24,6 +24,7 @@ use super::{
     entry::{Entry, Shared},
     failure::Failure,
     header::{Header, Kind, Unreadable},
+    outbox::Whose,
     pieces::Pieces,
     post::{W, trace_of},
     received::Origin,
@@ -192,16 +193,17 @@ impl Server {
     }
 
     async fn run(self: Arc<Self>, entry: Entry, received: Box<Received>) {
-        let (slot, post) = (entry.slot(), &self.shared.post);
+        let post = &self.shared.post;
         let failed = match self.served(&entry, received).await {
             None => return,
-            Some(Ok(reply)) => match whole_reply(post, slot, reply) {
-                Ok(message) => self.shared.send_whole(message).await.err(),
+            Some(Ok(reply)) => match whole_reply(post, entry.slot(), reply) {
+                Ok(message) => return self.shared.send_whole(message, Whose::Reply(entry)).await,
                 // Boxed, so that the usual call's task stays small.
-                Err(reply) => Box::pin(send(post, slot, Kind::Reply, Pieces::new(reply))).await.err(),
+                Err(reply) => Box::pin(send(post, entry.slot(), Kind::Reply, Pieces::new(reply))).await.err(),
             },
             Some(Err(failure)) => Some(failure),
         };
+        let slot = entry.slot();
         if let Some((to, note)) = failed.and_then(|failure| slot.fail(failure)) {
             let sent = post.publish(post.message_of(slot, to, note)).await;
             if let Err(failure) = sent {

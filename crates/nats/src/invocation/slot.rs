@@ -253,6 +253,11 @@ impl Slot {
         self.lock().machine.exchange().outgoing.sent()
     }
 
+    /// True when the call has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().machine.exchange().end().is_some()
+    }
+
     /// Waits until the call has ended. For the one task that owns this side.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();

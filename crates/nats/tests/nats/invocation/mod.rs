@@ -3,6 +3,7 @@
 mod child;
 mod errors;
 mod flow;
+mod full;
 mod golden;
 mod limits;
 mod loss;
