@@ -97,7 +97,7 @@ impl Serve for Server {
             let function = Function { interface: &interface, function: &function };
             return keyvalue::serve(&*store, &call, function, body).await;
         }
-        if (interface.as_str(), function.as_str()) == (outgoing::INTERFACE, outgoing::FUNCTION) {
+        if (&*interface, &*function) == (outgoing::INTERFACE, outgoing::FUNCTION) {
             let client = self.provider.http_outgoing().ok_or_else(unserved)?;
             let (request, limits) = outgoing::request(body, hop.clone()).await?;
             return outgoing::reply(client.request(call, request, limits).await, hop).await;

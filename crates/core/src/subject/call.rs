@@ -3,7 +3,7 @@
 //! Source, target, writer and reader stand in them, so that a broker's fixed permissions say who may call as whom, answer
 //! as whom, and read what.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::SubjectError;
 use crate::{EntityId, HostId, LatticeName, escape::push_token, unescape};
@@ -31,9 +31,9 @@ pub struct CallSubject {
     /// Who is called.
     pub target: EntityId,
     /// The interface with its package; empty for a function at a component's root.
-    pub interface: String,
+    pub interface: Arc<str>,
     /// The function.
-    pub function: String,
+    pub function: Arc<str>,
 }
 
 impl CallSubject {
@@ -109,11 +109,11 @@ fn write_name(out: &mut String, name: &str) {
     if name.is_empty() { out.push('=') } else { push_token(out, name) }
 }
 
-fn read_name(token: &str) -> Option<String> {
+fn read_name(token: &str) -> Option<Arc<str>> {
     match token {
         "" => None,
-        "=" => Some(String::new()),
-        _ => unescape(token),
+        "=" => Some(Arc::default()),
+        _ => unescape(token).map(Arc::from),
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn subject(to: CallTo, interface: &str, function: &str) -> CallSubject {
-        let (interface, function) = (interface.to_owned(), function.to_owned());
+        let (interface, function) = (interface.into(), function.into());
         let (source, target) = (id("greeter"), id("translator"));
         CallSubject { lattice: LatticeName::default(), source, to, target, interface, function }
     }
@@ -276,9 +276,9 @@ mod tests {
             function in ".{0,40}",
         ) {
             let to = if to_host { CallTo::Host(host()) } else { CallTo::Anyone };
-            let lattice = LatticeName::default();
-            let call =
-                CallSubject { lattice, source: id(&source), to, target: id(&target), interface, function };
+            let (lattice, source, target) = (LatticeName::default(), id(&source), id(&target));
+            let (interface, function) = (interface.into(), function.into());
+            let call = CallSubject { lattice, source, to, target, interface, function };
             prop_assert_eq!(CallSubject::parse(&call.to_string()), Ok(call));
         }
 

@@ -125,7 +125,7 @@ impl Server {
             return Err(self.fail(ErrorCode::Protocol, reason.to_owned()).not_run());
         }
         let sides = || self.providers.sides(&request.call.target.clone().into()).unwrap_or_default();
-        match (interface.as_str(), function.as_str()) {
+        match (&**interface, &**function) {
             (incoming::INTERFACE, incoming::FUNCTION) => self.actors.running(id).map(Target::Http),
             (outgoing::INTERFACE, outgoing::FUNCTION) => sides().http.map(Target::Outgoing),
             (name, _) if name.starts_with("wasi:keyvalue/") => sides().keyvalue.map(Target::Keyvalue),

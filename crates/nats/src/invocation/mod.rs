@@ -28,6 +28,7 @@ mod serve;
 #[cfg(test)]
 mod simulation;
 mod slot;
+mod subjects;
 mod ticking;
 mod window;
 

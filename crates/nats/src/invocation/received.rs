@@ -21,9 +21,9 @@ pub struct Received {
     /// Who calls whom, under which link, until when.
     pub call: CallContext,
     /// The interface with its package; empty for a function at a component's root.
-    pub interface: String,
+    pub interface: Arc<str>,
     /// The function.
-    pub function: String,
+    pub function: Arc<str>,
     /// The version of the link as the caller knows it. Whoever serves waits until he knows that one, then checks.
     pub link_version: Option<Version>,
     /// The broker picked this process for it.

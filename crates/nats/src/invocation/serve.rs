@@ -30,6 +30,7 @@ use super::{
     received::Origin,
     sending::{send, whole_reply},
     slot::{About, Machine},
+    subjects::Subjects,
     window::{Incoming, WINDOW},
 };
 use crate::{RequestError, SubscribeError, Subscription, tasks};
@@ -126,13 +127,14 @@ impl Server {
     fn accept(self: &Arc<Self>, name: &'static str, subscription: Subscription, stop: CancellationToken) {
         // What comes on a new subscription has not waited.
         let fresh = self.shared.pulse.thaws(Instant::now());
-        let accepting = Accepting { server: Arc::clone(self), subscription, fresh };
+        let (server, subjects) = (Arc::clone(self), Subjects::default());
+        let accepting = Accepting { server, subscription, subjects, fresh };
         tasks::spawn(&self.tasks, name, self.accepting.track_future(accepting.run(stop)));
     }
 
     /// Decides what becomes of a message, and never waits. `stale`: it waited while this process was frozen.
-    fn take(self: &Arc<Self>, message: Message, stale: bool) {
-        let Ok(subject) = CallSubject::parse(&message.subject) else {
+    fn take(self: &Arc<Self>, subjects: &mut Subjects, message: Message, stale: bool) {
+        let Ok(subject) = subjects.read(&message.subject) else {
             tracing::debug!(subject = %message.subject, "a call's subject does not read");
             return;
         };
@@ -150,12 +152,12 @@ impl Server {
         };
         match (header.kind, reply) {
             (Kind::Call, Some(reply)) => {
-                let (id, target) = (header.id, subject.target.clone());
-                let trace = message.headers.as_ref().and_then(trace_of);
-                let arrived = Arrived { subject, header, trace, body: message.payload, reply: reply.clone() };
+                let (id, trace) = (header.id, message.headers.as_ref().and_then(trace_of));
+                let (subject, body) = (&*subject, message.payload);
+                let arrived = Arrived { subject, header, trace, body, reply: reply.clone() };
                 let taken = if stale { Err(Failure::Stale) } else { self.start(arrived) };
                 if let Err(failure) = taken {
-                    self.refuse(reply, id, &target, failure);
+                    self.refuse(reply, id, &subject.target, failure);
                 }
             }
             (Kind::Cancel, _) => self.cancel(&subject.source, &header),
@@ -231,7 +233,7 @@ impl Server {
 
 /// A call's first message.
 struct Arrived<'a> {
-    subject: CallSubject,
+    subject: &'a CallSubject,
     header: Header<'a>,
     trace: Option<TraceParent>,
     body: Bytes,
@@ -242,7 +244,7 @@ impl Arrived<'_> {
     /// A place in the table, and what the server gets; none if this call has come before.
     fn enter(self, shared: &Arc<Shared>) -> Result<Option<(Entry, Box<Received>)>, Failure> {
         let Self { subject, header, trace, body, reply } = self;
-        let CallSubject { source, target, to, interface, function, .. } = subject;
+        let CallSubject { source, target, to, interface, function, .. } = subject.clone();
         if header.depth > MAX_DEPTH {
             return Err(Failure::TooDeep(MAX_DEPTH));
         }
@@ -305,6 +307,7 @@ fn incoming(shared: &Shared, body: &Bytes, fin: bool) -> Incoming {
 struct Accepting {
     server: Arc<Server>,
     subscription: Subscription,
+    subjects: Subjects,
     /// The last thaw after which all that had waited is known to be taken.
     fresh: u64,
 }
@@ -375,8 +378,8 @@ impl Accepting {
         outcome
     }
 
-    fn take(&self, message: Message) {
+    fn take(&mut self, message: Message) {
         let thaws = self.server.shared.pulse.thaws(Instant::now());
-        self.server.take(message, thaws > self.fresh);
+        self.server.take(&mut self.subjects, message, thaws > self.fresh);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn start(server: &NatsServer) -> Process {
 
 /// What the process does is the called function's name.
 async fn answer(request: Received) -> Result<Outbound, CallError> {
-    match request.function.as_str() {
+    match &*request.function {
         "hello" => echo(request).await,
         "never" => std::future::pending().await,
         "stream" => Ok(parts(u64::MAX / u64::from(u32::MAX), Default::default())),

@@ -62,7 +62,7 @@ async fn a_failing_request_stream_is_the_callers_own_error() {
 async fn a_panic_is_contained_and_told() {
     let server = server().await;
     let callee = serving(&server, 'A', async |request: lattice_nats::Received| {
-        assert!(request.function != "hello", "broken on purpose");
+        assert!(&*request.function != "hello", "broken on purpose");
         Ok(Outbound::Whole("fine".into()))
     })
     .await;

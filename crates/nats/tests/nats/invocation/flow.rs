@@ -56,7 +56,7 @@ async fn tens_of_mebibytes_both_ways_at_once() {
 
 /// Answers `hello` with an endless stream, and other functions with what they were sent.
 async fn endless(request: Received, made: Arc<AtomicU64>) -> Result<Outbound, CallError> {
-    if request.function == "hello" { Ok(parts(u64::from(u32::MAX), made)) } else { echo(request).await }
+    if &*request.function == "hello" { Ok(parts(u64::from(u32::MAX), made)) } else { echo(request).await }
 }
 
 async fn other_calls(calls: &Calls) {
@@ -104,7 +104,7 @@ async fn a_stalled_reader_of_a_request_stalls_its_own_call_alone() {
     let _callee = serving(&server, 'A', move |request: Received| {
         let gate = Arc::clone(&opened);
         async move {
-            if request.function == "hello" {
+            if &*request.function == "hello" {
                 let _open = gate.acquire().await;
             }
             echo_stream(request).await

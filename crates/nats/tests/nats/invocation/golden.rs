@@ -42,7 +42,7 @@ impl Firsts {
 
 /// Echoes `hello` when let, refuses everything else.
 async fn answer(request: Received, gate: Arc<Semaphore>) -> Result<Outbound, CallError> {
-    if request.function != "hello" {
+    if &*request.function != "hello" {
         return Err(CallError::new(Hop::Host(host('A')), ErrorCode::Overloaded, "full").not_run());
     }
     if !request.body.is_whole() {

@@ -68,7 +68,7 @@ async fn all_that_a_call_carries_arrives() {
             (asked.id, &asked.source, &asked.target)
         );
         assert_eq!((&got.call.link, got.call.depth), (&asked.link, 3));
-        assert_eq!((&got.interface, &got.function), (&called.interface, &called.function));
+        assert_eq!((&*got.interface, &*got.function), (&*called.interface, &*called.function));
         assert_eq!(got.link_version.as_ref(), Some(&version));
         assert!(got.at_once);
         assert_eq!(got.wait, Some(Duration::from_millis(250)));
