@@ -44,13 +44,31 @@ pub enum SubscribeError {
 
 /// Messages of one or several subjects. Dropping it ends the subscriptions. After a lost connection it goes on.
 pub struct Subscription {
-    messages: SelectAll<Subscriber>,
+    messages: Messages,
+}
+
+/// Most have one subject, and putting several streams together costs something for each message.
+enum Messages {
+    OfOne(Subscriber),
+    OfSeveral(SelectAll<Subscriber>),
+}
+
+impl From<Vec<Subscriber>> for Messages {
+    fn from(mut all: Vec<Subscriber>) -> Self {
+        match all.pop() {
+            Some(one) if all.is_empty() => Self::OfOne(one),
+            last => Self::OfSeveral(all.into_iter().chain(last).collect()),
+        }
+    }
 }
 
 impl Subscription {
     /// The next message; none when the connection was closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Message> {
-        self.messages.next().await
+        match &mut self.messages {
+            Messages::OfOne(messages) => messages.next().await,
+            Messages::OfSeveral(messages) => messages.next().await,
+        }
     }
 
     /// Asks for no more. What the server sent before it heard of that still comes: all of it has come once the connection has
@@ -64,9 +82,14 @@ impl Subscription {
     /// # Cancellation
     /// Dropping the future leaves open which of the subjects the server has been told of. It waits only while the client has too much to send.
     pub(crate) async fn ask_for_no_more(&mut self) {
-        for one in self.messages.iter_mut() {
-            // It fails only when the connection was closed, and then nothing more comes.
-            let _ = one.unsubscribe_after(UNCOUNTABLE).await;
+        // It fails only when the connection was closed, and then nothing more comes.
+        match &mut self.messages {
+            Messages::OfOne(one) => drop(one.unsubscribe_after(UNCOUNTABLE).await),
+            Messages::OfSeveral(several) => {
+                for one in several.iter_mut() {
+                    drop(one.unsubscribe_after(UNCOUNTABLE).await);
+                }
+            }
         }
     }
 
@@ -91,7 +114,7 @@ impl Connection {
         let mut violations = self.violations();
         let made =
             try_join_all(subjects.iter().map(|(subject, queue)| self.subscribe_one(subject, queue.as_ref())));
-        let messages = made.await?.into_iter().collect();
+        let messages = Messages::from(made.await?);
         // The refusal reaches us before the first message back, but through another channel, whose reader may be a
         // step behind; it is not by the second one.
         self.round_trip(timeout).await?;
