@@ -20,7 +20,8 @@ const TARGET: &str = "reuse";
 const MANY: &str = "64";
 /// Short turns and many, since the gates are closer together than a busy machine's figures of one minute and the next: each turn of
 /// one side is compared with that of the other right beside it.
-const TURNS: usize = 20;
+/// An odd number, so that the median is one of them.
+const TURNS: usize = 21;
 const TURN_SECONDS: &str = "1";
 /// How often both are called for a minute at the same time, before the second measurement.
 const MINUTES: usize = 5;
@@ -114,12 +115,15 @@ async fn load(sides: &[Side; 2]) -> anyhow::Result<()> {
 /// Closed against open, each the median of its turns: half of the calls at most 3 % slower, the rate at most 10 % lower. The ratios
 /// are medians, too: of those of two turns beside each other.
 fn compare(turns: &[Value], [p50, rate]: [&'static str; 2]) -> anyhow::Result<Vec<Row>> {
-    let all = |side: &str, in_flight: &str, figure: &str| -> Vec<f64> {
+    let all = |side: &str, in_flight: &str, figure: &str| -> anyhow::Result<Vec<f64>> {
         let of_side = turns.iter().filter(|turn| turn["side"] == side && turn["in_flight"] == in_flight);
-        of_side.filter_map(|turn| turn["summary"][figure].as_f64()).collect()
+        let figure_of = |turn: &Value| {
+            turn["summary"][figure].as_f64().with_context(|| format!("a turn without {figure}: {turn}"))
+        };
+        of_side.map(figure_of).collect()
     };
     let row = |name, in_flight, figure, unit, gate, ratio: fn(f64, f64) -> f64| {
-        let (closed, open) = (all("closed", in_flight, figure), all("open", in_flight, figure));
+        let (closed, open) = (all("closed", in_flight, figure)?, all("open", in_flight, figure)?);
         ensure!(closed.len() == open.len(), "{name}: not as many turns of one side as of the other");
         let ratios = closed.iter().zip(&open).map(|(closed, open)| ratio(*closed, *open)).collect();
         let [figure, limit, ratio] = [closed, open, ratios].map(median);
