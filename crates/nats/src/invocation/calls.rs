@@ -23,6 +23,7 @@ use super::{
     opening::Opening,
     outbox::Whose,
     pieces::Pieces,
+    places::Place,
     post::Post,
     pulse::{Pulse, Ticking},
     sending::send,
@@ -204,9 +205,12 @@ impl Calls {
             host: matches!(to, CallTo::Host(_)),
         };
         let machine = Caller::new(Instant::now(), call.deadline, shared.budget.open());
-        let token = shared.routes.token_of_made();
-        let entry = Entry::of_caller(shared, token, about, Machine::Caller(machine))?;
-        Ok((entry, shared.post.back(&call.target, token)))
+        let place = shared.places.take(&call.target).unwrap_or_else(|| {
+            let token = shared.routes.token_of_made();
+            Place { token, subject: shared.post.back(&call.target, token) }
+        });
+        let reply = place.subject.clone();
+        Ok((Entry::of_caller(shared, place, about, Machine::Caller(machine))?, reply))
     }
 
     /// A request of more than one piece goes on while its reply is awaited.

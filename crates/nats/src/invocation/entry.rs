@@ -11,6 +11,7 @@ use super::{
     budget::Budget,
     failure::Failure,
     outbox::{Parcel, Whose},
+    places::{Place, Places},
     post::Post,
     pulse::Pulse,
     routes::Routes,
@@ -24,6 +25,7 @@ pub(crate) const CALLS_MAX: usize = 4096;
 pub(crate) struct Shared {
     pub(crate) post: Arc<Post>,
     pub(crate) routes: Routes,
+    pub(crate) places: Places,
     pub(crate) budget: Budget,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) made: AtomicUsize,
@@ -36,6 +38,7 @@ impl Shared {
         Arc::new(Self {
             post,
             routes: Routes::default(),
+            places: Places::default(),
             budget: Budget::default(),
             pulse,
             made: AtomicUsize::new(0),
@@ -73,19 +76,24 @@ pub(crate) struct Entry {
     shared: Arc<Shared>,
     slot: Arc<Slot>,
     token: u64,
+    /// Of a call that is being made: the reply subject.
+    back: Option<Subject>,
 }
 
 impl Entry {
-    /// Enters a call that is being made, under `token`.
+    /// Enters a call that is being made, whose reply comes back to `place`.
     pub(crate) fn of_caller(
         shared: &Arc<Shared>,
-        token: u64,
+        place: Place,
         about: About,
         machine: Machine,
     ) -> Result<Self, Failure> {
+        let Place { token, subject } = place;
         let entry = Self::enter(shared, token, Slot::new(about, machine, None))?;
         // Nobody was given the same token.
-        entry.ok_or(Failure::TooMany(CALLS_MAX))
+        let mut entry = entry.ok_or(Failure::TooMany(CALLS_MAX))?;
+        entry.back = Some(subject);
+        Ok(entry)
     }
 
     /// Enters a call that has come, under `token`, to be answered at `peer`. None if it has come before.
@@ -110,7 +118,7 @@ impl Entry {
             shared.budget.close(slot.window());
             return Ok(None);
         }
-        Self { shared: Arc::clone(shared), slot, token }.check().map(Some)
+        Self { shared: Arc::clone(shared), slot, token, back: None }.check().map(Some)
     }
 
     /// Closing sweeps the table once, so whoever came after that has to look for himself.
@@ -139,11 +147,14 @@ fn take_place(count: &AtomicUsize) -> bool {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Self { shared, slot, token } = self;
+        let Self { shared, slot, token, back } = self;
         shared.routes.leave(*token);
         count(shared, slot).fetch_sub(1, Ordering::Relaxed);
         shared.budget.close(slot.window());
-        if slot.about.names.is_none() {
+        let Some(subject) = back.take() else { return };
+        if slot.is_answered() {
+            shared.places.keep(&slot.about.target, Place { token: *token, subject });
+        } else {
             shared.post.note_of(slot, slot.fail(Failure::Cancelled));
         }
     }

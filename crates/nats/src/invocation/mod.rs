@@ -19,6 +19,7 @@ mod inbound;
 mod opening;
 mod outbox;
 mod pieces;
+mod places;
 mod post;
 mod pulse;
 mod received;

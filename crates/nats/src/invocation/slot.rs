@@ -258,6 +258,11 @@ impl Slot {
         self.lock().machine.exchange().end().is_some()
     }
 
+    /// True when the call has ended as it should: nothing more comes from the other side.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.lock().machine.exchange().end(), Some(Ok(())))
+    }
+
     /// Waits until the call has ended. For the one task that owns this side.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();

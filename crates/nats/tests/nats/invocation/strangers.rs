@@ -300,3 +300,36 @@ async fn a_callee_that_never_grants_credit_is_left() {
     };
     assert_eq!(error.code, ErrorCode::Deadline, "{error}");
 }
+
+#[tokio::test]
+async fn a_place_is_used_again_once_its_call_is_answered_and_what_is_late_for_that_is_not_taken() {
+    let server = server().await;
+    let mut hand = ByHand::new(&server).await;
+    let calls = caller(&server).await;
+    let asking = |body: &'static str| {
+        let calls = calls.clone();
+        tokio::spawn(async move { ask(&calls, CallTo::Anyone, body).await })
+    };
+    let first = asking("first");
+    let (call, first_id) = hand.take().await;
+    let first_reply = call.reply.unwrap();
+    publish(&hand.conn, &first_reply, None, &format!("1 reply {first_id} f"), "one").await;
+    assert_eq!(first.await.unwrap().unwrap(), "one");
+
+    let second = asking("second");
+    let (call, second_id) = hand.take().await;
+    let reply = call.reply.unwrap();
+    assert_eq!(reply, first_reply, "the same place");
+    assert_ne!(first_id, second_id);
+    publish(&hand.conn, &reply, None, &format!("1 reply {first_id} f"), "late").await;
+    publish(&hand.conn, &reply, None, &format!("1 error {second_id} ebackend"), "broken").await;
+    assert_eq!(second.await.unwrap().unwrap_err().code, ErrorCode::Backend);
+
+    // A call that failed may still get something.
+    let third = asking("third");
+    let (call, third_id) = hand.take().await;
+    let reply = call.reply.unwrap();
+    assert_ne!(reply, first_reply, "another place");
+    publish(&hand.conn, &reply, None, &format!("1 reply {third_id} f"), "three").await;
+    assert_eq!(third.await.unwrap().unwrap(), "three");
+}
