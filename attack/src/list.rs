@@ -128,7 +128,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(98, Listener, "puts an earlier value of a secret back by the captured command, after its life", Succeeds, secrets::earlier_value),
     attempt(99, Listener, "sends a captured command again, after its life", Succeeds, commands::later),
     attempt(100, Provider, "beats for a host that was killed", Succeeds, presence::dead_host),
-    attempt(101, Provider, "control: host stopped", Succeeds, control::stop_host),
+    attempt(101, Viewer, "asks a host what it may ask, to be answered over a fact, as an event, as a command", Refused, control::answered_elsewhere),
+    attempt(102, Provider, "control: host stopped", Succeeds, control::stop_host),
 ];
 
 #[cfg(test)]

@@ -264,7 +264,7 @@ async fn what_a_process_is_given_lets_it_be_itself_and_dies_soon_after_it() {
         "wasmbus.evt.default.host_stopped".to_owned(),
         "$KV.LATTICE_default.link.a.b".to_owned(),
         "$JS.API.STREAM.DELETE.KV_LATTICE_default".to_owned(),
-        "wasmbus.inbox.default.operator.x".to_owned(),
+        "wasmbus.inbox.default.=user.operator.x".to_owned(),
         "wasmbus.back.default.other.kvcounter.0.0".to_owned(),
         "wasmbus.call.default.other.kvcounter.a.b".to_owned(),
         "wasmbus.rpc.default.other.default.shutdown".to_owned(),
@@ -275,7 +275,7 @@ async fn what_a_process_is_given_lets_it_be_itself_and_dies_soon_after_it() {
         assert_eq!(refused.subject, subject);
     }
     for subject in [
-        "wasmbus.inbox.default.operator.>",
+        "wasmbus.inbox.default.=user.operator.>",
         "wasmbus.back.default.*.other.>",
         "wasmbus.evt.default.>",
         "_INBOX.>",

@@ -116,7 +116,7 @@ pub(crate) fn reply_as_others(scene: &mut Scene) -> Attempted<'_> {
             back("calculator", host),
             back(host, "hello"),
             format!("wasmbus.inbox.default.{host}.x.1"),
-            "wasmbus.inbox.default.operator.x.1".to_owned(),
+            "wasmbus.inbox.default.=user.operator.x.1".to_owned(),
             "_INBOX.x.1".to_owned(),
         ];
         let outcome = publish(scene, &scene.provider(), &subjects, "forged", Proof::Sent).await?;
@@ -137,9 +137,12 @@ pub(crate) fn read_replies(scene: &mut Scene) -> Attempted<'_> {
         let wanted: Vec<Listen> = [
             (format!("wasmbus.back.default.*.{host}.>"), back("calculator", host)),
             ("wasmbus.back.>".to_owned(), back("calculator", "hello")),
-            ("wasmbus.inbox.default.operator.>".to_owned(), "wasmbus.inbox.default.operator.x.1".to_owned()),
+            (
+                "wasmbus.inbox.default.=user.operator.>".to_owned(),
+                "wasmbus.inbox.default.=user.operator.x.1".to_owned(),
+            ),
             (format!("wasmbus.inbox.default.{host}.>"), format!("wasmbus.inbox.default.{host}.x.1")),
-            ("wasmbus.inbox.>".to_owned(), "wasmbus.inbox.default.vera.x.1".to_owned()),
+            ("wasmbus.inbox.>".to_owned(), "wasmbus.inbox.default.=user.vera.x.1".to_owned()),
             ("_INBOX.>".to_owned(), "_INBOX.x.1".to_owned()),
         ]
         .into_iter()

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::broker::{Answer, NATS_LOG, ask};
 use crate::{
     attempt::{By, Outcome},
-    scene::Scene,
+    scene::{Ear, Scene},
 };
 
 /// A request.
@@ -286,6 +286,33 @@ pub(crate) fn as_viewer(scene: &mut Scene) -> Attempted<'_> {
             undoes.retain(|(verb, _)| !is_refused(verb));
         }
         change(scene, &viewer, does, undoes).await
+    }
+    .boxed_local()
+}
+
+/// A question that may be asked, to be answered where the asker may not write: over a fact, as an event, as a command, into the API of
+/// JetStream.
+pub(crate) fn answered_elsewhere(scene: &mut Scene) -> Attempted<'_> {
+    async move {
+        let elsewhere = [
+            "$KV.LATTICE_default.config.loot",
+            "$JS.API.STREAM.NAMES",
+            "wasmbus.evt.default.loot",
+            "wasmbus.ctl.v1.default.config.put.loot",
+        ]
+        .map(str::to_owned);
+        let mut ear = Ear::on(&scene.people.auditor, &elsewhere).await?;
+        let (asker, question) = (scene.people.viewer.clone(), subject(&CtlVerb::HostPing));
+        for reply in &elsewhere {
+            let asked = asker.client().publish_with_reply(question.clone(), reply.clone(), "{}".into());
+            asked.await?;
+        }
+        // Answered after those before it were taken.
+        ensure!(ask(&asker, &question, HeaderMap::new(), "{}").await?.is_done(), "a viewer may look");
+        let evidence = scene.host_log(&["was turned away", "no inbox"]).await?;
+        let heard = ear.heard().await?;
+        ensure!(heard.is_empty(), "{} answers went where nobody asked from", heard.len());
+        Ok(Outcome::refused(By::Host, "host log, with the reply subject", evidence))
     }
     .boxed_local()
 }

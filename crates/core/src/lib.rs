@@ -57,7 +57,7 @@ pub use subject::{
     BackSubject, Beat, BeatAnswer, BeatKind, BeatSubject, CallSubject, CallTo, CtlSubject, CtlVerb, Effect,
     ProviderSubject, ProviderVerb, SubjectError, back_subscription, beat_all_subscription, call_subject,
     calls_of_host, calls_of_target, ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
-    may_provider_answer, provider_answer, provider_subscription,
+    is_inbox, may_provider_answer, provider_answer, provider_subscription,
 };
 pub use trace::{TRACEPARENT, TraceParent};
 pub use trust_fact::{Standing, TrustFact};

@@ -55,6 +55,7 @@ impl Gate {
 pub(crate) struct Counters {
     dropped: AtomicU64,
     panicked: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 impl Counters {
@@ -68,9 +69,15 @@ impl Counters {
         self.panicked.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Counts a request with a reply subject that nobody answers, and gives back how many there were.
+    pub(crate) fn count_turned_away(&self) -> u64 {
+        self.turned_away.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn read(&self) -> ControlCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        ControlCounts { dropped: read(&self.dropped), panicked: read(&self.panicked) }
+        let (dropped, panicked) = (read(&self.dropped), read(&self.panicked));
+        ControlCounts { dropped, panicked, turned_away: read(&self.turned_away) }
     }
 }
 
@@ -81,6 +88,8 @@ pub struct ControlCounts {
     pub dropped: u64,
     /// Requests whose handler panicked; their askers were told of an internal error.
     pub panicked: u64,
+    /// Requests whose reply subject is no inbox.
+    pub turned_away: u64,
 }
 
 /// Lets a line pass at once, and further ones not before a second is over.
@@ -131,6 +140,7 @@ mod tests {
             (counters.count_dropped(), counters.count_dropped(), counters.count_panicked()),
             (1, 2, 1)
         );
-        assert_eq!(counters.read(), ControlCounts { dropped: 2, panicked: 1 });
+        assert_eq!(counters.count_turned_away(), 1);
+        assert_eq!(counters.read(), ControlCounts { dropped: 2, panicked: 1, turned_away: 1 });
     }
 }

@@ -5,7 +5,7 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Du
 use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use futures::FutureExt;
-use lattice_core::{CtlSubject, HostId, LatticeName, ctl_all_subscriptions};
+use lattice_core::{CtlSubject, HostId, LatticeName, ctl_all_subscriptions, is_inbox};
 use serde_json::json;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -127,7 +127,7 @@ impl ControlServer {
     /// Subscribes all control subjects of `host` and hands each request to `handler`, many at once and in no order. When
     /// this returns the subscriptions are in force.
     ///
-    /// A request that no host knows is refused here. A handler that panics is contained, and its asker told. Past 256
+    /// A request that no host knows is refused here, and one that is to be answered elsewhere than in an [inbox](is_inbox) is dropped. A handler that panics is contained, and its asker told. Past 256
     /// requests at once askers are told that the host is busy; past 1024 of those at once, requests are dropped.
     ///
     /// # Errors
@@ -142,15 +142,16 @@ impl ControlServer {
         H: Fn(ControlRequest) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::serve_on(conn, ctl_all_subscriptions(lattice, host), handler).await
+        Self::serve_on(conn, lattice, ctl_all_subscriptions(lattice, host), handler).await
     }
 
-    /// The same on these subjects only, each with its queue group.
+    /// The same on these subjects of `lattice` only, each with its queue group.
     ///
     /// # Errors
     /// As [`ControlServer::serve`].
     pub async fn serve_on<H, F>(
         conn: &Connection,
+        lattice: &LatticeName,
         subjects: Vec<(String, Option<String>)>,
         handler: H,
     ) -> Result<Self, SubscribeError>
@@ -167,6 +168,7 @@ impl ControlServer {
         };
         let accepting = Accepting {
             conn: conn.clone(),
+            lattice: lattice.clone(),
             handler: Arc::new(handler),
             gate: Gate::new(CONCURRENT_MAX, REFUSED_MAX),
             counters: Arc::clone(&server.counters),
@@ -199,6 +201,7 @@ impl ControlServer {
 
 struct Accepting<H> {
     conn: Connection,
+    lattice: LatticeName,
     handler: Arc<H>,
     gate: Gate,
     counters: Arc<Counters>,
@@ -230,6 +233,9 @@ where
 
     /// Starts a task for the message, or drops it, and never waits.
     fn take(&mut self, message: Message) {
+        if let Some(reply) = message.reply.as_ref().filter(|reply| !is_inbox(&self.lattice, reply)) {
+            return self.turn_away(&message.subject, reply);
+        }
         match self.gate.admit() {
             Admission::Serve(permit) => self.serve_one(message, permit),
             Admission::Refuse(permit) => self.refuse_one(message.reply, permit),
@@ -243,6 +249,22 @@ where
                     );
                 }
             }
+        }
+    }
+
+    /// Neither does nor answers what shall be answered where no answers are waited for: the host would write there what its asker may not.
+    fn turn_away(&mut self, subject: &str, reply: &str) {
+        let turned_away = self.counters.count_turned_away();
+        if self.pace.passes(Instant::now()) {
+            let reply: String = reply.chars().take(128).collect();
+            tracing::warn!(
+                turned_away,
+                subject,
+                reply,
+                "a control request was turned away: its reply subject is no inbox of this lattice, so somebody wants this host to \
+                 publish there; tools use _INBOX or wasmbus.inbox.{}",
+                self.lattice
+            );
         }
     }
 

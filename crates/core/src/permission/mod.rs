@@ -209,8 +209,9 @@ impl Permissions {
     }
 }
 
-/// The prefix of the subjects on which answers come back to `me`: `wasmbus.inbox.{lattice}.{me}`. It is everybody's own, so
-/// that nobody reads another's answers, which with NATS's own `_INBOX` everybody can.
+/// The prefix of the subjects on which answers come back to `me`, a host, provider or tool: `wasmbus.inbox.{lattice}.{me}`. It is
+/// everybody's own, so that nobody reads another's answers, which with NATS's own `_INBOX` everybody can. People have theirs where no id
+/// can stand, `wasmbus.inbox.{lattice}.=user.{name}`, since whoever starts a provider chooses its id.
 #[must_use]
 pub fn inbox_prefix(lattice: &LatticeName, me: &str) -> String {
     format!("wasmbus.inbox.{lattice}.{me}")

@@ -99,9 +99,9 @@ pub const TABLE: &[Row] = &[
     publish(Host, "wasmbus.inbox.{lattice}.{me}.>", "messages to itself, to know that a subscription is in force"),
 
     publish(Operator, "wasmbus.ctl.v1.{lattice}.>", "every control request"),
-    publish(Operator, "wasmbus.inbox.{lattice}.{me}.>", "messages to itself, to know that a subscription is in force"),
+    publish(Operator, "wasmbus.inbox.{lattice}.=user.{me}.>", "messages to itself, to know that a subscription is in force"),
     subscribe(Operator, "wasmbus.evt.{lattice}.>", "events"),
-    subscribe(Operator, "wasmbus.inbox.{lattice}.{me}.>", "answers to it"),
+    subscribe(Operator, "wasmbus.inbox.{lattice}.=user.{me}.>", "answers to it"),
 
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.host.ping", "which hosts there are"),
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.host.get.*", "what runs on a host"),
@@ -111,9 +111,9 @@ pub const TABLE: &[Row] = &[
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.trust.get", "whose signatures count"),
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.role.get", "who may command what"),
     publish(Viewer, "wasmbus.ctl.v1.{lattice}.secret.list", "which secrets there are, never what they hold"),
-    publish(Viewer, "wasmbus.inbox.{lattice}.{me}.>", "messages to itself, to know that a subscription is in force"),
+    publish(Viewer, "wasmbus.inbox.{lattice}.=user.{me}.>", "messages to itself, to know that a subscription is in force"),
     subscribe(Viewer, "wasmbus.evt.{lattice}.>", "events"),
-    subscribe(Viewer, "wasmbus.inbox.{lattice}.{me}.>", "answers to it"),
+    subscribe(Viewer, "wasmbus.inbox.{lattice}.=user.{me}.>", "answers to it"),
 
     publish(Provider, "wasmbus.call.{lattice}.{me}.>", "calls, as itself"),
     publish(Provider, "wasmbus.host.{lattice}.{me}.>", "calls to one host, as itself"),

@@ -206,9 +206,9 @@ fn inboxes_are_found_in_what_may_be_subscribed() {
         inbox_within(&Permissions::of(principal, reach).subscribe, on, host)
     };
     let (anna, one) = (Principal::Operator(id("anna")), Reach::Lattice(default.clone()));
-    assert_eq!(inbox(&anna, &one, &default, None).as_deref(), Some("wasmbus.inbox.default.anna"));
+    assert_eq!(inbox(&anna, &one, &default, None).as_deref(), Some("wasmbus.inbox.default.=user.anna"));
     assert_eq!(inbox(&anna, &one, &other, None), None, "of another lattice");
-    assert_eq!(inbox(&anna, &Reach::Every, &other, None).as_deref(), Some("wasmbus.inbox.other.anna"));
+    assert_eq!(inbox(&anna, &Reach::Every, &other, None).as_deref(), Some("wasmbus.inbox.other.=user.anna"));
     let a = host('A');
     assert_eq!(
         inbox(&Principal::Host(None), &one, &default, Some(&a)),

@@ -5,6 +5,7 @@
 mod beat;
 mod call;
 mod ctl;
+mod inbox;
 mod rpc;
 mod verb;
 
@@ -15,5 +16,6 @@ pub use call::{
 pub use ctl::{
     CtlSubject, SubjectError, ctl_all_subscriptions, ctl_own_subscriptions, ctl_prefix, event_subject,
 };
+pub use inbox::is_inbox;
 pub use rpc::{ProviderSubject, ProviderVerb, may_provider_answer, provider_answer, provider_subscription};
 pub use verb::{CtlVerb, Effect};

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::SubjectError;
+use super::{SubjectError, inbox::is_inbox};
 use crate::{BackSubject, HostId, LatticeName, ProviderId, every::every};
 
 /// What a host says to a provider process.
@@ -109,7 +109,7 @@ pub fn may_provider_answer(lattice: &LatticeName, provider: &ProviderId, subject
     let own = BackSubject::parse(subject).is_some_and(|back| {
         back.lattice == lattice.as_str() && back.writer == provider.as_str() && back.call != 0
     });
-    own || subject.starts_with("_INBOX.") || subject.starts_with(&format!("wasmbus.inbox.{lattice}."))
+    own || is_inbox(lattice, subject)
 }
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ impl ControlTask {
             true => ctl_own_subscriptions(lattice, host),
             false => ctl_all_subscriptions(lattice, host),
         };
+        let lattice = lattice.clone();
         let ctl = Arc::new(ctl);
         let calls = Arc::new(Calls::new(ctl.clone()));
-        let server = ControlServer::serve_on(connection, subjects, move |request| {
+        let server = ControlServer::serve_on(connection, &lattice, subjects, move |request| {
             let (ctl, calls) = (ctl.clone(), calls.clone());
             async move {
                 if let Some(body) = serve(&ctl, &calls, &request).await

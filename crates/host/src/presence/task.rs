@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use lattice_control_interface::events::{EventData as _, HostBack, HostLost};
 use lattice_core::{
     Beat, BeatAnswer, BeatKind, BeatSubject, Event as LatticeEvent, EventName, HostId, beat_all_subscription,
-    event_subject,
+    event_subject, is_inbox,
 };
 use lattice_nats::{Connection, Gather, Message, RequestError, Subscription};
 use tokio::{
@@ -212,7 +212,9 @@ impl Task {
     }
 
     fn answer(&mut self, message: &Message) {
-        let Some(reply) = &message.reply else { return };
+        let Some(reply) = message.reply.as_ref().filter(|reply| is_inbox(&self.about.lattice, reply)) else {
+            return;
+        };
         let answer = BeatAnswer { host: self.about.id.clone(), beat: self.machine.answer() };
         self.voice.say(reply.to_string(), answer.to_bytes().into());
     }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use lattice_core::{CtlVerb, ctl_prefix};
 use lattice_nats::{Connection, ControlCounts, ControlRequest, ControlServer, RespondError};
 use serde_json::Value;
@@ -56,7 +57,7 @@ async fn requests_come_typed_and_bad_ones_are_refused() {
     assert!(large["message"].as_str().unwrap().contains("max_payload"), "{large}");
     let broken = ask(&tool, "claims.get").await;
     assert!(broken["message"].as_str().unwrap().contains("internal error"), "{broken}");
-    assert_eq!(control.counts(), ControlCounts { dropped: 0, panicked: 1 });
+    assert_eq!(control.counts(), ControlCounts { dropped: 0, panicked: 1, turned_away: 0 });
     // One that broke harms no other; another host's subjects are not ours.
     assert_eq!(ask(&tool, "host.ping").await["success"], true);
     let other = tool.request(&subject(&format!("host.get.{}", host('B'))), Bytes::new(), LONG).await;
@@ -66,6 +67,25 @@ async fn requests_come_typed_and_bad_ones_are_refused() {
     conn.round_trip(LONG).await.unwrap();
     let gone = tool.request(&subject("host.ping"), Bytes::new(), LONG).await;
     assert!(matches!(gone, Err(lattice_nats::RequestError::NoResponders { .. })), "{gone:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_done_or_answered_where_no_answers_are_waited_for() {
+    let server = server().await;
+    let (conn, tool) = (join(&server).await, join(&server).await);
+    let control = ControlServer::serve(&conn, &lattice(), &host('A'), handle).await.unwrap();
+    let elsewhere = ["$KV.LATTICE_default.trust.A", "wasmbus.evt.default.x", "wasmbus.inbox.other.anna.1"];
+    let subjects = elsewhere.map(|subject| (subject.to_owned(), None));
+    let mut heard = tool.subscribe_in_force(subjects, LONG).await.unwrap();
+    for reply in elsewhere {
+        tool.client().publish_with_reply(subject("host.ping"), reply, Bytes::new()).await.unwrap();
+    }
+    // Answered after those before it were taken.
+    assert_eq!(ask(&tool, "host.ping").await["success"], true);
+    conn.round_trip(LONG).await.unwrap();
+    tool.round_trip(LONG).await.unwrap();
+    assert!(heard.next().now_or_never().is_none(), "an answer that nobody waits for");
+    assert_eq!(control.counts().turned_away, 3);
 }
 
 #[tokio::test]
