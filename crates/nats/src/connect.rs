@@ -1,12 +1,21 @@
 //! Connecting, with errors that say what happened, where, why, and what to do next.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{ConnectErrorKind, Event, ServerError};
 use lattice_core::innermost_cause;
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
 
-use crate::{ConnectOptions, Credentials, inbox, replies::Replies, violation::Violation};
+use crate::{ConnectOptions, Credentials, admission::Pace, inbox, replies::Replies, violation::Violation};
 
 /// The oldest server that will do: key expiry and its markers came with it.
 const OLDEST_SERVER: (u64, u64) = (2, 11);
@@ -108,6 +117,9 @@ pub(crate) struct Signals {
     pub(crate) connected: watch::Sender<bool>,
     pub(crate) violations: broadcast::Sender<Violation>,
     pub(crate) replies: std::sync::OnceLock<Arc<Replies>>,
+    /// Messages that were dropped since the start, and how often that is said.
+    dropped: AtomicU64,
+    pace: Mutex<Pace>,
 }
 
 impl Signals {
@@ -116,6 +128,8 @@ impl Signals {
             connected: watch::Sender::new(false),
             violations: broadcast::Sender::new(64),
             replies: std::sync::OnceLock::new(),
+            dropped: AtomicU64::new(0),
+            pace: Mutex::default(),
         })
     }
 
@@ -127,10 +141,21 @@ impl Signals {
                 Some(violation) => self.refused(violation),
                 None => tracing::warn!(error = %text, "the NATS server reports an error"),
             },
-            Event::SlowConsumer(subscription) => {
-                tracing::warn!(subscription, "messages were dropped: a subscription was not emptied in time");
-            }
+            Event::SlowConsumer(subscription) => self.dropped(subscription),
             other => tracing::debug!(event = %other, "event of the NATS connection"),
+        }
+    }
+
+    /// A message that found no place where it should wait. There is such an event for each one, and a line for those of a second.
+    fn dropped(&self, subscription: u64) {
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let passes = self.pace.lock().unwrap_or_else(PoisonError::into_inner).passes(Instant::now());
+        if passes {
+            tracing::warn!(
+                subscription,
+                dropped,
+                "messages were dropped: more come than can be taken; the NATS server's list of connections shows who sends so many"
+            );
         }
     }
 
@@ -277,6 +302,8 @@ fn explain(error: &async_nats::ConnectError, options: &ConnectOptions, deadline:
             ConnectError::Refused { servers, given: options.effective_credentials().kind().to_owned() }
         }
         ConnectErrorKind::Tls => ConnectError::Tls { servers, why },
+        // One that is not trusted comes as an error of the socket.
+        ConnectErrorKind::Io if why.contains("certificate") => ConnectError::Tls { servers, why },
         ConnectErrorKind::TimedOut => ConnectError::Silent { servers, after: deadline },
         ConnectErrorKind::ServerParse => ConnectError::Options { what: format!("servers {servers}"), why },
         _ => ConnectError::Unreachable { servers, why },
