@@ -129,20 +129,28 @@ pub(crate) fn under_another_name(scene: &mut Scene) -> Attempted<'_> {
         let value = json!({ "version": 1, "writer": scene.host, "at": "", "data": fact.says }).to_string();
         let written = ask(&scene.people.host, &subject, HeaderMap::new(), &value).await?;
         ensure!(matches!(&written, Answer::Said(said) if said["seq"].is_u64()), "not written: {written:?}");
-        let given = give(scene, "loot", name.as_str()).await;
-        if given.is_ok() {
+        // A host that has not heard of it yet would refuse the start. Any of two may answer; several answers in a row are by both.
+        let known = async || {
+            for _ in 0..6 {
+                scene.client.list_secrets().await.ok()?.iter().find(|entry| entry.name == name)?;
+            }
+            Some(())
+        };
+        until("both hosts know the secret", SOON, known).await?;
+        let Err(why) = give(scene, "loot", name.as_str()).await else {
             let (_, got) = tell(scene, "loot", "/reveal?name=loot-token").await?;
             super::images::stop(scene, "loot").await?;
             ensure!(got.as_str() == Some(kept.api.as_str()), "it got {got}");
             return Ok(Outcome::succeeded("an actor reads one secret under the name of another"));
-        }
+        };
         let words = "it was sealed as secret api-token";
         let state = async || {
             let inventory = scene.client.get_host_inventory(&scene.host).await.ok()?;
             let loot = inventory.components.iter().find(|actor| actor.id.as_str() == "loot")?;
             Some(loot.state()?.to_string()).filter(|state| state.contains(words))
         };
-        let evidence = until("the actor says why it has no such secret", WITHIN, state).await?;
+        let evidence = until("the actor says why it has no such secret", WITHIN, state).await;
+        let evidence = evidence.with_context(|| format!("it was started: {why:#}"))?;
         super::images::stop(scene, "loot").await?;
         sealed::forget(scene, &name).await?;
         Ok(Outcome::refused(By::Host, "inventory, event actor_state, wash start", evidence))
