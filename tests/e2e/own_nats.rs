@@ -135,7 +135,7 @@ async fn after_all_of_it(home: &mut Home) {
     assert!(seen.await.unwrap().contains("alone"));
     let mut vera = home.launch("wash get hosts --context vera");
     assert_eq!(vera.wait(WITHIN).await.unwrap().code(), Some(1), "{}", vera.output());
-    home.run("wash nats user revoke ~/hub plant-leaf").await;
+    home.run("wash nats user revoke ~/hub plant-leaf plant-host plant-operator").await;
     lattice_testkit::until("the site is cut off", WITHIN, || async {
         let mut get = home.launch("wash get hosts --context hub -x plant");
         let status = get.wait(WITHIN).await.ok()?;

@@ -42,6 +42,9 @@ pub(crate) struct Context {
     /// The credentials file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ctl_credsfile: Option<PathBuf>,
+    /// The file of the user key that signs what is commanded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ctl_signing_key: Option<PathBuf>,
     /// Certificates to trust.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ctl_tls_ca_file: Option<PathBuf>,

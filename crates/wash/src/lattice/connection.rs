@@ -102,7 +102,8 @@ struct Flags {
     /// JetStream domain that keeps the lattice's state
     #[arg(long, env = "WASMCLOUD_JS_DOMAIN", value_name = "DOMAIN")]
     js_domain: Option<String>,
-    /// User key that signs what you command: a seed, its file, or the name of a stored key [default: your only user key]
+    /// User key that signs what you command: a seed, its file, or the name of a stored key [default: the context's, else your only user
+    /// key]
     #[arg(long, env = "WASH_SIGNING_KEY", value_name = "KEY", hide_env_values = true)]
     signing_key: Option<String>,
     /// Context for what the flags above do not say [default: the current one, see wash ctx]
@@ -202,9 +203,10 @@ impl ConnectionArgs {
     /// No NATS server in reach: exit code 3, with the remedy.
     pub(crate) async fn connect(self) -> Outcome<Session> {
         let timeout = Duration::from_millis(self.flags.timeout_ms);
-        // Before anything else: a key that is not usable would only show when something is half done.
-        let signer = signing_key(self.flags.signing_key.as_deref())?;
         let context = self.context(Contexts::of_user().as_ref())?;
+        // Before anything else: a key that is not usable would only show when something is half done.
+        let of_context = || Some(context.as_ref()?.ctl_signing_key.as_ref()?.to_string_lossy().into_owned());
+        let signer = signing_key(self.flags.signing_key.clone().or_else(of_context).as_deref())?;
         let (options, lattice) = self.settled(context);
         let connection = Connection::connect(options, timeout).await.map_err(|error| {
             // Options that make no sense are the user's to change; all else is about a server.

@@ -36,6 +36,9 @@ pub(crate) struct Plan {
     /// The lattice of the first server.
     #[serde(default)]
     pub(crate) lattice: LatticeName,
+    /// Whether its hosts take signed commands alone.
+    #[serde(default)]
+    pub(crate) signed_control: bool,
     /// Whether it speaks TLS; the files are in the server's folder.
     #[serde(default)]
     pub(crate) tls: bool,
@@ -187,6 +190,7 @@ mod tests {
             leaf_listen: Some("0.0.0.0:7422".into()),
             address: None,
             lattice: LatticeName::default(),
+            signed_control: true,
             tls: false,
             tls_ca: false,
         };

@@ -18,7 +18,24 @@ fn file(root: &Path, name: &str) -> PathBuf {
 }
 
 fn kind(name: &str) -> KeyKind {
-    if name == "operator" { KeyKind::Operator } else { KeyKind::Account }
+    match name {
+        "operator" => KeyKind::Operator,
+        _ if name == ADMIN || name.starts_with("admin-") => KeyKind::User,
+        _ => KeyKind::Account,
+    }
+}
+
+/// The key of the first admin, who signs commands; those of sites end in their names.
+pub(super) const ADMIN: &str = "admin";
+
+/// The name of a site's admin.
+pub(super) fn admin_of(site: &str) -> String {
+    format!("{ADMIN}-{site}")
+}
+
+/// True if the key is kept below `root`.
+pub(super) fn is_there(root: &Path, name: &str) -> bool {
+    file(root, name).is_file()
 }
 
 /// Makes a key and keeps it below `root`.

@@ -42,6 +42,8 @@ or start the server together with a host:
 
 host.creds       for hosts of the lattice: wasmcloud --nats-creds host.creds
 operator.creds   for whoever steers it: wash get hosts --ctl-credsfile operator.creds
+admin.nk         signs what is commanded, if it is there: wash ... --signing-key admin.nk. Hosts that you start by hand need
+                 --require-signed-control, and --admin for each of the admins in server.json
 providers-*.key  for hosts too: beside host.creds, to sign the credentials of their provider processes
 ";
 
@@ -102,6 +104,9 @@ fn fill(root: &Path, plan: Plan, tls: &TlsGiven) -> Outcome<OwnNats> {
     own.ensure_user(&NewUser::new(name("host")?, Principal::Host(None), reach))?;
     own.ensure_user(&NewUser::new(name("operator")?, Principal::Operator(name("operator")?), Reach::Every))?;
     own.ensure_provider_key(&own.plan.lattice)?;
+    if own.plan.signed_control {
+        keys::new(root, keys::ADMIN)?;
+    }
     let server = own.server();
     for (given, file) in [(&tls.cert, server::CERT), (&tls.key, server::KEY), (&tls.ca, server::CA)] {
         if let Some(given) = given {
@@ -153,6 +158,7 @@ impl OwnNats {
             listen: plan.listen.clone(),
             url: plan.url(),
             lattice: plan.lattice.clone(),
+            admins: self.admins(keys::ADMIN)?,
             tls_ca: plan.tls_ca,
         };
         let tls = plan.tls.then_some(TlsFiles { cert: server::CERT, key: server::KEY });
@@ -166,7 +172,41 @@ impl OwnNats {
             .text()
         };
         let users = [("host", server::HOST), ("operator", server::OPERATOR)];
+        self.copy_admin_key(keys::ADMIN, &self.server())?;
         self.write_folder(&self.server(), &about, &users, config)
+    }
+
+    /// Who commands the hosts of a server, where commands have to be signed: the admin whose key is called `name`, and the first one.
+    ///
+    /// # Errors
+    /// A key cannot be read.
+    pub(super) fn admins(&self, name: &str) -> Outcome<Vec<String>> {
+        let mut admins: Vec<String> = Vec::new();
+        for name in [name, keys::ADMIN] {
+            if keys::is_there(&self.root, name) {
+                admins.push(keys::load(&self.root, name)?.public_key().to_string());
+            }
+        }
+        admins.dedup();
+        Ok(admins)
+    }
+
+    /// The same for the first server.
+    ///
+    /// # Errors
+    /// As [`admins`](Self::admins).
+    pub(crate) fn first_admins(&self) -> Outcome<Vec<String>> {
+        self.admins(keys::ADMIN)
+    }
+
+    /// Copies an admin's key, if there is one, to who steers from a server's machine.
+    pub(super) fn copy_admin_key(&self, name: &str, dir: &Path) -> Outcome {
+        if !keys::is_there(&self.root, name) {
+            return Ok(());
+        }
+        let key = keys::load(&self.root, name)?;
+        files::write_private(&dir.join(server::ADMIN), format!("{}\n", key.seed().expose()).as_bytes())?;
+        Ok(())
     }
 
     /// Writes what a server needs: its description, configuration and the credentials of these users.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/nats.json                what it is
-//! DIR/keys/*.nk                who signs: operator, system account, account. Nobody else needs them
+//! DIR/keys/*.nk                who signs: operator, system account, account; and admins, whose commands hosts take
 //! DIR/*.jwt                    their tokens
 //! DIR/users/NAME.creds         users
 //! DIR/users/providers-L.key    by which hosts of lattice L sign their provider processes

@@ -20,6 +20,8 @@ pub(super) const CONFIG: &str = "nats-server.conf";
 pub(super) const HOST: &str = "host.creds";
 pub(super) const OPERATOR: &str = "operator.creds";
 pub(super) const LEAF: &str = "leaf.creds";
+/// The key that signs what is commanded.
+pub(super) const ADMIN: &str = "admin.nk";
 /// The files for TLS.
 pub(super) const CERT: &str = "cert.pem";
 pub(super) const KEY: &str = "key.pem";
@@ -37,6 +39,9 @@ pub(crate) struct About {
     /// The lattice of its hosts.
     #[serde(default)]
     pub(crate) lattice: LatticeName,
+    /// The user keys whose commands its hosts take, and no others; empty where they take whatever comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) admins: Vec<String>,
     /// Whether there is a certificate of an authority to trust.
     #[serde(default)]
     pub(crate) tls_ca: bool,
@@ -94,6 +99,11 @@ impl ServerFolder {
     /// The credentials of whoever steers.
     pub(crate) fn operator_creds(&self) -> PathBuf {
         self.dir.join(OPERATOR)
+    }
+
+    /// The key that signs what is commanded, if there is one.
+    pub(crate) fn admin_key(&self) -> Option<PathBuf> {
+        Some(self.dir.join(ADMIN)).filter(|file| file.is_file())
     }
 
     /// The certificate to trust.

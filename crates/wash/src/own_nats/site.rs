@@ -11,6 +11,7 @@ use super::{
     NewUser, OwnNats, Remote, ServerFolder,
     config::ServerConfig,
     folder::cannot,
+    keys,
     make::private_folder,
     server::{self, About},
 };
@@ -56,12 +57,18 @@ pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFol
     }
     own.ensure_provider_key(&wanted.lattice)?;
     private_folder(&dir)?;
+    // Its own, so that it is steered while the way to the first server is cut; one that was made before stays.
+    let admin = keys::admin_of(name);
+    if own.plan.signed_control && !keys::is_there(&own.root, &admin) {
+        keys::new(&own.root, &admin)?;
+    }
     let address = wanted.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
     let about = About {
         name: name.to_owned(),
         listen: wanted.listen.clone(),
         url: format!("nats://{address}"),
         lattice: wanted.lattice.clone(),
+        admins: own.admins(&admin)?,
         tls_ca: false,
     };
     // Its description comes last, and is what makes it a site: begun and not finished, it is begun again.
@@ -113,6 +120,7 @@ impl OwnNats {
         let (leaf, host, operator) = (user("leaf"), user("host"), user("operator"));
         let users: [(&str, &str); 3] =
             [(&leaf, server::LEAF), (&host, server::HOST), (&operator, server::OPERATOR)];
+        self.copy_admin_key(&keys::admin_of(&about.name), &dir)?;
         self.write_folder(&dir, about, &users, config)
     }
 }

@@ -16,6 +16,7 @@ fn plan() -> Plan {
         leaf_listen: Some("127.0.0.1:7422".into()),
         address: None,
         lattice: LatticeName::default(),
+        signed_control: true,
         tls: false,
         tls_ca: false,
     }

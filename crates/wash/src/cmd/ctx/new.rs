@@ -22,6 +22,9 @@ pub(super) struct Args {
     /// Credentials file (.creds)
     #[arg(long, visible_alias = "ctl-credsfile", value_name = "FILE")]
     credsfile: Option<PathBuf>,
+    /// File of the user key that signs what you command
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
     /// Certificates (PEM) to trust besides those of the system
     #[arg(long, visible_alias = "ctl-tls-ca-file", value_name = "FILE")]
     tls_ca: Option<PathBuf>,
@@ -57,6 +60,7 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
         lattice: Some(args.lattice),
         nats_url: Some(args.nats_url),
         ctl_credsfile: args.credsfile.as_deref().map(present).transpose()?,
+        ctl_signing_key: args.signing_key.as_deref().map(present).transpose()?,
         ctl_tls_ca_file: args.tls_ca.as_deref().map(present).transpose()?,
         js_domain: args.js_domain,
         ..Context::default()

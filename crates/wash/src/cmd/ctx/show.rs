@@ -38,7 +38,8 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
 
 impl Reply for Shown {
     fn text(&self) -> String {
-        let Context { name, lattice, ctl_credsfile, ctl_tls_ca_file, js_domain, .. } = &self.context;
+        let Context { name, lattice, ctl_credsfile, ctl_signing_key, ctl_tls_ca_file, js_domain, .. } =
+            &self.context;
         let name = if self.current { format!("{name} (current)") } else { name.clone() };
         let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let rows = [
@@ -46,6 +47,7 @@ impl Reply for Shown {
             ("Lattice", Some(lattice.clone().unwrap_or_default().to_string())),
             ("Server", Some(self.context.url())),
             ("Credentials", path(ctl_credsfile)),
+            ("Signs with", path(ctl_signing_key)),
             ("Trusts", path(ctl_tls_ca_file)),
             ("Domain", js_domain.clone()),
         ];

@@ -56,6 +56,9 @@ struct First {
     /// Name or address by which others reach it [default: where it listens]
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
+    /// Let hosts take commands that nobody signed, from whoever has the credentials
+    #[arg(long)]
+    unsigned_control: bool,
     /// Its certificate (PEM): all who connect then speak TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -83,10 +86,15 @@ struct Made {
     url: String,
     /// Whether the first server was made now.
     made: bool,
+    /// Whose commands hosts take, where they have to be signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    admins: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<Site>,
     #[serde(skip)]
     plain_to_others: bool,
+    #[serde(skip)]
+    without_address: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,7 +129,10 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
     };
     let (directory, server) = (own.root().to_owned(), own.server());
     let plain_to_others = !own.plan.tls && !is_loopback(&own.plan.listen);
-    out.reply(&Made { directory, server, url: own.plan.url(), made, site, plain_to_others })
+    let everywhere = ["0.0.0.0:", "[::]:"].iter().any(|prefix| own.plan.listen.starts_with(prefix));
+    let without_address = made && everywhere && own.plan.address.is_none();
+    let (url, admins) = (own.plan.url(), own.first_admins()?);
+    out.reply(&Made { directory, server, url, made, admins, site, plain_to_others, without_address })
 }
 
 fn is_loopback(listen: &str) -> bool {
@@ -137,6 +148,7 @@ impl First {
             leaf_listen: Some(self.leaf_listen),
             address: self.address,
             lattice: lattice.cloned().unwrap_or_default(),
+            signed_control: !self.unsigned_control,
             tls: self.tls_cert.is_some(),
             tls_ca: self.tls_ca.is_some(),
         };
@@ -162,6 +174,12 @@ impl Reply for Made {
                 format!("  {dir}/users/host.creds       for hosts: wasmcloud --nats-url {} --nats-creds FILE", self.url),
                 format!("  {dir}/keys                   signs users; belongs on no server, and into a backup"),
             ]);
+            if let [admin, ..] = self.admins.as_slice() {
+                lines.extend([
+                    format!("  {dir}/keys/admin.nk          signs what you command; other hosts take nothing else if you start them with"),
+                    format!("      wasmcloud --require-signed-control --admin {admin} …"),
+                ]);
+            }
         }
         if let Some(site) = &self.site {
             let folder = site.directory.display();
@@ -172,6 +190,12 @@ impl Reply for Made {
                 format!("      wash up --nats-dir {}      with a host", site.name),
                 format!("      (cd {} && nats-server -c nats-server.conf)", site.name),
             ]);
+        }
+        if self.without_address {
+            lines.push(
+                "\nothers reach this server by an address that its folders do not know, and would be sent to 127.0.0.1: give --address HOST"
+                    .to_owned(),
+            );
         }
         if self.plain_to_others {
             lines.push(

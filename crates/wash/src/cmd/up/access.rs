@@ -26,6 +26,10 @@ pub(super) struct Access {
     pub(super) host: Option<PathBuf>,
     /// Those of whoever steers.
     pub(super) operator: Option<PathBuf>,
+    /// Whose signed commands the host takes, and no others; empty where it takes whatever comes.
+    pub(super) admins: Vec<String>,
+    /// The key that signs what is commanded.
+    pub(super) signing_key: Option<PathBuf>,
     /// The certificate to trust.
     pub(super) ca: Option<PathBuf>,
     /// The folder whose servers have to hear of a new key, if they run already.
@@ -35,12 +39,12 @@ pub(super) struct Access {
 impl Access {
     /// Those of the server's folder, or of this lattice where the folder can sign them.
     pub(super) fn of_folder(folder: &ServerFolder, lattice: &LatticeName) -> Outcome<Access> {
-        let ca = folder.ca();
+        let (ca, admins, signing_key) = (folder.ca(), folder.about.admins.clone(), folder.admin_key());
         let parent = folder.dir().parent().unwrap_or(folder.dir());
         // A copied folder has no keys beside it, and knows its own lattice alone.
         let own = if folder.dir().ends_with("server") { OwnNats::open(parent)? } else { None };
         match own {
-            Some(own) => Ok(Access { ca, ..Access::of_own(&own, lattice)? }),
+            Some(own) => Ok(Access { ca, admins, signing_key, ..Access::of_own(&own, lattice)? }),
             None if folder.about.lattice != *lattice => {
                 let text = format!(
                     "{} has credentials for lattice {} and not for {lattice}",
@@ -53,7 +57,7 @@ impl Access {
             None => {
                 let there = |file: PathBuf| Some(file).filter(|file| file.exists());
                 let (host, operator) = (there(folder.host_creds()), there(folder.operator_creds()));
-                Ok(Access { host, operator, ca, news: None })
+                Ok(Access { host, operator, admins, signing_key, ca, news: None })
             }
         }
     }
@@ -76,7 +80,7 @@ impl Access {
             }
             false => None,
         };
-        Ok(Access { host: Some(host), operator: Some(operator), ca: None, news })
+        Ok(Access { host: Some(host), operator: Some(operator), news, ..Access::default() })
     }
 }
 
@@ -98,6 +102,7 @@ pub(super) fn own(place: &Place, port: u16) -> Outcome<OwnNats> {
         leaf_listen: None,
         address: None,
         lattice: LatticeName::default(),
+        signed_control: false,
         tls: false,
         tls_ca: false,
     };
@@ -116,6 +121,7 @@ pub(super) fn save_context(out: &Output, args: &Args, url: &str, access: &Access
         lattice: Some(args.lattice()),
         nats_url: Some(url.to_owned()),
         ctl_credsfile: access.operator.clone(),
+        ctl_signing_key: access.signing_key.clone(),
         ctl_tls_ca_file: access.ca.clone(),
         js_domain: args.nats.js_domain.clone(),
         ..Context::default()

@@ -202,6 +202,11 @@ impl Args {
         let creds = self.nats.nats_credsfile.as_ref().or(access.host.as_ref());
         let creds = creds.map(|file| ("WASMCLOUD_NATS_CREDS", file.into()));
         let ca = access.ca.as_ref().map(|file| ("WASMCLOUD_NATS_TLS_CA_FILE", file.into()));
-        seed.into_iter().chain(creds).chain(ca).collect()
+        let mut env: Vec<_> = seed.into_iter().chain(creds).chain(ca).collect();
+        if !access.admins.is_empty() {
+            env.push(("WASMCLOUD_REQUIRE_SIGNED_CONTROL", "true".into()));
+            env.push(("WASMCLOUD_ADMINS", access.admins.join(",").into()));
+        }
+        env
     }
 }

@@ -10,15 +10,15 @@ use crate::{
     own_nats::{OwnNats, push},
 };
 
-/// Take a user's rights away: it is refused, and disconnected, by every server that is told.
+/// Take the rights of users away: they are refused, and disconnected, by every server that is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder of `wash nats init`
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// The user's name
-    #[arg(value_name = "NAME")]
-    name: String,
+    /// The users' names
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
     /// A further server to be told, as that of a site; may be repeated
     #[arg(long, value_name = "URL")]
     nats_url: Vec<String>,
@@ -28,10 +28,15 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Revoked {
+struct Gone {
     name: String,
     key: String,
-    /// Servers that refuse it from now on.
+}
+
+#[derive(Debug, Serialize)]
+struct Revoked {
+    users: Vec<Gone>,
+    /// Servers that refuse them from now on.
     told: Vec<String>,
     /// Names of sites whose servers were not told here.
     sites: Vec<String>,
@@ -41,7 +46,11 @@ struct Revoked {
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let own = OwnNats::require(&args.dir)?;
-    let user = own.revoke_user(&args.name)?;
+    let mut users = Vec::new();
+    for name in &args.names {
+        let user = own.revoke_user(name)?;
+        users.push(Gone { name: user.name, key: user.key.to_string() });
+    }
     let ca = own.plan.tls_ca.then(|| own.server().join("ca.pem"));
     let (mut told, mut not_told) = (Vec::new(), Vec::new());
     for url in std::iter::once(own.plan.url()).chain(args.nats_url) {
@@ -55,19 +64,23 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         let dir = own.root().display();
         let help = format!("when the server is there: wash nats push {dir} --nats-url {url}");
         let exit = failure.exit();
-        let text =
-            format!("{} is revoked, but the server at {url} was not told and still takes it", user.name);
+        let who = names(&users);
+        let text = format!("revoked {who}, but the server at {url} was not told and still takes them");
         return Err(Failure::say(exit, text).help(help));
     }
     let sites = own.site_folders()?.into_iter().map(|site| site.about.name).collect();
     let dir = own.root().to_owned();
-    out.reply(&Revoked { name: user.name, key: user.key.to_string(), told, sites, dir })
+    out.reply(&Revoked { users, told, sites, dir })
+}
+
+fn names(users: &[Gone]) -> String {
+    users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Reply for Revoked {
     fn text(&self) -> String {
         let told = self.told.join(", ");
-        let mut text = format!("revoked {}; refused by {told} from now on", self.name);
+        let mut text = format!("revoked {}; refused by {told} from now on", names(&self.users));
         if !self.sites.is_empty() {
             text += &format!(
                 "\nthe server of each site ({}) has to be told too: wash nats push {} --nats-url nats://HOST:PORT",
