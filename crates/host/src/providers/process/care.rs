@@ -141,9 +141,9 @@ impl Life {
         }
         known.missed = known.missed.saturating_add(1);
         if known.missed >= MISSED_MAX {
-            let missed = known.missed;
+            // The same words each time: a reason that changes is a new state, told and kept each second.
             let reason = format!(
-                "it runs, and does not answer: {missed} questions in a row; stop it and start it again if it stays so"
+                "it runs, and does not answer: {MISSED_MAX} questions in a row or more; stop it and start it again if it stays so"
             );
             self.report.provider(State::Degraded(reason));
             self.tell_health(known, false);
