@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
-use lattice_testkit::{Launch, Process, actor_file, free_port};
+use lattice_testkit::{Launch, NatsOptions, NatsServer, Process, actor_file, free_port};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -44,7 +44,7 @@ struct Closed {
 
 /// The rows, and every single measurement.
 pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Value)> {
-    let open = servers::nats(nats_server).await?;
+    let (open, _store) = open(nats_server).await?;
     let closed = Closed::start(nats_server).await?;
     let Closed { broker, _server, _folder } = closed;
     let sides = [Side::start("open", Broker::open(&open)).await?, Side::start("closed", broker).await?];
@@ -54,6 +54,18 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let mut rows = compare(&at_first, ["closed against open lattice, p50", "the same, 64 in flight"])?;
     rows.extend(compare(&later, ["after five minutes of load, p50", "the same, 64 in flight"])?);
     Ok((rows, json!({ "at_first": at_first, "later": later })))
+}
+
+/// A NATS that asks nobody, and is the closed one's like in all else: in a domain a server looks at the subject of each message once more.
+async fn open(nats_server: &Path) -> anyhow::Result<(NatsServer, TempDir)> {
+    let store = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let config = format!(
+        "jetstream {{ store_dir: {:?}, max_mem: 256M, max_file: 4G, domain: \"hub\" }}\n",
+        store.path()
+    );
+    let program = Some(nats_server.to_owned());
+    let options = NatsOptions { program, jetstream: false, config, ..NatsOptions::default() };
+    Ok((NatsServer::start_with(options).await?, store))
 }
 
 impl Closed {
