@@ -6,6 +6,10 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use lattice_host::{Cli, Host, HostConfig, StopReason, init_telemetry};
 
+/// Calls are many small allocations, which end on other threads than they began on.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 no lattice in reach.
 fn main() -> ExitCode {
     // Two TLS providers could be compiled in; rustls panics unless one is chosen first.
