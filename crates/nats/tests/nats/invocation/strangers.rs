@@ -12,6 +12,7 @@ use bytes::Bytes;
 use lattice_core::{CallError, CallTo, ErrorCode};
 use lattice_nats::{Connection, Message, Outbound, Received, Subscription};
 use lattice_testkit::{NatsServer, until};
+use tokio::task::JoinSet;
 
 use super::{Monitor, ask, caller, echo, parts, pattern, publish, serving, w};
 use crate::{LONG, join, server};
@@ -306,30 +307,31 @@ async fn a_place_is_used_again_once_its_call_is_answered_and_what_is_late_for_th
     let server = server().await;
     let mut hand = ByHand::new(&server).await;
     let calls = caller(&server).await;
-    let asking = |body: &'static str| {
+    let mut asking = JoinSet::new();
+    let ask_for = |asking: &mut JoinSet<_>, body: &'static str| {
         let calls = calls.clone();
-        tokio::spawn(async move { ask(&calls, CallTo::Anyone, body).await })
+        asking.spawn(async move { ask(&calls, CallTo::Anyone, body).await });
     };
-    let first = asking("first");
+    ask_for(&mut asking, "first");
     let (call, first_id) = hand.take().await;
     let first_reply = call.reply.unwrap();
     publish(&hand.conn, &first_reply, None, &format!("1 reply {first_id} f"), "one").await;
-    assert_eq!(first.await.unwrap().unwrap(), "one");
+    assert_eq!(asking.join_next().await.unwrap().unwrap().unwrap(), "one");
 
-    let second = asking("second");
+    ask_for(&mut asking, "second");
     let (call, second_id) = hand.take().await;
     let reply = call.reply.unwrap();
     assert_eq!(reply, first_reply, "the same place");
     assert_ne!(first_id, second_id);
     publish(&hand.conn, &reply, None, &format!("1 reply {first_id} f"), "late").await;
     publish(&hand.conn, &reply, None, &format!("1 error {second_id} ebackend"), "broken").await;
-    assert_eq!(second.await.unwrap().unwrap_err().code, ErrorCode::Backend);
+    assert_eq!(asking.join_next().await.unwrap().unwrap().unwrap_err().code, ErrorCode::Backend);
 
     // A call that failed may still get something.
-    let third = asking("third");
+    ask_for(&mut asking, "third");
     let (call, third_id) = hand.take().await;
     let reply = call.reply.unwrap();
     assert_ne!(reply, first_reply, "another place");
     publish(&hand.conn, &reply, None, &format!("1 reply {third_id} f"), "three").await;
-    assert_eq!(third.await.unwrap().unwrap(), "three");
+    assert_eq!(asking.join_next().await.unwrap().unwrap().unwrap(), "three");
 }
