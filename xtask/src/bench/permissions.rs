@@ -64,7 +64,7 @@ async fn open(nats_server: &Path) -> anyhow::Result<(NatsServer, TempDir)> {
         store.path()
     );
     let program = Some(nats_server.to_owned());
-    let options = NatsOptions { program, jetstream: false, config, ..NatsOptions::default() };
+    let options = NatsOptions { program, jetstream: false, config };
     Ok((NatsServer::start_with(options).await?, store))
 }
 
