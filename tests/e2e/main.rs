@@ -5,6 +5,7 @@
 mod attack;
 mod bad_input;
 mod between_actors;
+mod broken_client;
 mod cache;
 mod call;
 mod circles;

@@ -284,6 +284,14 @@ pub struct HostConfig {
     pub(crate) heartbeat: Duration,
 }
 
+impl HostConfig {
+    /// The same for a further life of a host: it begins with what is remembered.
+    pub(crate) fn again(mut self) -> Self {
+        self.memory.fresh = false;
+        self
+    }
+}
+
 impl HostArgs {
     /// What to log, and whether in JSON: needed before anything else, since resolving already logs.
     #[must_use]

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use lattice_host::{Cli, Host, HostConfig, StopReason, init_telemetry};
+use lattice_host::{Cli, Host, init_telemetry, live};
 
 /// Calls are many small allocations, which end on other threads than they began on.
 #[global_allocator]
@@ -26,14 +26,12 @@ fn main() -> ExitCode {
         eprintln!("error: --log-level {directives:?}: {error}; use error, warn, info, debug or trace");
         return ExitCode::from(2);
     }
-    let config = match cli.host.resolve() {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(config) {
+    // Looked at before anything is begun: a flag that is wrong is wrong usage.
+    if let Err(error) = cli.host.resolve() {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -47,20 +45,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: HostConfig) -> anyhow::Result<()> {
+fn run() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("wasmcloud")
         .build()
         .context("cannot start the threads that serve calls")?;
-    let outcome = runtime.block_on(async {
-        let host = Host::start(config).await?;
-        announce(&host)?;
-        match host.run().await {
-            StopReason::Asked(_) => Ok(()),
-            StopReason::Broken(why) => Err(anyhow::anyhow!("the host stopped because {why}")),
-        }
-    });
+    let config = || Cli::parse().host.resolve().context("the flags of the host");
+    let outcome = runtime.block_on(live(config, announce));
     // Blocking work that hangs (a slow disk) must not keep a stopped host alive.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome

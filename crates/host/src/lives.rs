@@ -1,0 +1,100 @@
+//! A host that broke begins anew, in the same process: something without which it is no host has ended, and it is no good to those who
+//! call it if it stays away until somebody comes by.
+
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
+
+use crate::{Host, HostConfig, StopReason};
+
+/// Before the second life; each life that was short doubles it, up to the longest.
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A life that is as long was none of the short ones.
+const LONG: Duration = Duration::from_secs(60);
+
+/// How long is waited before the next life.
+#[derive(Debug, Default)]
+struct Pauses {
+    short_lives: u32,
+}
+
+impl Pauses {
+    fn after(&mut self, life: Duration) -> Duration {
+        self.short_lives = if life < LONG { self.short_lives.saturating_add(1) } else { 1 };
+        PAUSE.saturating_mul(1 << (self.short_lives - 1).min(16)).min(PAUSE_MAX)
+    }
+}
+
+/// Runs a host until somebody asks it to stop, one life after the other. `begun` is told of the first one; `config` gives what each
+/// begins with, and a later one keeps what is remembered, whatever its flags say.
+///
+/// # Errors
+/// The first life cannot begin. Later ones are tried until they do.
+pub async fn live(
+    config: impl Fn() -> anyhow::Result<HostConfig>,
+    begun: impl FnOnce(&Host) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (mut life, mut pauses) = (Instant::now(), Pauses::default());
+    let host = Host::start(config()?).await?;
+    begun(&host)?;
+    let mut ended = host.run().await;
+    while let StopReason::Broken(why) = ended {
+        let pause = pauses.after(life.elapsed());
+        error!(why, ?pause, "the host broke, and begins anew");
+        // From the first life on signals end the process no longer by themselves.
+        let mut stopped = pin!(stop_signal());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = &mut stopped => return Ok(()),
+        }
+        life = Instant::now();
+        let begins = async { Host::start(config()?.again()).await };
+        let host = tokio::select! {
+            host = begins => host,
+            () = &mut stopped => return Ok(()),
+        };
+        ended = match host {
+            Ok(host) => host.run().await,
+            Err(error) => StopReason::Broken(format!("it could not begin: {error:#}")),
+        };
+    }
+    Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn stop_signal() {
+    let listen = |kind| signal(kind).ok();
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    let heard = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    };
+    tokio::select! {
+        () = heard(&mut interrupt) => {}
+        () = heard(&mut terminate) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_lives_are_followed_by_longer_and_longer_pauses() {
+        let mut pauses = Pauses::default();
+        let after = |pauses: &mut Pauses, seconds| pauses.after(Duration::from_secs(seconds)).as_millis();
+        let short: Vec<u128> = (0..8).map(|_| after(&mut pauses, 3)).collect();
+        assert_eq!(short, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        assert_eq!(after(&mut pauses, 61), 500);
+        assert_eq!(after(&mut pauses, 1), 1000);
+        for _ in 0..100 {
+            after(&mut pauses, 0);
+        }
+        assert_eq!(after(&mut pauses, 0), 30_000);
+    }
+}
