@@ -64,8 +64,10 @@ async fn listen(connection: Connection, subject: BeatSubject, heard: mpsc::Sende
         match connection.subscribe_in_force([(text.clone(), None)], SUBSCRIBE_WITHIN).await {
             Ok(mut messages) => {
                 while let Some(message) = messages.next().await {
+                    // Which subscription a message comes by is no proof of whose it is.
+                    let beat = read(&subject.host, &message).filter(|_| message.subject.as_str() == text);
                     // When nobody takes them, beats are dropped: there will be others.
-                    let _ = read(&subject.host, &message).map(|event| heard.try_send(event));
+                    let _ = beat.map(|event| heard.try_send(event));
                 }
                 return;
             }

@@ -207,8 +207,15 @@ impl Task {
             }
             Some(BeatSubject { kind: BeatKind::Ask, .. }) => self.answer(message),
             Some(_) => {}
-            None => self.hear_event(&message.payload),
+            // Only what came as one: which subscription a message comes by is no proof of what it is.
+            None if self.is_event(&message.subject) => self.hear_event(&message.payload),
+            None => {}
         }
+    }
+
+    fn is_event(&self, subject: &str) -> bool {
+        let of = |name| event_subject(&self.about.lattice, Some(name)) == subject;
+        of(EventName::HostLost) || of(EventName::HostBack)
     }
 
     fn answer(&mut self, message: &Message) {
