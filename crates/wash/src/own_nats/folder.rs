@@ -39,6 +39,9 @@ pub(crate) struct Plan {
     /// Whether its hosts take signed commands alone.
     #[serde(default)]
     pub(crate) signed_control: bool,
+    /// The public key of the first admin. Here, so that whoever takes the seed away takes nothing from what hosts ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<String>,
     /// Whether it speaks TLS; the files are in the server's folder.
     #[serde(default)]
     pub(crate) tls: bool,
@@ -191,6 +194,7 @@ mod tests {
             address: None,
             lattice: LatticeName::default(),
             signed_control: true,
+            admin: None,
             tls: false,
             tls_ca: false,
         };

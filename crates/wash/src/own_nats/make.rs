@@ -89,7 +89,7 @@ fn fill(root: &Path, plan: Plan, tls: &TlsGiven) -> Outcome<OwnNats> {
     }
     let key = |name: &str| keys::new(root, name);
     let (operator, system, account) = (key("operator")?, key("system")?, key("account")?);
-    let own = OwnNats { root: root.to_owned(), plan, operator, system, account };
+    let mut own = OwnNats { root: root.to_owned(), plan, operator, system, account };
     let now = clock::now();
     let token = OperatorToken {
         name: own.plan.name.clone(),
@@ -105,7 +105,7 @@ fn fill(root: &Path, plan: Plan, tls: &TlsGiven) -> Outcome<OwnNats> {
     own.ensure_user(&NewUser::new(name("operator")?, Principal::Operator(name("operator")?), Reach::Every))?;
     own.ensure_provider_key(&own.plan.lattice)?;
     if own.plan.signed_control {
-        keys::new(root, keys::ADMIN)?;
+        own.plan.admin = Some(keys::new(root, keys::ADMIN)?.public_key().to_string());
     }
     let server = own.server();
     for (given, file) in [(&tls.cert, server::CERT), (&tls.key, server::KEY), (&tls.ca, server::CA)] {
@@ -158,7 +158,7 @@ impl OwnNats {
             listen: plan.listen.clone(),
             url: plan.url(),
             lattice: plan.lattice.clone(),
-            admins: self.admins(keys::ADMIN)?,
+            admins: self.first_admins(),
             tls_ca: plan.tls_ca,
         };
         let tls = plan.tls.then_some(TlsFiles { cert: server::CERT, key: server::KEY });
@@ -176,27 +176,19 @@ impl OwnNats {
         self.write_folder(&self.server(), &about, &users, config)
     }
 
-    /// Who commands the hosts of a server, where commands have to be signed: the admin whose key is called `name`, and the first one.
-    ///
-    /// # Errors
-    /// A key cannot be read.
-    pub(super) fn admins(&self, name: &str) -> Outcome<Vec<String>> {
-        let mut admins: Vec<String> = Vec::new();
-        for name in [name, keys::ADMIN] {
-            if keys::is_there(&self.root, name) {
-                admins.push(keys::load(&self.root, name)?.public_key().to_string());
-            }
-        }
-        admins.dedup();
-        Ok(admins)
+    /// Who commands the hosts of the first server, where commands have to be signed.
+    pub(crate) fn first_admins(&self) -> Vec<String> {
+        self.plan.admin.iter().cloned().collect()
     }
 
-    /// The same for the first server.
+    /// The same for a site: the admin whose key is called `name`, and the first one.
     ///
     /// # Errors
-    /// As [`admins`](Self::admins).
-    pub(crate) fn first_admins(&self) -> Outcome<Vec<String>> {
-        self.admins(keys::ADMIN)
+    /// The key cannot be read.
+    pub(super) fn admins_of_site(&self, name: &str) -> Outcome<Vec<String>> {
+        let own = keys::is_there(&self.root, name).then(|| keys::load(&self.root, name)).transpose()?;
+        let own = own.map(|key| key.public_key().to_string());
+        Ok(own.into_iter().chain(self.first_admins()).collect())
     }
 
     /// Copies an admin's key, if there is one, to who steers from a server's machine.

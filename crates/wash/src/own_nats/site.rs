@@ -68,7 +68,7 @@ pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFol
         listen: wanted.listen.clone(),
         url: format!("nats://{address}"),
         lattice: wanted.lattice.clone(),
-        admins: own.admins(&admin)?,
+        admins: own.admins_of_site(&admin)?,
         tls_ca: false,
     };
     // Its description comes last, and is what makes it a site: begun and not finished, it is begun again.

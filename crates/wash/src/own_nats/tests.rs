@@ -17,6 +17,7 @@ fn plan() -> Plan {
         address: None,
         lattice: LatticeName::default(),
         signed_control: true,
+        admin: None,
         tls: false,
         tls_ca: false,
     }
@@ -39,7 +40,7 @@ fn made_once_and_opened_again() {
     let own = made(&root);
     let again = OwnNats::open(&root).unwrap().unwrap();
     assert_eq!(again.account().unwrap(), own.account().unwrap());
-    assert_eq!(again.plan, plan());
+    assert_eq!(Plan { admin: None, ..again.plan.clone() }, plan());
     assert!(make(&root, plan(), &TlsGiven::default()).unwrap().is_none(), "it is there");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     let config = fs::read_to_string(root.join("server/nats-server.conf")).unwrap();
@@ -54,6 +55,19 @@ fn made_once_and_opened_again() {
     // Whoever died on the way left a folder of another name; it stops nobody.
     fs::create_dir(folder.path().join(".nats-dead")).unwrap();
     made(&folder.path().join("third"));
+}
+
+#[test]
+fn signatures_are_asked_for_also_where_the_admin_s_seed_was_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = made(&folder.path().join("hub"));
+    let admins = ServerFolder::find(own.root()).unwrap().about.admins;
+    assert_eq!(admins.len(), 1);
+    fs::remove_file(own.root().join("keys/admin.nk")).unwrap();
+    own.write_server().unwrap();
+    let again = OwnNats::open(own.root()).unwrap().unwrap();
+    again.write_server().unwrap();
+    assert_eq!(ServerFolder::find(own.root()).unwrap().about.admins, admins);
 }
 
 #[test]

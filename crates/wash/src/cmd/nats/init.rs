@@ -131,7 +131,7 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
     let plain_to_others = !own.plan.tls && !is_loopback(&own.plan.listen);
     let everywhere = ["0.0.0.0:", "[::]:"].iter().any(|prefix| own.plan.listen.starts_with(prefix));
     let without_address = made && everywhere && own.plan.address.is_none();
-    let (url, admins) = (own.plan.url(), own.first_admins()?);
+    let (url, admins) = (own.plan.url(), own.first_admins());
     out.reply(&Made { directory, server, url, made, admins, site, plain_to_others, without_address })
 }
 
@@ -149,6 +149,7 @@ impl First {
             address: self.address,
             lattice: lattice.cloned().unwrap_or_default(),
             signed_control: !self.unsigned_control,
+            admin: None,
             tls: self.tls_cert.is_some(),
             tls_ca: self.tls_ca.is_some(),
         };

@@ -103,6 +103,7 @@ pub(super) fn own(place: &Place, port: u16) -> Outcome<OwnNats> {
         address: None,
         lattice: LatticeName::default(),
         signed_control: false,
+        admin: None,
         tls: false,
         tls_ca: false,
     };
