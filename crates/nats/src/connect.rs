@@ -15,7 +15,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{ConnectOptions, Credentials, admission::Pace, inbox, replies::Replies, violation::Violation};
+use crate::{
+    ConnectOptions, Credentials, admission::Pace, fence::Fences, inbox, replies::Replies,
+    violation::Violation,
+};
 
 /// The oldest server that will do: key expiry and its markers came with it.
 const OLDEST_SERVER: (u64, u64) = (2, 11);
@@ -117,6 +120,7 @@ pub(crate) struct Signals {
     pub(crate) connected: watch::Sender<bool>,
     pub(crate) violations: broadcast::Sender<Violation>,
     pub(crate) replies: std::sync::OnceLock<Arc<Replies>>,
+    pub(crate) fences: Fences,
     /// Messages that were dropped since the start, and how often that is said.
     dropped: AtomicU64,
     pace: Mutex<Pace>,
@@ -128,6 +132,7 @@ impl Signals {
             connected: watch::Sender::new(false),
             violations: broadcast::Sender::new(64),
             replies: std::sync::OnceLock::new(),
+            fences: Fences::new(),
             dropped: AtomicU64::new(0),
             pace: Mutex::default(),
         })
@@ -139,6 +144,7 @@ impl Signals {
             Event::Disconnected | Event::Closed => self.set_connected(false),
             Event::ServerError(ServerError::Other(text)) => match Violation::parse(&text) {
                 Some(violation) => self.refused(violation),
+                None if self.fences.take(&text) => {}
                 None => tracing::warn!(error = %text, "the NATS server reports an error"),
             },
             Event::SlowConsumer(subscription) => self.dropped(subscription),

@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     ConnectError, ConnectOptions, Violation, WallClock,
     connect::{self, Signals},
+    fence::Fences,
     replies::Replies,
     tasks,
 };
@@ -233,6 +234,10 @@ impl Connection {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         let _ = tokio::time::timeout(FLUSH_WITHIN, self.inner.client.drain()).await;
+    }
+
+    pub(crate) fn fences(&self) -> &Fences {
+        &self.inner.signals.fences
     }
 
     pub(crate) fn replies(&self) -> &Arc<Replies> {

@@ -10,6 +10,7 @@ mod connect;
 mod connection;
 mod control;
 mod events;
+mod fence;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -49,6 +49,11 @@ impl Replies {
         format!("{}*", self.prefix)
     }
 
+    /// What stands where only this connection's subjects are, so that it may be asked for, and is no subject.
+    pub(crate) fn no_subject(&self) -> String {
+        format!("{}>.fence", self.prefix)
+    }
+
     /// Makes an entry for a request to `subject` that expects up to `capacity` answers; more are dropped.
     pub(crate) fn wait_for(self: &Arc<Self>, subject: &str, capacity: usize) -> Waiter {
         let id = self.next.fetch_add(1, Ordering::Relaxed);

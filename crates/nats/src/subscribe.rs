@@ -115,10 +115,7 @@ impl Connection {
         let made =
             try_join_all(subjects.iter().map(|(subject, queue)| self.subscribe_one(subject, queue.as_ref())));
         let messages = Messages::from(made.await?);
-        // The refusal reaches us before the first message back, but through another channel, whose reader may be a
-        // step behind; it is not by the second one.
-        self.round_trip(timeout).await?;
-        self.round_trip(timeout).await?;
+        self.fence(timeout).await?;
         let asked: BTreeSet<&str> = subjects.iter().map(|(subject, _)| subject.as_str()).collect();
         loop {
             match violations.try_recv() {

@@ -1,8 +1,15 @@
 //! Asking and being asked.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use lattice_nats::{ConnectOptions, Connection, Gather, Refused, RequestError, SubscribeError};
 use tokio::task::JoinSet;
 
@@ -122,4 +129,42 @@ async fn what_the_server_refuses_is_denied_at_once() {
     let error = guest.subscribe_in_force(subjects, LONG).await.err().unwrap();
     assert!(matches!(&error, SubscribeError::Denied { subject } if subject == "closed.*"), "{error:?}");
     guest.subscribe_in_force([("open".to_owned(), None)], LONG).await.unwrap();
+}
+
+/// The refusal comes on another way than what shows a subscription to be in force. Where the processors have much else to do, the
+/// second must not be taken for the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_subscription_is_never_taken_for_one_in_force() {
+    const LOOKS: usize = 300;
+    let server = server_with(PERMISSIONS).await;
+    let url = server.url().replace("nats://", "nats://guest:guest@");
+    let guest = Connection::connect(ConnectOptions::to(&url), LONG).await.unwrap();
+    let (done, begun) = (Arc::new(AtomicBool::new(false)), Instant::now());
+    let busy: Vec<_> = (0..8)
+        .map(|_| {
+            let done = Arc::clone(&done);
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) && begun.elapsed() < LONG {
+                    std::hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    // Several at once, those that are allowed among them: none gets the other's answer.
+    let looks = (0..LOOKS).map(|look| {
+        let guest = &guest;
+        async move {
+            let subject = if look % 3 == 0 { "open".to_owned() } else { format!("closed.{look}") };
+            let refused = guest.subscribe_in_force([(subject.clone(), None)], LONG).await.err();
+            let expected = (look % 3 != 0).then_some(SubscribeError::Denied { subject });
+            (refused != expected).then_some((refused, expected))
+        }
+    });
+    let wrong: Vec<_> =
+        futures::stream::iter(looks).buffer_unordered(4).filter_map(std::future::ready).collect().await;
+    done.store(true, Ordering::Relaxed);
+    for thread in busy {
+        thread.join().unwrap();
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
