@@ -54,6 +54,9 @@ enum Command {
         /// Also time a first quickstart, in an empty build folder: takes minutes
         #[arg(long)]
         first: bool,
+        /// Measure this part alone; repeatable
+        #[arg(long, value_name = "PART")]
+        only: Vec<bench::Part>,
     },
     /// Attack a lattice on this machine from every side, and print what became of each attempt; exits with 1 where one ended otherwise
     /// than documented
@@ -78,7 +81,7 @@ fn main() -> ExitCode {
         Command::Test { without, long, fuzz_seconds } => {
             suite::run(&without, long.then_some(Duration::from_secs(fuzz_seconds)))
         }
-        Command::Bench { json, first } => bench::run(json.as_deref(), first),
+        Command::Bench { json, first, only } => bench::run(json.as_deref(), first, &only),
         Command::Attack { args, nats_server } => attack::run(&args, nats_server.as_deref()),
         Command::Setup { nats_server } => setup::everything(nats_server.as_deref()).map(|()| true),
     };

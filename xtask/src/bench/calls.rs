@@ -11,6 +11,7 @@ use super::{
     hosts::{BODY_PATH, BenchHost, Pair, caller_of},
     report::Row,
     servers,
+    turns::{Figure, Turns},
 };
 
 /// Calls at once in the rows about rates.
@@ -37,28 +38,24 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let url = nats.url();
     let raw = |subject: &str| vec![url.clone(), subject.to_owned()];
     let lattice = |target: &str| caller(&url, &pair.second, target, &[]);
+    // What is compared stands beside each other.
     let asked = [
         Asked { name: "nats", program: "nats-caller", args: raw("limit.echo") },
+        Asked { name: "reuse", program: "lattice-caller", args: lattice("reuse") },
         Asked { name: "nats and instance", program: "nats-caller", args: raw("limit.add") },
         Asked { name: "fresh", program: "lattice-caller", args: lattice("fresh") },
-        Asked { name: "reuse", program: "lattice-caller", args: lattice("reuse") },
     ];
-    let mut turns: Vec<Value> = Vec::new();
+    let mut turns = Turns::default();
     for round in 1..=ROUNDS {
-        for asked in &asked {
-            for in_flight in ["1", MANY] {
+        for in_flight in ["1", MANY] {
+            for asked in &asked {
                 let args = [asked.args.clone(), vec![in_flight.to_owned(), SECONDS.to_string()]].concat();
-                let summary = servers::output(asked.program, &args).await?;
-                turns.push(
-                    json!({ "round": round, "row": asked.name, "in_flight": in_flight, "summary": summary }),
-                );
+                turns.note(round, asked.name, in_flight, &servers::output(asked.program, &args).await?);
             }
         }
         for (name, address) in [("http limit", http_limit), ("http", pair.http)] {
             let args = [address.to_string(), "/".into(), CONNECTIONS.to_string(), SECONDS.to_string()];
-            let summary = servers::output("load", &args).await?;
-            let in_flight = CONNECTIONS.to_string();
-            turns.push(json!({ "round": round, "row": name, "in_flight": in_flight, "summary": summary }));
+            turns.note(round, name, &CONNECTIONS.to_string(), &servers::output("load", &args).await?);
         }
     }
     let mut rows = compare(&turns)?;
@@ -67,7 +64,7 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let (row, losses) = losses(&url, &pair.second).await?;
     rows.push(row);
     let body = body(&pair).await?;
-    Ok((rows, json!({ "turns": turns, "messages": messages, "losses": losses, "body": body })))
+    Ok((rows, json!({ "turns": turns.raw(), "messages": messages, "losses": losses, "body": body })))
 }
 
 /// Arguments of the programs that call `target` on `host`, and how much of it.
@@ -105,38 +102,21 @@ async fn limits(nats: &NatsServer) -> anyhow::Result<(Vec<Process>, SocketAddr)>
     Ok((vec![echo, add, http, front], address))
 }
 
-fn compare(turns: &[Value]) -> anyhow::Result<Vec<Row>> {
-    let median = |row: &str, in_flight: &str, figure: &str| {
-        let of_row = turns.iter().filter(|turn| turn["row"] == row && turn["in_flight"] == in_flight);
-        let mut figures: Vec<f64> = of_row.filter_map(|turn| turn["summary"][figure].as_f64()).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().with_context(|| format!("nothing was measured of {row}"))
+fn compare(turns: &Turns) -> anyhow::Result<Vec<Row>> {
+    // Gates of times are written as multiples of the limit: 1.15 times is a ratio of 1 / 1.15.
+    let p50 = |name, who, gate: f64, goal: f64| {
+        anyhow::Ok(turns.row(name, who, "1", (Figure::P50, "µs"))?.gate(1.0 / gate).goal(1.0 / goal))
     };
-    let p50 = |name, ours: &str, limit: &str, gate: f64, goal: f64| {
-        let (figure, limit) = (median(ours, "1", "p50_us")?, median(limit, "1", "p50_us")?);
-        // Gates of times are written as multiples of the limit: 1.15 times is a ratio of 1 / 1.15.
-        let (gate, goal) = (Some(1.0 / gate), Some(1.0 / goal));
-        anyhow::Ok(Row { name, figure, limit, unit: "µs", ratio: limit / figure, gate, goal })
-    };
-    let rate = |name, (ours, limit): (&str, &str), in_flight: &str, unit, gate, goal| {
-        let (figure, limit) = (median(ours, in_flight, "rate")?, median(limit, in_flight, "rate")?);
-        anyhow::Ok(Row {
-            name,
-            figure,
-            limit,
-            unit,
-            ratio: figure / limit,
-            gate: Some(gate),
-            goal: Some(goal),
-        })
+    let rate = |name, who, in_flight: &str, unit, gate, goal| {
+        anyhow::Ok(turns.row(name, who, in_flight, (Figure::Rate, unit))?.gate(gate).goal(goal))
     };
     let connections = CONNECTIONS.to_string();
     Ok(vec![
-        p50("call to another host, fresh, p50", "fresh", "nats and instance", 1.15, 1.05)?,
-        rate("the same, 64 in flight", ("fresh", "nats and instance"), MANY, "calls/s", 0.8, 0.95)?,
-        p50("call to another host, reused, p50", "reuse", "nats", 1.3, 1.15)?,
-        rate("the same, 64 in flight", ("reuse", "nats"), MANY, "calls/s", 0.5, 0.7)?,
-        rate("HTTP over the lattice", ("http", "http limit"), &connections, "req/s", 0.75, 0.95)?,
+        p50("call to another host, fresh, p50", ["fresh", "nats and instance"], 1.15, 1.05)?,
+        rate("the same, 64 in flight", ["fresh", "nats and instance"], MANY, "calls/s", 0.8, 0.95)?,
+        p50("call to another host, reused, p50", ["reuse", "nats"], 1.3, 1.15)?,
+        rate("the same, 64 in flight", ["reuse", "nats"], MANY, "calls/s", 0.5, 0.7)?,
+        rate("HTTP over the lattice", ["http", "http limit"], &connections, "req/s", 0.75, 0.95)?,
     ])
 }
 

@@ -20,6 +20,16 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// The same with a gate.
+    pub(super) fn gate(self, gate: f64) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// The same with a goal.
+    pub(super) fn goal(self, goal: f64) -> Self {
+        Self { goal: Some(goal), ..self }
+    }
+
     pub(super) fn json(&self) -> Value {
         json!({
             "name": self.name, "figure": self.figure, "limit": self.limit, "unit": self.unit,
@@ -49,14 +59,17 @@ pub(super) fn machine() -> String {
 }
 
 /// Prints the table and the raw figures behind it.
-pub(super) fn print(machine: &str, rows: &[Row], raw: &Value, starts: &Value) {
+pub(super) fn print(machine: &str, rows: &[Row], raw: &Value) {
     say::line(&format!("\n{machine}\n"));
     table(rows);
-    say::line(&format!("\nquickstart, everything built: {starts}\nraw: {raw}"));
+    say::line(&format!("\nraw: {raw}"));
 }
 
 /// Prints rows as a table; one part's rows as soon as they are there, so that what comes later cannot lose them.
 pub(super) fn table(rows: &[Row]) {
+    if rows.is_empty() {
+        return;
+    }
     say::line("| row | figure | limit | ratio | gate | goal |\n| --- | --- | --- | --- | --- | --- |");
     for row in rows {
         let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
