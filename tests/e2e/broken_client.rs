@@ -12,6 +12,11 @@ use tokio::{
 
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// A line break within a value: it ends the client of whoever hears it.
+const ENDS_THE_CLIENT: &[u8] = b"NATS/1.0\r\nA:a\rb\r\n\r\n";
+/// What every host hears.
+const PING: &str = "wasmbus.ctl.v1.default.host.ping";
+
 /// Publishes to `subject` by hand, with this header.
 async fn publish(port: u16, subject: &str, header: &[u8]) {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -38,9 +43,9 @@ async fn a_header_that_ends_the_client_ends_no_host_for_good() {
     let answers = || async { stage.http.get(&url).await.ok().filter(|answer| answer.status == 200) };
     until("the actor answers", WITHIN, answers).await.unwrap();
 
-    // A line break within a value, and bytes that are no text: the first ends the client, the second its connection.
-    for header in [&b"NATS/1.0\r\nA:a\rb\r\n\r\n"[..], b"NATS/1.0\r\nA:\xff\r\n\r\n"] {
-        publish(stage.nats.port(), "wasmbus.ctl.v1.default.host.ping", header).await;
+    // Bytes that are no text, besides, which end the connection.
+    for header in [ENDS_THE_CLIENT, b"NATS/1.0\r\nA:\xff\r\n\r\n"] {
+        publish(stage.nats.port(), PING, header).await;
     }
     host.process.wait_for_line("the host broke, and begins anew", WITHIN).await.unwrap();
     let again = |inventory: &lattice_control_interface::HostInventory| {
@@ -50,4 +55,16 @@ async fn a_header_that_ends_the_client_ends_no_host_for_good() {
     until("the actor answers again", WITHIN, answers).await.unwrap();
     host.process.terminate();
     assert!(host.process.wait(WITHIN).await.unwrap().success(), "{}", host.process.output());
+}
+
+#[tokio::test]
+async fn a_wish_to_stop_counts_between_two_lives_too() {
+    let stage = Stage::set().await;
+    for begun in ["stopping reason=Broken", "the host broke, and begins anew"] {
+        let (mut host, _id) = stage.host(&[]).await;
+        publish(stage.nats.port(), PING, ENDS_THE_CLIENT).await;
+        host.process.wait_for_line(begun, WITHIN).await.unwrap();
+        host.process.terminate();
+        assert!(host.process.wait(WITHIN).await.unwrap().success(), "{}", host.process.output());
+    }
 }

@@ -37,6 +37,7 @@ mod states;
 mod supervisor;
 mod telemetry;
 mod trust;
+mod wishes;
 
 pub use cli::{Cli, Command};
 pub use config::{ConfigError, HostConfig};
@@ -44,3 +45,4 @@ pub use identity::{Identity, IdentityError};
 pub use lives::live;
 pub use startup::{Host, StopReason};
 pub use telemetry::init as init_telemetry;
+pub use wishes::Wishes;

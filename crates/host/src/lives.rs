@@ -1,15 +1,11 @@
 //! A host that broke begins anew, in the same process: something without which it is no host has ended, and it is no good to those who
 //! call it if it stays away until somebody comes by.
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 
-use crate::{Host, HostConfig, StopReason};
+use crate::{Host, HostConfig, StopReason, wishes::Wishes};
 
 /// Before the second life; each life that was short doubles it, up to the longest.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -41,43 +37,29 @@ pub async fn live(
 ) -> anyhow::Result<()> {
     let (mut life, mut pauses) = (Instant::now(), Pauses::default());
     let host = Host::start(config()?).await?;
+    // The first life is one that a signal may end at any moment before this; no later one is.
+    let mut wishes = Wishes::listen();
     begun(&host)?;
-    let mut ended = host.run().await;
+    let mut ended = host.run(&mut wishes).await;
     while let StopReason::Broken(why) = ended {
         let pause = pauses.after(life.elapsed());
         error!(why, ?pause, "the host broke, and begins anew");
-        // From the first life on signals end the process no longer by themselves.
-        let mut stopped = pin!(stop_signal());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = &mut stopped => return Ok(()),
+            _ = wishes.heard() => return Ok(()),
         }
         life = Instant::now();
         let begins = async { Host::start(config()?.again()).await };
         let host = tokio::select! {
             host = begins => host,
-            () = &mut stopped => return Ok(()),
+            _ = wishes.heard() => return Ok(()),
         };
         ended = match host {
-            Ok(host) => host.run().await,
+            Ok(host) => host.run(&mut wishes).await,
             Err(error) => StopReason::Broken(format!("it could not begin: {error:#}")),
         };
     }
     Ok(())
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn stop_signal() {
-    let listen = |kind| signal(kind).ok();
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
-    let heard = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => std::future::pending().await,
-    };
-    tokio::select! {
-        () = heard(&mut interrupt) => {}
-        () = heard(&mut terminate) => {}
-    }
 }
 
 #[cfg(test)]

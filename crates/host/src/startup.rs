@@ -5,14 +5,10 @@ mod doors;
 mod ground;
 mod parts;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use lattice_control_interface::events::HostStarted;
 use lattice_manifest::Manifest;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::Instant,
-};
 use tracing::{info, warn};
 
 use self::ground::Base;
@@ -20,10 +16,8 @@ use crate::{
     config::HostConfig,
     manifest::{Applier, read},
     shutdown::{self, Parts, StopRequest},
+    wishes::Wishes,
 };
-
-/// Signals this close together are one wish to stop: a terminal and a supervisor often send one each.
-const ONE_WISH: Duration = Duration::from_millis(200);
 
 /// Why a host stopped.
 #[derive(Debug)]
@@ -80,21 +74,24 @@ impl Host {
     }
 
     /// Runs until somebody asks it to stop, then stops in order. A second SIGINT or SIGTERM cuts that short
-    /// unless it comes within 200 ms of the first.
-    pub async fn run(self) -> StopReason {
-        let (mut interrupt, mut terminate) =
-            (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
-        let (reason, patience) = tokio::select! {
-            () = heard(&mut interrupt) => (StopReason::Asked("SIGINT".into()), None),
-            () = heard(&mut terminate) => (StopReason::Asked("SIGTERM".into()), None),
+    /// unless it comes within 200 ms of the first. One that comes while a broken host stops is the wish that it stays stopped.
+    pub async fn run(self, wishes: &mut Wishes) -> StopReason {
+        let (mut reason, patience) = tokio::select! {
+            signal = wishes.heard() => (StopReason::Asked(signal.into()), None),
             (why, patience) = self.stop.asked() => (StopReason::Asked(why), patience),
             why = self.parts.tasks.broken() => (StopReason::Broken(why), None),
         };
         info!(?reason, "stopping");
-        let again = heard_again(&mut interrupt, &mut terminate, Instant::now() + ONE_WISH);
+        let mut stopping = pin!(shutdown::stop(self.parts, patience.unwrap_or(self.drain)));
+        if let StopReason::Broken(_) = reason {
+            tokio::select! {
+                () = &mut stopping => return reason,
+                signal = wishes.heard() => reason = StopReason::Asked(signal.into()),
+            }
+        }
         tokio::select! {
-            () = shutdown::stop(self.parts, patience.unwrap_or(self.drain)) => {}
-            () = again => warn!("stopped at once: calls in flight are lost"),
+            () = &mut stopping => {}
+            _ = wishes.heard_again() => warn!("stopped at once: calls in flight are lost"),
         }
         reason
     }
@@ -125,35 +122,5 @@ impl Parts {
             stop: self.tasks.closing_token(),
         };
         self.tasks.spawn("manifest", async move { applier.run(&manifest).await });
-    }
-}
-
-fn listen(kind: SignalKind) -> Option<tokio::signal::unix::Signal> {
-    signal(kind).inspect_err(|error| warn!(%error, "cannot listen for a signal")).ok()
-}
-
-async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending().await
-}
-
-/// Returns at the first signal that comes at `from` or later.
-async fn heard_again(
-    interrupt: &mut Option<tokio::signal::unix::Signal>,
-    terminate: &mut Option<tokio::signal::unix::Signal>,
-    from: Instant,
-) {
-    loop {
-        tokio::select! {
-            () = heard(interrupt) => {}
-            () = heard(terminate) => {}
-        }
-        if Instant::now() >= from {
-            return;
-        }
     }
 }
