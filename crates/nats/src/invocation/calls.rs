@@ -160,8 +160,10 @@ impl Calls {
             // Before it leaves, so that nothing that comes back is earlier.
             entry.slot().called(Instant::now(), first.body.len(), first.fin);
             if first.fin {
-                shared.send_whole(message, Whose::Request(Arc::clone(entry.slot()))).await;
-            } else if let Err(failure) = shared.post.publish(message).await {
+                if let Some(late) = shared.send_whole(message, Whose::Request(Arc::clone(entry.slot()))) {
+                    late.await;
+                }
+            } else if let Err(failure) = Box::pin(shared.post.publish(message)).await {
                 // What follows must not overtake it, so it does not wait with those of others.
                 entry.slot().fail(failure.clone());
                 return Err(failure);
@@ -176,7 +178,7 @@ impl Calls {
                 entry.slot().fail(Failure::NoResponders);
                 return Err(Failure::NoResponders);
             }
-            tokio::time::sleep(KNOWN_PAUSE).await;
+            Box::pin(tokio::time::sleep(KNOWN_PAUSE)).await;
             message = opening.again(&first);
         }
         Ok(match entry.slot().take_whole() {

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_nats::{Subject, message::OutboundMessage};
+use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
     budget::Budget,
@@ -55,15 +56,15 @@ impl Shared {
         }
     }
 
-    /// Sends what is the only message of a call in this direction.
-    pub(crate) async fn send_whole(&self, message: OutboundMessage, whose: Whose) {
+    /// Sends what is the only message of a call in this direction. What comes back is still to be waited for: boxed, since nearly
+    /// always there is nothing, and each call's task has room for its longest way.
+    #[must_use]
+    pub(crate) fn send_whole(&self, message: OutboundMessage, whose: Whose) -> Option<BoxFuture<'_, ()>> {
         let is_alone = self.made.load(Ordering::Relaxed) + self.served.load(Ordering::Relaxed) <= 1;
         let parcel = Parcel::new(message, whose);
-        match is_alone {
-            // Nobody to wait for, and one task less on its way.
-            true => parcel.leave(&self.post).await,
-            false => self.post.send_together(parcel).await,
-        }
+        // Nobody to wait for where it is alone, and one task less on its way.
+        let parcel = if is_alone { Some(parcel) } else { self.post.send_together(parcel) };
+        parcel.map(|parcel| parcel.leave(&self.post).boxed())
     }
 
     fn is_closed(&self) -> bool {

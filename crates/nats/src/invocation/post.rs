@@ -106,13 +106,10 @@ impl Post {
         }
     }
 
-    /// Sends a small message together with those of other calls; only for what cannot overtake others, as it is its call's only one
-    /// in this direction. What fails then is told as [`Whose`] says.
-    pub(crate) async fn send_together(&self, parcel: Parcel) {
-        let parcel = if self.is_connected() { self.outbox.put(parcel) } else { Some(parcel) };
-        if let Some(parcel) = parcel {
-            parcel.leave(self).await;
-        }
+    /// Lets a small message leave together with those of other calls; only what cannot overtake others, as it is its call's only one
+    /// in this direction. What fails then is told as [`Whose`] says. Gives back one that had better [leave](Parcel::leave) alone.
+    pub(crate) fn send_together(&self, parcel: Parcel) -> Option<Parcel> {
+        if self.is_connected() { self.outbox.put(parcel) } else { Some(parcel) }
     }
 
     /// What is given to the client without a connection would leave after the reconnect, late.

@@ -199,7 +199,12 @@ impl Server {
         let failed = match self.served(&entry, received).await {
             None => return,
             Some(Ok(reply)) => match whole_reply(post, entry.slot(), reply) {
-                Ok(message) => return self.shared.send_whole(message, Whose::Reply(entry)).await,
+                Ok(message) => {
+                    if let Some(late) = self.shared.send_whole(message, Whose::Reply(entry)) {
+                        late.await;
+                    }
+                    return;
+                }
                 // Boxed, so that the usual call's task stays small.
                 Err(reply) => Box::pin(send(post, entry.slot(), Kind::Reply, Pieces::new(reply))).await.err(),
             },
@@ -207,7 +212,7 @@ impl Server {
         };
         let slot = entry.slot();
         if let Some((to, note)) = failed.and_then(|failure| slot.fail(failure)) {
-            let sent = post.publish(post.message_of(slot, to, note)).await;
+            let sent = Box::pin(post.publish(post.message_of(slot, to, note))).await;
             if let Err(failure) = sent {
                 tracing::debug!(?failure, "a caller was not told of its failed call");
             }
