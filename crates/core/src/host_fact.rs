@@ -6,8 +6,9 @@ use crate::{ActorId, CurveKey, EntityId, FactKey, Labels, LinkKey, ProviderId, S
 
 /// Who a host is and what runs on it. Each host writes its own, and nobody else's but as a tombstone.
 ///
-/// Everything has a default, so that hosts of other versions read it: a missing text reads as empty, a missing number
-/// as 0, missing lists and labels as empty; unknown fields are ignored. It tells what the host last said of itself: whether
+/// Everything but the ids has a default, so that hosts of other versions read it: a missing text reads as empty, a missing number
+/// as 0, missing lists and labels as empty; unknown fields are ignored. A fact with an entry that has no id, or one that is none, is
+/// no fact: nothing is known of that host. It tells what the host last said of itself: whether
 /// the host still lives is presence's to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFact {

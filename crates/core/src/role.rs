@@ -221,7 +221,8 @@ fn matches(pattern: &str, name: &str) -> bool {
     left.ends_with(end)
 }
 
-/// A signed command, kept as the evidence for the fact that it made: its token names the body by its hash.
+/// A signed command, kept as the evidence for the fact that it made: its token names the body by its hash. Both fields are required;
+/// unknown ones are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The token.

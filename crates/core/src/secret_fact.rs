@@ -19,6 +19,8 @@ const SEED_CHARS_MAX: usize = 256;
 ///
 /// Every box is one of two curve keys (`xkv1`, Base64), with the value's own key as sender: a box that was not made by
 /// somebody who had the seed does not open.
+///
+/// `key` and `value` are required; missing `readers` read as none; unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSecret {
     /// The public half of the value's own key.
@@ -30,7 +32,7 @@ pub struct SealedSecret {
     pub readers: BTreeMap<HostId, SealedFor>,
 }
 
-/// The seed of a value's key, sealed to one host.
+/// The seed of a value's key, sealed to one host. Both fields are required; unknown ones are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedFor {
     /// The host's key to which it was sealed; a host that has another one by now cannot open it.

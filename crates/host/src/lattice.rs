@@ -130,11 +130,12 @@ impl Lattice {
                 one = overridden.recv() => one,
             };
             let Some(Overridden { key, kept, lost }) = one else { return };
-            events.publish(&FactOverridden {
-                key: key.to_string(),
-                kept: version(kept),
-                lost: version(lost),
-            });
+            // A bucket that comes back may make hundreds of them at once.
+            let event = FactOverridden { key: key.to_string(), kept: version(kept), lost: version(lost) };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = events.publish_when_there_is_room(&event) => {}
+            }
         }
     }
 

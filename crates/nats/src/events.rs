@@ -57,19 +57,29 @@ impl EventPublisher {
     /// Puts an event into the queue, with an id and the time of now. Never waits; when the queue is full the event is
     /// dropped with a log line.
     pub fn publish(&self, name: EventName, data: Value) {
-        let id = uuid::Uuid::new_v4().to_string();
-        let event = Event::new(name, &self.host, id, self.clock.now_rfc3339(), data);
-        let body = match serde_json::to_vec(&event) {
-            Ok(body) => Bytes::from(body),
-            Err(error) => {
-                tracing::error!(%name, %error, "an event could not be written");
-                return;
-            }
-        };
-        let subject = event_subject(&self.lattice, Some(name));
-        if self.queue.try_send(Job::Publish { subject, body }).is_err() {
+        let Some(job) = self.job(name, data) else { return };
+        if self.queue.try_send(job).is_err() {
             tracing::warn!(%name, "an event was dropped: {QUEUE_MAX} wait already, or the host is stopping");
         }
+    }
+
+    /// As [`EventPublisher::publish`], but waits for room: for what comes by the hundred, and has to arrive.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the event out.
+    pub async fn publish_when_there_is_room(&self, name: EventName, data: Value) {
+        let Some(job) = self.job(name, data) else { return };
+        // It fails only when the host is stopping.
+        let _ = self.queue.send(job).await;
+    }
+
+    fn job(&self, name: EventName, data: Value) -> Option<Job> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let event = Event::new(name, &self.host, id, self.clock.now_rfc3339(), data);
+        let subject = event_subject(&self.lattice, Some(name));
+        let body = serde_json::to_vec(&event);
+        let body = body.inspect_err(|error| tracing::error!(%name, %error, "an event could not be written"));
+        Some(Job::Publish { subject, body: Bytes::from(body.ok()?) })
     }
 
     /// Waits until what was published before has left, at most `deadline`; true if it has.

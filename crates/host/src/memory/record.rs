@@ -3,11 +3,14 @@
 //! A command is answered when its change is on disk. Changes that come while the disk is at work go into the next write
 //! together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lattice_core::{ActorId, ProviderId, with_causes};
 use lattice_nats::{Loaded, SnapshotFile, SnapshotKind};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -21,6 +24,8 @@ use crate::{
 const KIND: SnapshotKind = SnapshotKind { name: "started", version: 1 };
 /// Changes that wait for the disk; who comes later waits for a place.
 const QUEUE: usize = 256;
+/// How long the disk may take. What it does not take in that time it may still take later.
+const KEEP_WITHIN: Duration = Duration::from_secs(10);
 
 /// One change; none takes the entry away.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,8 +146,12 @@ impl Record {
         let Some(jobs) = &self.jobs else { return Ok(()) };
         let stopping = || "the host is stopping".to_owned();
         let (done, outcome) = oneshot::channel();
-        jobs.send(Job { change, done }).await.map_err(|_closed| stopping())?;
-        outcome.await.map_err(|_closed| stopping())?
+        let kept = async {
+            jobs.send(Job { change, done }).await.map_err(|_closed| stopping())?;
+            outcome.await.map_err(|_closed| stopping())?
+        };
+        let late = |_late| format!("the disk did not take it within {} s", KEEP_WITHIN.as_secs());
+        timeout(KEEP_WITHIN, kept).await.map_err(late)?
     }
 }
 

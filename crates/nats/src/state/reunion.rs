@@ -43,9 +43,9 @@ struct Done {
 /// # Cancellation
 /// Leaves some facts written and others not; doing it again does the rest.
 pub(super) async fn merge(shared: &Shared) -> Result<(), StateError> {
-    let mut todo = look(shared).await?;
+    let (mut todo, mut yielded) = look(shared).await?;
     let mut lease = None;
-    while !todo.writes.is_empty() && lease.is_none() {
+    while !todo.is_empty() && lease.is_none() {
         match lease::wait_for(&shared.bucket, "merge", &shared.writer, PATIENCE).await? {
             Some(Turn::Ours(ours)) => lease = Some(ours),
             Some(Turn::TheirsIsOver) => {}
@@ -54,7 +54,8 @@ pub(super) async fn merge(shared: &Shared) -> Result<(), StateError> {
                 break;
             }
         }
-        todo = look(shared).await?;
+        let (again, more) = look(shared).await?;
+        (todo, yielded) = (again, yielded + more);
     }
     let done = match &mut lease {
         Some(lease) => {
@@ -71,6 +72,7 @@ pub(super) async fn merge(shared: &Shared) -> Result<(), StateError> {
         lease.release().await;
     }
     let Done { written, overridden, refused } = done?;
+    let overridden = yielded + overridden;
     let facts = shared.known().len();
     tracing::warn!(
         facts,
@@ -82,22 +84,24 @@ pub(super) async fn merge(shared: &Shared) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Reads all of the bucket into the view, and says what is left to do.
-async fn look(shared: &Shared) -> Result<Plan, StateError> {
+/// Reads all of the bucket into the view, and says what is left to write, and how many facts of this host lost by that. Those are
+/// told here: once the newer ones are in the view, nobody sees any more that there were others.
+async fn look(shared: &Shared) -> Result<(Vec<(FactKey, u64)>, usize), StateError> {
     let bucket: BTreeMap<FactKey, Slot> = shared.bucket.read_all().await?;
-    let plan = plan(&shared.known(), &bucket);
+    let Plan { writes, yielded } = plan(&shared.known(), &bucket);
     for (key, slot) in bucket {
         if let Some(fact) = slot.fact {
             shared.join(key, fact);
         }
     }
-    Ok(plan)
+    let lost = yielded.len();
+    yielded.into_iter().for_each(|overridden| shared.tell_overridden(overridden));
+    Ok((writes, lost))
 }
 
-async fn carry_out(shared: &Shared, plan: Plan) -> Result<Done, StateError> {
-    let mut done = Done { overridden: plan.yielded.len(), ..Done::default() };
-    plan.yielded.into_iter().for_each(|overridden| shared.tell_overridden(overridden));
-    let mut writes = stream::iter(plan.writes)
+async fn carry_out(shared: &Shared, writes: Vec<(FactKey, u64)>) -> Result<Done, StateError> {
+    let mut done = Done::default();
+    let mut writes = stream::iter(writes)
         .map(|(key, revision)| restore(shared, key, revision))
         .buffer_unordered(WRITES_MAX);
     while let Some(outcome) = writes.next().await {

@@ -30,7 +30,7 @@ const WRITES_MAX: usize = 64;
 /// How long the first read may take.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Overridden facts that wait for whoever tells of them; further ones stand in the log alone.
-const OVERRIDDEN_MAX: usize = 1024;
+const OVERRIDDEN_MAX: usize = 16 * 1024;
 
 /// The facts of one lattice.
 ///

@@ -74,13 +74,12 @@ impl FactStore {
         if change.before.is_none() {
             change.before = best.cloned();
         }
-        let is_there = match &change.data {
-            Some(data) => {
-                stored.as_ref().is_some_and(|fact| !fact.deleted && fact.data == *data)
-                    && stored.as_ref() == best
-            }
-            None => best.is_none_or(|fact| fact.deleted),
-        };
+        // What this host alone knows is not in the bucket, and so not acknowledged.
+        let is_there = stored.as_ref() == best
+            && match &change.data {
+                Some(data) => best.is_some_and(|fact| !fact.deleted && fact.data == *data),
+                None => best.is_none_or(|fact| fact.deleted),
+            };
         if is_there {
             let version = best.map_or_else(|| self.version(0), Fact::version);
             if let Some(stored) = stored {

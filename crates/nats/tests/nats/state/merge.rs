@@ -146,6 +146,47 @@ async fn what_a_stranger_wrote_into_the_new_bucket_stays_and_what_is_older_loses
     assert_eq!(store.snapshot().config(&name("kept")), Some(values("newer")));
 }
 
+/// Who has something to write waits for his turn, and looks at the bucket again: what he had lost by the first look is told all the same.
+#[tokio::test]
+async fn what_loses_is_told_also_by_a_host_that_has_something_to_write() {
+    let server = server().await;
+    let other = join(&server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_in(&join(&server).await, 'A', folder.path()).await;
+    store.put_config(&name("kept"), &values("old")).await.unwrap();
+    store.put_config(&name("late"), &values("1")).await.unwrap();
+    store.close().await;
+    drop(store);
+    // Meanwhile another host makes the bucket anew, and has a newer version of one of the two, and nothing of the other.
+    other.jetstream().delete_key_value("LATTICE_default").await.unwrap();
+    let second = open(&other, 'B').await;
+    second.put_config(&name("kept"), &values("new")).await.unwrap();
+    second.put_config(&name("kept"), &values("newer")).await.unwrap();
+
+    let store = open_in(&join(&server).await, 'A', folder.path()).await;
+    until(&second, |facts| facts.config(&name("late")) == Some(values("1"))).await;
+    until(&store, |facts| facts.config(&name("kept")) == Some(values("newer"))).await;
+    let told = tokio::time::timeout(LONG, store.overridden().unwrap().recv()).await.unwrap().unwrap();
+    assert_eq!((told.key, told.kept.version, told.lost.version), (FactKey::Config(name("kept")), 2, 1));
+}
+
+/// What this host remembers to be deleted is not acknowledged as deleted before the bucket has it, too.
+#[tokio::test]
+async fn a_delete_is_acknowledged_when_the_bucket_has_it() {
+    let server = server().await;
+    let other = join(&server).await;
+    let store = open(&join(&server).await, 'A').await;
+    store.put_config(&name("gone"), &values("1")).await.unwrap();
+    store.delete_config(&name("gone")).await.unwrap();
+    let kept = bucket(&other).await;
+    // The bucket is set back to before the delete.
+    let before = format!(r#"{{"version":1,"writer":"{}","data":{{}}}}"#, host('A'));
+    kept.put("config.gone", before.into()).await.unwrap();
+    store.delete_config(&name("gone")).await.unwrap();
+    let stored = kept.get("config.gone").await.unwrap().unwrap();
+    assert!(serde_json::from_slice::<Value>(&stored).unwrap()["deleted"] == true, "{stored:?}");
+}
+
 #[tokio::test]
 async fn one_host_at_a_time_writes_the_facts_back() {
     const FACTS: u64 = 200;
