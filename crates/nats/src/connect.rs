@@ -115,6 +115,9 @@ impl ConnectError {
     }
 }
 
+/// Refusals that are kept for slow listeners: one for each call that can be made at once, so that each is told of its own.
+const VIOLATIONS_KEPT: usize = 4096;
+
 /// What the connection's events tell the rest of this crate.
 pub(crate) struct Signals {
     pub(crate) connected: watch::Sender<bool>,
@@ -130,7 +133,7 @@ impl Signals {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             connected: watch::Sender::new(false),
-            violations: broadcast::Sender::new(64),
+            violations: broadcast::Sender::new(VIOLATIONS_KEPT),
             replies: std::sync::OnceLock::new(),
             fences: Fences::new(),
             dropped: AtomicU64::new(0),

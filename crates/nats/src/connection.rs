@@ -155,7 +155,7 @@ impl Connection {
         self.inner.signals.connected.subscribe()
     }
 
-    /// What the server refuses this user from now on; the last 64 are kept for a slow listener.
+    /// What the server refuses this user from now on; the last 4096 are kept for a slow listener.
     #[must_use]
     pub fn violations(&self) -> broadcast::Receiver<Violation> {
         self.inner.signals.violations.subscribe()
@@ -236,6 +236,7 @@ impl Connection {
         let _ = tokio::time::timeout(FLUSH_WITHIN, self.inner.client.drain()).await;
     }
 
+    /// What keeps refusals and answers apart.
     pub(crate) fn fences(&self) -> &Fences {
         &self.inner.signals.fences
     }

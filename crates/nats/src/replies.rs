@@ -49,9 +49,12 @@ impl Replies {
         format!("{}*", self.prefix)
     }
 
-    /// What stands where only this connection's subjects are, so that it may be asked for, and is no subject.
+    /// What stands where only subjects of this connection's user are, so that it may be asked for, and is no subject. The same for
+    /// all connections of the user: a server keeps the part before the `>` in its tree.
     pub(crate) fn no_subject(&self) -> String {
-        format!("{}>.fence", self.prefix)
+        let inbox = self.prefix.trim_end_matches('.');
+        let prefix = inbox.rsplit_once('.').map_or(inbox, |(prefix, _random)| prefix);
+        format!("{prefix}.>.fence")
     }
 
     /// Makes an entry for a request to `subject` that expects up to `capacity` answers; more are dropped.

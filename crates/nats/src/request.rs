@@ -193,7 +193,7 @@ impl Connection {
     ) -> Result<(), RequestError> {
         // First: before the first connect no server has said how much it takes.
         if !self.is_connected() {
-            return Err(RequestError::Disconnected { servers: self.shown_servers() });
+            return Err(self.disconnected());
         }
         let max = self.max_payload();
         if payload.len() > max {
@@ -219,6 +219,11 @@ impl Connection {
             }
             Err(_) => Err(RequestError::Timeout { subject: subject.to_owned(), after: given }),
         }
+    }
+
+    /// What is said where there is no connection.
+    pub(crate) fn disconnected(&self) -> RequestError {
+        RequestError::Disconnected { servers: self.shown_servers() }
     }
 
     fn open(&self, subject: &str, incoming: Incoming) -> Result<Message, RequestError> {

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::{Message, Subscriber};
 use futures::{FutureExt as _, StreamExt, future::try_join_all, stream::SelectAll};
-use tokio::sync::broadcast::error::TryRecvError;
+use tokio::{
+    sync::broadcast::error::TryRecvError,
+    time::{Instant, timeout_at},
+};
 
 use crate::{Connection, Refused, RequestError};
 
@@ -101,7 +104,7 @@ impl Subscription {
 
 impl Connection {
     /// Subscribes, each subject with the queue group beside it, and waits until all are in force: a message to oneself
-    /// has come back after them. Sending them off alone would not do, calls in the next milliseconds would be lost.
+    /// has come back after them, and what the server refused was heard. Sending them off alone would not do, calls in the next milliseconds would be lost.
     ///
     /// # Errors
     /// [`SubscribeError::Denied`] names the subject that the server refuses.
@@ -111,11 +114,17 @@ impl Connection {
         timeout: Duration,
     ) -> Result<Subscription, SubscribeError> {
         let subjects: Vec<(String, Option<String>)> = subjects.into_iter().collect();
+        let until = Instant::now() + timeout;
         let mut violations = self.violations();
         let made =
             try_join_all(subjects.iter().map(|(subject, queue)| self.subscribe_one(subject, queue.as_ref())));
-        let messages = Messages::from(made.await?);
-        self.fence(timeout).await?;
+        let late = || {
+            let subject = subjects.first().map(|(subject, _)| subject.clone()).unwrap_or_default();
+            RequestError::Timeout { subject, after: timeout }
+        };
+        // The client's own queue may be full, and nothing leaves it while NATS is away.
+        let messages = Messages::from(timeout_at(until, made).await.map_err(|_late| late())??);
+        self.fence(until.saturating_duration_since(Instant::now())).await?;
         let asked: BTreeSet<&str> = subjects.iter().map(|(subject, _)| subject.as_str()).collect();
         loop {
             match violations.try_recv() {
@@ -124,7 +133,8 @@ impl Connection {
                         return Err(SubscribeError::Denied { subject: violation.subject });
                     }
                 }
-                Err(TryRecvError::Lagged(_)) => {}
+                // Ours may be among those that were missed.
+                Err(TryRecvError::Lagged(_)) => return Err(late().into()),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(Subscription { messages }),
             }
         }
