@@ -112,3 +112,33 @@ async fn an_actor_that_lacks_only_a_link_starts_when_it_comes() {
     assert!(refused.contains("a:b/c (no link gives a resource, as r is)"), "{refused}");
     stage.until(&id, |inventory| is(inventory, "odd", &|state| matches!(state, State::Failed(_)))).await;
 }
+
+/// The same between two hosts, over NATS; and within one host nothing of it goes over NATS.
+#[tokio::test]
+async fn every_kind_of_value_goes_to_another_host_and_back() {
+    let stage = Stage::set().await;
+    let (_near, near) = stage.host(&[]).await;
+    let (_far, far) = stage.host(&[]).await;
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
+    stage.start_provider(&near, "http", "builtin://http-server").await.unwrap();
+    stage.client.put_link(&greeter_to_translator()).await.unwrap();
+    stage.start_actor(&near, "greeter", &stage.signer.example("greeter"), 4).await.unwrap();
+    stage.start_actor(&far, "translator", &stage.signer.example("translator"), 4).await.unwrap();
+    stage.link("http", "greeter", "wasi:http", &[("address", &address)]).await;
+    stage.until_link(&near, "http", "greeter", |state| *state == State::Ready).await;
+    stage.until(&near, |inventory| is(inventory, "greeter", &|state| *state == State::Ready)).await;
+    let get = async |path: &str| {
+        let answer = stage.http.get(&format!("http://{address}{path}")).await.unwrap();
+        (answer.status, answer.text().trim_end().to_owned())
+    };
+    let mut calls = stage.calls().await;
+    let everything = (200, "every kind of value came back as it went".to_owned());
+    assert_eq!(get("/everything").await, everything);
+    assert_eq!(get("/Anna?language=french&hour=20").await, (200, "Bonsoir, Anna!".to_owned()));
+    assert!(calls.seen().await > 0, "they go over NATS");
+
+    stage.start_actor(&near, "translator", &stage.signer.example("translator"), 4).await.unwrap();
+    calls.seen().await;
+    assert_eq!(get("/everything").await, everything);
+    assert_eq!(calls.seen().await, 0, "what runs in the same process is called there");
+}

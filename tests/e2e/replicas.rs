@@ -191,9 +191,10 @@ async fn a_thousand_calls_wait_and_all_are_served() {
     stage.link("http", "misbehave", "wasi:http", &config).await;
     stage.until_link(&front_id, "http", "misbehave", |state| *state == State::Ready).await;
     let url = format!("http://{address}/sleep?ms=100");
-    let calls = (0..1200).map(|_| async { stage.http.get(&url).await.map(|answer| answer.status) });
+    // As many as run at once, and as many as may wait.
+    let calls = (0..256 + 1000).map(|_| async { stage.http.get(&url).await.map(|answer| answer.status) });
     let answers = join_all(calls).await;
     let served = answers.iter().filter(|answer| matches!(answer, Ok(200))).count();
-    assert_eq!(served, 1200, "{:?}", answers.iter().find(|answer| !matches!(answer, Ok(200))));
+    assert_eq!(served, 256 + 1000, "{:?}", answers.iter().find(|answer| !matches!(answer, Ok(200))));
     stage.until_idle(&b_id, "misbehave").await;
 }

@@ -11,5 +11,5 @@ pub use actors::{Signer, now, wasm_of};
 pub use cable::Cable;
 pub use lattice::Stage;
 pub use log::{Line, lines};
-pub use raw::{RawEvent, RawEvents};
+pub use raw::{CallsSeen, RawEvent, RawEvents};
 pub use shell::Said;

@@ -3,7 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -153,5 +153,44 @@ impl Stage {
             body: read(&message.payload),
         });
         RawEvents { messages: Box::pin(events), all: Vec::new(), next: 0 }
+    }
+
+    /// Counts the calls that cross NATS from now on.
+    ///
+    /// # Panics
+    /// If NATS fails.
+    pub async fn calls(&self) -> CallsSeen {
+        let client = self.connection.client();
+        let mut all = Vec::new();
+        for subject in ["wasmbus.host.default.>", "wasmbus.call.default.>"] {
+            all.push(client.subscribe(subject).await.expect("a subscription"));
+        }
+        self.connection.round_trip(WITHIN).await.expect("the subscriptions are in force");
+        CallsSeen {
+            connection: self.connection.clone(),
+            messages: Box::pin(futures::stream::select_all(all).map(drop)),
+        }
+    }
+}
+
+/// Calls that cross NATS, as whoever may hear all of them sees them.
+pub struct CallsSeen {
+    connection: lattice_nats::Connection,
+    messages: Pin<Box<dyn Stream<Item = ()> + Send>>,
+}
+
+impl CallsSeen {
+    /// How many there were since the last look.
+    ///
+    /// # Panics
+    /// If NATS fails.
+    pub async fn seen(&mut self) -> usize {
+        // What the server had before this comes back is here.
+        self.connection.round_trip(WITHIN).await.expect("a round trip");
+        let mut count = 0;
+        while let Some(Some(())) = tokio::task::unconstrained(self.messages.next()).now_or_never() {
+            count += 1;
+        }
+        count
     }
 }
