@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::error;
+use tracing::{error, info};
 
 use crate::{Host, HostConfig, StopReason, wishes::Wishes};
 
@@ -46,19 +46,25 @@ pub async fn live(
         error!(why, ?pause, "the host broke, and begins anew");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = wishes.heard() => return Ok(()),
+            signal = wishes.heard() => return stopped_between(signal),
         }
         life = Instant::now();
         let begins = async { Host::start(config()?.again()).await };
         let host = tokio::select! {
             host = begins => host,
-            _ = wishes.heard() => return Ok(()),
+            signal = wishes.heard() => return stopped_between(signal),
         };
         ended = match host {
             Ok(host) => host.run(&mut wishes).await,
             Err(error) => StopReason::Broken(format!("it could not begin: {error:#}")),
         };
     }
+    Ok(())
+}
+
+/// Nothing runs that would have to be stopped.
+fn stopped_between(signal: &str) -> anyhow::Result<()> {
+    info!(signal, "asked to stop, so the host does not begin anew");
     Ok(())
 }
 

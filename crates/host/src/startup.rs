@@ -85,9 +85,12 @@ impl Host {
         let mut stopping = pin!(shutdown::stop(self.parts, patience.unwrap_or(self.drain)));
         if let StopReason::Broken(_) = reason {
             tokio::select! {
-                () = &mut stopping => return reason,
+                biased;
+                (why, _) = self.stop.asked() => reason = StopReason::Asked(why),
                 signal = wishes.heard() => reason = StopReason::Asked(signal.into()),
+                () = &mut stopping => return reason,
             }
+            info!(?reason, "the broken host stays stopped");
         }
         tokio::select! {
             () = &mut stopping => {}
