@@ -38,8 +38,8 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let url = nats.url();
     let raw = |subject: &str| vec![url.clone(), subject.to_owned()];
     let lattice = |target: &str| caller(&url, &pair.second, target, &[]);
-    // What is compared stands beside each other.
-    let asked = [
+    // What is compared stands beside each other; who is first takes turns.
+    let mut asked = [
         Asked { name: "nats", program: "nats-caller", args: raw("limit.echo") },
         Asked { name: "reuse", program: "lattice-caller", args: lattice("reuse") },
         Asked { name: "nats and instance", program: "nats-caller", args: raw("limit.add") },
@@ -47,15 +47,16 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     ];
     let mut turns = Turns::default();
     for round in 1..=ROUNDS {
+        asked.reverse();
         for in_flight in ["1", MANY] {
             for asked in &asked {
                 let args = [asked.args.clone(), vec![in_flight.to_owned(), SECONDS.to_string()]].concat();
-                turns.note(round, asked.name, in_flight, &servers::output(asked.program, &args).await?);
+                turns.note(round, asked.name, in_flight, &servers::output(asked.program, &args).await?)?;
             }
         }
         for (name, address) in [("http limit", http_limit), ("http", pair.http)] {
             let args = [address.to_string(), "/".into(), CONNECTIONS.to_string(), SECONDS.to_string()];
-            turns.note(round, name, &CONNECTIONS.to_string(), &servers::output("load", &args).await?);
+            turns.note(round, name, &CONNECTIONS.to_string(), &servers::output("load", &args).await?)?;
         }
     }
     let mut rows = compare(&turns)?;

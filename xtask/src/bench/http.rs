@@ -19,14 +19,18 @@ pub(super) async fn measure(nats_server: &Path) -> anyhow::Result<(Vec<Row>, Val
     let (_least, least) = servers::least().await?;
     let (mut turns, in_flight) = (Turns::default(), CONNECTIONS.to_string());
     for round in 1..=ROUNDS {
-        for (name, address, path) in [
-            ("hyper", hyper, "/"),
-            ("fresh", host, "/fresh"),
-            ("reuse", host, "/reuse"),
+        let mut servers = [
             ("least, fresh", least, "/fresh"),
+            ("fresh", host, "/fresh"),
+            ("hyper", hyper, "/"),
+            ("reuse", host, "/reuse"),
             ("least, reuse", least, "/reuse"),
-        ] {
-            turns.note(round, name, &in_flight, &load(address, path).await?);
+        ];
+        if round % 2 == 0 {
+            servers.reverse();
+        }
+        for (name, address, path) in servers {
+            turns.note(round, name, &in_flight, &load(address, path).await?)?;
         }
     }
     let row = |name, who| turns.row(name, who, &in_flight, (Figure::Rate, "req/s"));

@@ -108,7 +108,7 @@ async fn turns(sides: &[Side; 2]) -> anyhow::Result<Turns> {
         for in_flight in ["1", MANY] {
             for side in order {
                 let summary = side.call(in_flight, TURN_SECONDS).await?;
-                turns.note(round, side.name, in_flight, &summary);
+                turns.note(round, side.name, in_flight, &summary)?;
             }
         }
     }

@@ -16,6 +16,7 @@ pub(super) enum Figure {
 }
 
 impl Figure {
+    /// How the programs call it.
     fn field(self) -> &'static str {
         match self {
             Figure::Rate => "rate",
@@ -23,6 +24,7 @@ impl Figure {
         }
     }
 
+    /// 1 is as good as the limit, less is worse.
     fn ratio(self, ours: f64, limit: f64) -> f64 {
         match self {
             Figure::Rate => ours / limit,
@@ -37,8 +39,22 @@ pub(super) struct Turns(Vec<Value>);
 
 impl Turns {
     /// `summary` is what the program that measured printed of `who`, with so many in flight.
-    pub(super) fn note(&mut self, round: usize, who: &str, in_flight: &str, summary: &Value) {
+    ///
+    /// # Errors
+    /// Something failed in that turn: what is left would be a figure of less work.
+    pub(super) fn note(
+        &mut self,
+        round: usize,
+        who: &str,
+        in_flight: &str,
+        summary: &Value,
+    ) -> anyhow::Result<()> {
+        ensure!(
+            summary["failed"].as_u64().unwrap_or(0) == 0,
+            "in turn {round} of {who} calls failed: {summary}"
+        );
         self.0.push(json!({ "round": round, "who": who, "in_flight": in_flight, "summary": summary }));
+        Ok(())
     }
 
     /// All of them, to be kept.
@@ -59,6 +75,7 @@ impl Turns {
             let of = self.0.iter().filter(|turn| turn["who"] == who && turn["in_flight"] == in_flight);
             let read = |turn: &Value| {
                 let read = turn["summary"][figure.field()].as_f64();
+                let read = read.filter(|read| read.is_finite() && *read > 0.0);
                 read.with_context(|| format!("a turn without {}: {turn}", figure.field()))
             };
             of.map(read).collect()
@@ -80,6 +97,7 @@ impl Turns {
     }
 }
 
+/// The middle one; of none there is none.
 fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied()
@@ -91,13 +109,14 @@ mod tests {
 
     #[test]
     fn a_turn_is_compared_with_the_one_beside_it() {
-        // A machine that is twice as slow in every other round; ours takes a fifth more than the limit.
+        // A machine that is twice as slow in every other round; ours takes a quarter more than the limit.
         let mut turns = Turns::default();
         for round in 1..=3 {
             let slow = (round % 2 + 1) as f64;
             for (who, takes) in [("ours", 1.25), ("limit", 1.0)] {
                 let takes = takes * slow;
-                turns.note(round, who, "1", &json!({ "p50_us": 100.0 * takes, "rate": 1000.0 / takes }));
+                let summary = json!({ "p50_us": 100.0 * takes, "rate": 1000.0 / takes });
+                turns.note(round, who, "1", &summary).unwrap();
             }
         }
         let of = |figure| {
@@ -108,7 +127,7 @@ mod tests {
         assert_eq!(of(Figure::Rate), (400.0, 500.0, 0.8));
         let error = turns.row("calls", ["ours", "limit"], "64", (Figure::Rate, "")).unwrap_err();
         assert_eq!(error.to_string(), "calls: nothing was measured");
-        turns.note(4, "ours", "1", &json!({ "rate": 1.0 }));
+        turns.note(4, "ours", "1", &json!({ "rate": 1.0 })).unwrap();
         assert!(
             turns.row("calls", ["ours", "limit"], "1", (Figure::Rate, "")).is_err(),
             "one without the other"
