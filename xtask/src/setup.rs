@@ -59,6 +59,28 @@ pub(crate) fn spelling() -> anyhow::Result<()> {
     say::step("typos", || Ok(Tools::of_workspace().typos(&mut noted)?), |program| path(program)).map(drop)
 }
 
+/// What tests stand on that need root: hosts on machines of their own are network namespaces, made by `ip` of iproute2.
+pub(crate) fn root() -> anyhow::Result<()> {
+    say::step("root, with network namespaces", make_a_namespace, |()| "there".to_owned())
+}
+
+fn make_a_namespace() -> anyhow::Result<()> {
+    const REMEDY: &str = "run as root (in a container: with CAP_SYS_ADMIN and CAP_NET_ADMIN), with `ip` of iproute2 on PATH, or \
+                          leave these tests out: cargo xtask test --without root";
+    let ip = |words: &[&str]| Command::new("ip").args(words).stdout(Stdio::null()).output();
+    if ip(&["-V"]).is_err() {
+        noted("apt-get install iproute2");
+        // Where that fails, what it was for says so.
+        let _ = Command::new("apt-get").args(["install", "--yes", "--quiet", "iproute2"]).output();
+    }
+    let name = format!("lattice-probe-{}", std::process::id());
+    let made = ip(&["netns", "add", &name]).with_context(|| format!("`ip` does not start; {REMEDY}"))?;
+    if !made.status.success() {
+        bail!("ip netns add: {}; {REMEDY}", String::from_utf8_lossy(&made.stderr).trim());
+    }
+    ip(&["netns", "delete", &name]).map(drop).context("cannot take the namespace away again")
+}
+
 /// The tool that builds and runs what is in `fuzz/`. Only `--long` needs it, and it is built from source.
 pub(crate) fn cargo_fuzz() -> anyhow::Result<PathBuf> {
     say::step("cargo-fuzz", || Ok(Tools::of_workspace().cargo_fuzz(&mut noted)?), |program| path(program))

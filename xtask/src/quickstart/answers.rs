@@ -31,6 +31,9 @@ pub(crate) fn show(place: &Place, took: Duration) {
     if let Some(port) = place.unusual_nats_port() {
         say::line(&format!("  export WASMCLOUD_CTL_PORT={port}"));
     }
+    if let Some(address) = place.unusual_http_address() {
+        say::line(&format!("  export QUICKSTART_ADDRESS={address}"));
+    }
     say::line("  wash ctl get hosts                 what is there");
     say::line("  wash ctl get inventory             what runs where, and in which state");
     say::line("  wash ctl get links                 who may call whom");

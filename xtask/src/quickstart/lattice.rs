@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::actors;
+use super::contexts::Contexts;
 use super::hold::Hold;
 use crate::say;
 
@@ -62,6 +63,15 @@ impl Place {
         Some(self.nats_port).filter(|port| *port != USUAL_NATS_PORT)
     }
 
+    /// What the manifest has to be told to keep the actors where they are; nothing where it says so itself.
+    pub(super) fn unusual_http_address(&self) -> Option<String> {
+        (self.http_port != USUAL_HTTP_PORT).then(|| self.http_address())
+    }
+
+    fn http_address(&self) -> String {
+        format!("127.0.0.1:{}", self.http_port)
+    }
+
     /// The ports that nobody else can be listening on.
     fn own_ports(&self) -> [u16; 2] {
         [self.nats_port, self.http_port]
@@ -102,6 +112,8 @@ fn wanted_nats_port() -> u16 {
 /// A lattice whose actors answer. Dropping it stops it.
 pub(crate) struct Lattice {
     process: Process,
+    /// What `wash` meant before this was started.
+    before: Option<Contexts>,
 }
 
 /// Starts it and waits until every actor answers.
@@ -117,8 +129,10 @@ pub(crate) async fn start(place: &Place, nats_server: &Path, account: &str) -> a
         launch = launch.env("WASH_CONTEXTS", place.data_dir.join("contexts"));
     }
     launch = launch.env("WASH_KEYS", actors::keys_dir()).env("WASMCLOUD_TRUST", account);
-    launch = launch.env("QUICKSTART_ADDRESS", format!("127.0.0.1:{}", place.http_port));
-    let mut lattice = Lattice { process: launch.log(place.data_dir.join("wash-up.log")).start().await? };
+    launch = launch.env("QUICKSTART_ADDRESS", place.http_address());
+    let before = place.temporary.is_none().then(Contexts::now).transpose()?;
+    let process = launch.log(place.data_dir.join("wash-up.log")).start().await?;
+    let mut lattice = Lattice { process, before };
     for (actor, url) in place.urls() {
         lattice.until_answered(actor, &url).await?;
     }
@@ -164,6 +178,9 @@ impl Lattice {
         say::line("- stopping …");
         let started = Instant::now();
         let stopped = self.process.stop(STOP_WITHIN).await;
+        if let Some(before) = self.before.take() {
+            before.restore()?;
+        }
         // Whatever of its group is left ends with the guard.
         drop(self);
         stopped.context("`wash up` did not stop by itself, so it was killed")?;

@@ -2,6 +2,7 @@
 
 mod actors;
 mod answers;
+mod contexts;
 mod estimate;
 mod hold;
 mod lattice;

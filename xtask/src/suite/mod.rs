@@ -20,6 +20,8 @@ struct Surroundings {
     nats_server: PathBuf,
     /// How long each fuzz target runs; none without `--long`.
     long: Option<Duration>,
+    /// Whether tests that need root are run.
+    root: bool,
 }
 
 /// A step: its name for `--without`, what it does, and how.
@@ -47,24 +49,31 @@ const STEPS: [Step; 11] = [
 /// The step that is there with `--long` alone.
 const FUZZ: &str = "fuzz";
 
+/// Those of the `rust` tests that need root.
+const ROOT: &str = "root";
+/// Where the tests read that they are left out.
+const WITHOUT_ROOT: &str = "LATTICE_TESTS_WITHOUT_ROOT";
+
 /// The names that `--without` takes.
 pub(crate) fn names() -> Vec<&'static str> {
-    STEPS.iter().map(|step| step.name).collect()
+    STEPS.iter().map(|step| step.name).chain([ROOT]).collect()
 }
 
 /// Sets up, runs all steps but those in `without`, and sums up; `long`: also what takes minutes, and each fuzz target for so long.
 /// True when nothing failed.
 pub(crate) fn run(without: &[String], long: Option<Duration>) -> anyhow::Result<bool> {
     setup::wasm_targets()?;
-    let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long };
     let is_left_out = |name: &str| without.iter().any(|left_out| left_out == name);
+    let root = !is_left_out(ROOT);
+    let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long, root };
+    let mut tally = Tally::default();
     if !is_left_out("rust") {
         setup::registry()?;
+        if root { setup::root()? } else { tally.leave_out(ROOT) }
     }
     if !is_left_out("spelling") {
         setup::spelling()?;
     }
-    let mut tally = Tally::default();
     for step in &STEPS {
         if is_left_out(step.name) {
             tally.leave_out(step.name);
@@ -136,6 +145,9 @@ fn rust(surroundings: &Surroundings) -> anyhow::Result<Counts> {
     }
     let mut test = cargo::workspace(&arguments);
     test.env("NATS_SERVER", &surroundings.nats_server);
+    if !surroundings.root {
+        test.env(WITHOUT_ROOT, "1");
+    }
     rust_tests::run(test)
 }
 

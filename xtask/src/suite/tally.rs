@@ -50,7 +50,7 @@ impl Tally {
         self.total.failed == 0
     }
 
-    /// Prints times, failed steps, what was left out, and as the last line the counts.
+    /// Prints times, failed steps, and as the last line the counts, with what was left out on request.
     pub(super) fn close(&self) {
         say::line("");
         for (name, counts, took) in &self.steps {
@@ -67,12 +67,13 @@ impl Tally {
         if !failed.is_empty() {
             say::line(&format!("failed steps: {}", failed.join(", ")));
         }
-        if !self.left_out.is_empty() {
-            say::line(&format!("left out on request: {}", self.left_out.join(", ")));
-        }
         if !self.left_out_long.is_empty() {
             say::line(&format!("left out without --long: {}", self.left_out_long.join(", ")));
         }
-        say::line(&format!("{} passed, {} failed", self.total.passed, self.total.failed));
+        let left_out = match self.left_out.as_slice() {
+            [] => String::new(),
+            names => format!(" (left out on request: {})", names.join(", ")),
+        };
+        say::line(&format!("{} passed, {} failed{left_out}", self.total.passed, self.total.failed));
     }
 }
