@@ -168,14 +168,14 @@ async fn text_that_cannot_be_read() {
     ] {
         let why = stage.refused(&format!("component.scale.{id}"), body).await;
         assert!(why.contains("cannot read the component scale command"), "{body:?}: {why}");
-        assert!(why.contains(which), "{body:?}: {why}");
+        assert!(why.contains(which) && why.contains("docs/control.md"), "{body:?}: {why}");
     }
     let broken = stage.signer.file("broken.yaml", b"app: shop\nactors:\n  - name: [web\n");
     let broken = broken.display().to_string();
     for (program, args) in [("wasmcloud", &["-m", &broken][..]), ("wash", &["apply", "-m", &broken])] {
         let url = stage.nats.url();
         let said = stage.run(program, &[args, &["--nats-url", &url]].concat()).await;
-        told(&said, 1, &[&format!("{broken}:")]);
+        told(&said, 1, &[&format!("{broken}:"), "close it, or put the text in quotes"]);
     }
     let nowhere = free_port().unwrap().to_string();
     told(

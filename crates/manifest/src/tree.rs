@@ -128,7 +128,8 @@ fn syntax(text: &str, error: &serde_saphyr::Error) -> ManifestError {
     match error.without_snippet() {
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("this field");
-            place.error(Problem::Syntax { message: format!("{key} stands here twice") })
+            let error = place.error(Problem::Syntax { message: format!("{key} stands here twice") });
+            ManifestError { help: Some("keep one of the two".into()), ..error }
         }
         Error::InvalidPropertyName { .. } => variables::malformed(text, &place),
         Error::UnresolvedProperty { name, .. } => variables::unset(&place, name, ""),
@@ -149,7 +150,13 @@ fn syntax(text: &str, error: &serde_saphyr::Error) -> ManifestError {
             let message = other.to_string();
             let message = message.lines().next().unwrap_or_default();
             let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-            place.error(Problem::Syntax { message: message.to_owned() })
+            let help = match message {
+                tabs if tabs.contains("tab") => "indent with blanks",
+                open if open.contains("unclosed") => "close it, or put the text in quotes",
+                _ => "YAML does not read on from here; docs/manifest.md shows how each part is written",
+            };
+            let error = place.error(Problem::Syntax { message: message.to_owned() });
+            ManifestError { help: Some(help.into()), ..error }
         }
     }
 }

@@ -96,7 +96,7 @@ async fn answer(
 ) -> Result<Response<Body>, Refusal> {
     let (mut parts, body) = request.into_parts();
     let view = exchange.view();
-    let route = find(&view, &parts)?;
+    let route = find(&view, &parts, id)?;
     let limit = route.config.body_bytes_max;
     if body.size_hint().lower() > limit {
         return Err(Refusal::too_large(limit));
@@ -126,12 +126,18 @@ async fn answer(
     }
 }
 
-fn find<'a>(view: &'a View, parts: &http::request::Parts) -> Result<&'a Route, Refusal> {
+fn find<'a>(view: &'a View, parts: &http::request::Parts, id: InvocationId) -> Result<&'a Route, Refusal> {
     let host = host(parts)?;
     match view.routes.select(&host, parts.uri.path()) {
         Some(route) => Ok(route),
         None => {
-            tracing::debug!(%host, path = parts.uri.path(), "no route for a request");
+            // At debug alone: strangers ask for what is not there as often as they like.
+            tracing::debug!(
+                invocation = %id,
+                %host,
+                path = parts.uri.path(),
+                "no actor is linked for this host and path; link one: wash link put SERVER ACTOR wasi:http hostname={host} path=PATH"
+            );
             Err(Refusal::no_route())
         }
     }

@@ -214,7 +214,10 @@ impl FetchError {
                 "Mend it, or log in again with docker login; --user and --password go before it.".to_owned()
             }
             FetchError::NotPushable { .. } => "Write host[:port]/repository:tag.".to_owned(),
-            FetchError::Builtin { .. } | FetchError::Setup { .. } => String::new(),
+            FetchError::Builtin { image } => {
+                format!("It is part of every host; start it: wash start provider {image} NAME")
+            }
+            FetchError::Setup { .. } => String::new(),
         }
     }
 

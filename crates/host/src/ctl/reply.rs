@@ -49,7 +49,11 @@ pub(super) fn read<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, St
     let body = if body.is_empty() { b"{}" } else { body };
     // serde reads a struct from a list as well: `[]` would stop a host, whose command has no mandatory field.
     if matches!(body.trim_ascii_start().first(), Some(first) if *first != b'{') {
-        return Err(format!("cannot read the {what} command: it is no JSON object"));
+        return Err(format!(
+            "cannot read the {what} command: it is no JSON object; docs/control.md shows what to send"
+        ));
     }
-    serde_json::from_slice(body).map_err(|error| format!("cannot read the {what} command: {error}"))
+    serde_json::from_slice(body).map_err(|error| {
+        format!("cannot read the {what} command: {error}; docs/control.md shows what to send")
+    })
 }

@@ -141,9 +141,9 @@ fn what_a_variable_holds_is_not_shown() {
 
 #[test]
 fn yaml() {
-    insta::assert_snapshot!(errors("app: a\nactors:\n\t- name: a\n"), @"app.yaml:3:2: tabs disallowed within this context (block indentation)");
-    insta::assert_snapshot!(errors("app: a\napp: b\n"), @"app.yaml:2:1: app stands here twice");
-    insta::assert_snapshot!(errors("app: [a\n"), @"app.yaml:1:6: unclosed bracket '['");
+    insta::assert_snapshot!(errors("app: a\nactors:\n\t- name: a\n"), @"app.yaml:3:2: tabs disallowed within this context (block indentation); indent with blanks");
+    insta::assert_snapshot!(errors("app: a\napp: b\n"), @"app.yaml:2:1: app stands here twice; keep one of the two");
+    insta::assert_snapshot!(errors("app: [a\n"), @"app.yaml:1:6: unclosed bracket '['; close it, or put the text in quotes");
     insta::assert_snapshot!(errors("app: a\n---\napp: b\n"), @"app.yaml:2:1: a manifest is one YAML document; `---` starts a second one");
 }
 
