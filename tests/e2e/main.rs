@@ -15,6 +15,7 @@ mod counting;
 mod echo;
 mod far_links;
 mod first_light;
+mod group_callers;
 mod hosts;
 mod http_server;
 mod images;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures::future::{join, join_all};
+use lattice_control_interface::Collect;
 use lattice_core::{HostId, State};
 use lattice_testkit::{Host, until};
 use lattice_tests::Stage;
@@ -170,6 +171,12 @@ async fn two_lattices_on_one_server_never_mix() {
     other.scale_component_and_wait(&other_id, &command, Duration::from_secs(30)).await.unwrap();
     let counts = scene.count(40).await;
     assert_eq!(counts.into_keys().collect::<Vec<_>>(), ["b", "c"]);
+    // Neither sees the other's hosts, nor what it knows.
+    let hosts = other.get_hosts(Collect::default()).await.unwrap();
+    assert_eq!(hosts.iter().map(|host| host.id.as_str()).collect::<Vec<_>>(), [other_id.as_str()]);
+    let name = "of-one".parse().unwrap();
+    other.put_config(&name, &[("k".to_owned(), "v".to_owned())].into()).await.unwrap();
+    assert_eq!(scene.stage.client.get_config(&name).await.unwrap(), None);
     // And when its own lattice has none left, it has none: `hello` answers any path with 200.
     for host in [&scene.b_id, &scene.c_id] {
         scene.stage.client.stop_host(host, None).await.unwrap();

@@ -18,6 +18,7 @@ use crate::{
 const BACKLOG: u32 = 1024;
 /// Well within the second in which a freed port has to be bound again.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
+const _: () = assert!(RETRY_FIRST.as_millis() < 1000, "a port that becomes free is taken within a second");
 const RETRY_MOST: Duration = Duration::from_secs(1);
 /// While the process has no file descriptor left, accepting again at once would only spin.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use lattice_core::{Contract, Distance, EntityId, ErrorCode, Link, LinkKey, RESER
 use lattice_nats::Version;
 use tokio::time::Instant;
 
-use crate::lattice::Lattice;
+use crate::{lattice::Lattice, signal::Changed};
 
 /// How long a link that the caller knows may take to get here.
 const LINK_WITHIN: Duration = Duration::from_millis(250);
@@ -94,11 +94,16 @@ fn is_reserved(source: &EntityId) -> bool {
 /// Waits until this host has seen `version` of the link, or a newer one, but not for long: then what it has counts.
 async fn wait_for(lattice: &Lattice, key: &LinkKey, version: &Version) {
     let seen = || lattice.link_version(key).is_some_and(|known| known >= *version);
+    wait_until(seen, lattice.changed()).await;
+}
+
+/// Waits for what a change brings, at most [`LINK_WITHIN`].
+async fn wait_until(seen: impl Fn() -> bool, changed: &Changed) {
     if seen() {
         return;
     }
     let until = Instant::now() + LINK_WITHIN;
-    let mut changed = lattice.changed().listen();
+    let mut changed = changed.listen();
     while !seen() {
         match tokio::time::timeout_at(until, changed.changed()).await {
             Ok(Ok(())) => {}
@@ -109,6 +114,8 @@ async fn wait_for(lattice: &Lattice, key: &LinkKey, version: &Version) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use lattice_core::{InvocationId, LinkName};
 
     use super::*;
@@ -149,6 +156,28 @@ mod tests {
         for odd in ["", "store", "wasi/store", ":/", "a:b:c/d"] {
             assert_eq!(of(odd, Some(&link(""))).unwrap_err().0, ErrorCode::NoLink, "{odd}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_version_on_its_way_is_waited_for_and_not_for_long() {
+        let (changed, version) = (Changed::new(), AtomicU64::new(1));
+        let wait = async |wanted| {
+            let began = Instant::now();
+            wait_until(|| version.load(Ordering::Relaxed) >= wanted, &changed).await;
+            (version.load(Ordering::Relaxed) >= wanted, began.elapsed())
+        };
+        assert!(wait(1).await.0);
+        let arrives = async {
+            tokio::task::yield_now().await;
+            changed.tell();
+            tokio::task::yield_now().await;
+            version.store(2, Ordering::Relaxed);
+            changed.tell();
+        };
+        let ((seen, _), ()) = tokio::join!(wait(2), arrives);
+        assert!(seen, "it came while it was waited for");
+        let (seen, took) = wait(3).await;
+        assert!(!seen && took >= LINK_WITHIN, "{took:?}");
     }
 
     #[test]
