@@ -1,6 +1,9 @@
 //! References on the command line: files and images of registries, fetched under the same flags everywhere.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use lattice_core::ImageRef;
 use lattice_registry::{
@@ -28,6 +31,10 @@ pub(crate) struct RegistryArgs {
     /// Take the tag latest, or none, for an answer
     #[arg(long)]
     allow_latest: bool,
+    /// How long all of it may take
+    #[arg(long, value_name = "MS", env = "WASH_REG_TIMEOUT_MS", default_value_t = 300_000,
+          value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    registry_timeout_ms: u64,
 }
 
 /// Where pulled artifacts and compiled code are kept.
@@ -71,6 +78,7 @@ impl RegistryArgs {
             allowed_insecure,
             allow_latest: self.allow_latest,
             credentials,
+            timeout: Duration::from_millis(self.registry_timeout_ms),
             ..FetchConfig::default()
         };
         Fetcher::new(config).map_err(failure)
