@@ -46,7 +46,12 @@ pub(super) fn names<'a>(
         }
         CtlVerb::LinkDel => {
             let command: DeleteLinkCommand = read("", body).ok()?;
-            [Some(command.source_id), command.target].into_iter().flatten().map(|id| id.to_string()).collect()
+            let targets = deleted(&command, links).map(|link| link.target.to_string());
+            let mut named: BTreeSet<String> =
+                targets.chain(command.target.iter().map(ToString::to_string)).collect();
+            let source = command.source_id.to_string();
+            named.remove(&source);
+            std::iter::once(source).chain(named).collect()
         }
         CtlVerb::ConfigPut(name) | CtlVerb::ConfigDel(name) => {
             one(name).into_iter().chain(users_of(name, links)).collect()
@@ -59,6 +64,20 @@ pub(super) fn names<'a>(
         CtlVerb::SecretPut => one(&read::<PutSecretCommand>("", body).ok()?.name),
         CtlVerb::SecretDel => one(&read::<DeleteSecretCommand>("", body).ok()?.name),
         _ => Vec::new(),
+    })
+}
+
+/// The links that a command deletes: those of its source, contract and name, whichever target they lead to where it names none.
+fn deleted<'a>(
+    command: &DeleteLinkCommand,
+    links: impl IntoIterator<Item = &'a Link>,
+) -> impl Iterator<Item = &'a Link> {
+    links.into_iter().filter(move |link| {
+        link.source == command.source_id
+            && link.name == command.name
+            && link.wit_namespace == command.wit_namespace
+            && link.wit_package == command.wit_package
+            && command.target.as_ref().is_none_or(|target| *target == link.target)
     })
 }
 
@@ -121,6 +140,20 @@ mod tests {
             names(&CtlVerb::ComponentCall(HostId::new(format!("N{}", "B".repeat(55))).unwrap()), twice, []),
             None
         );
+    }
+
+    /// Else who may change links of `shop-a` alone takes the one to `bank` away, as it need not be named.
+    #[test]
+    fn who_deletes_a_link_touches_its_target_named_or_not() {
+        let link = |source: &str, target: &str, package: &str| -> Link {
+            let link = json!({"source_id": source, "target": target, "wit_namespace": "wasi", "wit_package": package});
+            serde_json::from_value(link).unwrap()
+        };
+        let links =
+            [link("shop-a", "bank", "http"), link("shop-a", "kv", "keyvalue"), link("b", "bank", "http")];
+        let body = json!({"source_id": "shop-a", "wit_namespace": "wasi", "wit_package": "http"});
+        let found = names(&CtlVerb::LinkDel, body.to_string().as_bytes(), &links).unwrap();
+        assert_eq!(found, ["shop-a", "bank"]);
     }
 
     /// Else who may put the configuration alone leads a link, and the secret that it gives, wherever he likes.
