@@ -1,14 +1,13 @@
 //! Who may command: every request that changes something passes here before anything is done, and is told of after.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use lattice_claims::{
-    COMMAND_HEADER, CommandError, CommandRequest, SEEN_MAX, Seen, SignedCommand, verify_command,
-};
+use lattice_claims::{COMMAND_HEADER, CommandError, CommandRequest, SignedCommand, verify_command};
 use lattice_control_interface::{
     CtlResponse,
     events::{ControlAudit, ControlRefused},
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
+    accepted::Accepted,
     rule::{Policy, judge},
     source::{Sample, Source},
     target,
@@ -45,7 +45,7 @@ pub(crate) struct Guard {
     events: Events,
     /// Whether what is not signed is refused.
     pub(crate) requires_signature: bool,
-    seen: Mutex<Seen>,
+    accepted: Mutex<Accepted>,
     refusals: Mutex<Refusals<Source, Sample>>,
 }
 
@@ -77,17 +77,19 @@ impl Refusal {
 }
 
 impl Guard {
+    /// `folder` is where the host keeps what it remembers, if it does.
     pub(crate) fn new(
         about: Arc<About>,
         lattice: Lattice,
         roles: Roles,
         events: Events,
         requires_signature: bool,
+        folder: Option<&Path>,
     ) -> Self {
-        // What was issued before this moment may have been carried out by this host's last life.
-        let seen = Mutex::new(Seen::since(now_ms(), SEEN_MAX));
+        let path = folder.map(|folder| folder.join("latest-command"));
+        let accepted = Mutex::new(Accepted::open(path.as_deref(), now_ms()));
         let refusals = Mutex::new(Refusals::new(Source::Others));
-        Self { about, lattice, roles, events, requires_signature, seen, refusals }
+        Self { about, lattice, roles, events, requires_signature, accepted, refusals }
     }
 
     /// Whether a request may be carried out. A signed one may be for once.
@@ -120,7 +122,7 @@ impl Guard {
             return Err(self.refused(request, source(), key.clone(), code, why));
         }
         if let Some(signed) = &signed
-            && let Err(error) = self.lock_seen().accept(signed, now_ms())
+            && let Err(error) = self.lock_accepted().accept(signed, now_ms())
         {
             return Err(self.refuse(request, source(), key.clone(), &error));
         }
@@ -232,8 +234,8 @@ impl Guard {
         }
     }
 
-    fn lock_seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_accepted(&self) -> std::sync::MutexGuard<'_, Accepted> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_refusals(&self) -> std::sync::MutexGuard<'_, Refusals<Source, Sample>> {

@@ -1,5 +1,6 @@
 //! The control subjects: decode, act, answer. One file for what is done to one kind of thing.
 
+mod accepted;
 mod actor;
 mod call;
 mod config;

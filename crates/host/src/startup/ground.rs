@@ -95,6 +95,7 @@ impl Base {
             access,
             is_in_reach,
             changed,
+            memory,
         })
     }
 }
@@ -114,6 +115,7 @@ pub(super) struct Ground {
     /// Whether there was NATS when this was laid.
     pub(super) is_in_reach: bool,
     pub(super) changed: Changed,
+    pub(super) memory: Memory,
 }
 
 /// What runs actors and providers; nothing runs yet.
@@ -169,6 +171,7 @@ impl Ground {
             roles.clone(),
             events.clone(),
             config.require_signed_control,
+            self.memory.folder(),
         );
         let inventory = Inventory {
             about: about.clone(),
