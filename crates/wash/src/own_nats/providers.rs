@@ -54,6 +54,28 @@ impl OwnNats {
         Ok(true)
     }
 
+    /// Makes a new key for providers of `lattice`, and lets the account's token name no other for it: whoever has an old one signs nothing
+    /// more that servers take, once they have heard. Doing it again after a process died in between does the rest.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(crate) fn renew_provider_key(&self, lattice: &LatticeName) -> Outcome {
+        let file = self.provider_key(lattice);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot("remove", &file, error));
+            }
+            _ => {}
+        }
+        let signer = self.new_provider_key(lattice)?;
+        let template = Permissions::template(Role::Provider, lattice);
+        let mut account = self.account_token()?;
+        account.scoped_keys.retain(|one| one.template != template);
+        let key = signer.key.public_key().clone();
+        account.scoped_keys.push(ScopedKey { key, role: Role::Provider, template });
+        self.sign_account(account)
+    }
+
     fn read_provider_key(&self, lattice: &LatticeName) -> Outcome<Option<ProviderSigner>> {
         let file = self.provider_key(lattice);
         let text = match files::read_text(&file, FILE_BYTES_MAX) {

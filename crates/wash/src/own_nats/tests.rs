@@ -168,6 +168,13 @@ fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to
     // A key that went is made anew; the account names both.
     fs::remove_file(own.provider_key(&shop)).unwrap();
     assert!(own.ensure_provider_key(&shop).unwrap());
+    // Until it is renewed: then it names the new one alone, and those of other lattices.
+    let before = named(&own);
+    own.renew_provider_key(&shop).unwrap();
+    let after = named(&own);
+    assert!(before.len() == 3 && after.len() == 2 && after[0] == of_default[0]);
+    assert!(!before.contains(&after[1]), "{after:?}");
+    assert!(!own.ensure_provider_key(&shop).unwrap(), "the file holds it");
     fs::write(own.provider_key(&shop), "nothing").unwrap();
     assert!(own.ensure_provider_key(&shop).unwrap_err().text().contains("not usable"));
 }

@@ -53,6 +53,9 @@ struct Added {
     credentials: PathBuf,
     #[serde(skip)]
     url: String,
+    /// What makes a host ask for signatures, where those of this NATS do.
+    #[serde(skip)]
+    signed: String,
 }
 
 pub(super) fn run(args: Args, out: &Output) -> Outcome {
@@ -82,7 +85,18 @@ pub(super) fn run(args: Args, out: &Output) -> Outcome {
         key: user.key.to_string(),
         credentials: user.file,
         url: own.plan.url(),
+        signed: signed(&own),
     })
+}
+
+/// The flags of hosts that take signed commands alone, as hosts of this NATS do; empty where it asks for none.
+fn signed(own: &OwnNats) -> String {
+    let admins = own.first_admins();
+    if !own.plan.signed_control || admins.is_empty() {
+        return String::new();
+    }
+    let admins: String = admins.iter().map(|admin| format!(" --admin {admin}")).collect();
+    format!(" --require-signed-control{admins}")
 }
 
 impl Reply for Added {
@@ -97,8 +111,8 @@ impl Reply for Added {
         let lattice = if self.lattice == "*" { "default" } else { &self.lattice };
         match self.role.as_str() {
             "host" => format!(
-                "{made}\nits host: wasmcloud --nats-url {} --nats-creds FILE --lattice {lattice}",
-                self.url
+                "{made}\nits host: wasmcloud --nats-url {} --nats-creds FILE --lattice {lattice}{}",
+                self.url, self.signed
             ),
             "operator" | "viewer" => {
                 format!(
