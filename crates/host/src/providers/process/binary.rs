@@ -101,6 +101,8 @@ impl Binaries {
 
     /// Makes sure, before each start, that the program is still what was signed, and that who signed it still counts.
     pub(super) async fn check(&self, binary: &Binary) -> Result<(), String> {
+        // As before the first start: what was revoked a moment ago, through another host, counts here, too.
+        drop(self.trust.current().await);
         self.trust.check(&binary.claims.issuer).map_err(|error| error.to_string())?;
         let (path, hash) = (binary.path.clone(), binary.hash.clone());
         let same = tokio::task::spawn_blocking(move || is_whole(&path, &hash)).await;
