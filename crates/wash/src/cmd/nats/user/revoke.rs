@@ -59,7 +59,10 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         lattices.extend(had_key_of(&own, &user)?);
         users.push(Gone { name: user.name, key: user.key.to_string() });
     }
-    let provider_keys = if args.provider_keys { renew(&own, lattices)? } else { Vec::new() };
+    let (provider_keys, kept) = match args.provider_keys {
+        true => (renew(&own, lattices)?, BTreeSet::new()),
+        false => (Vec::new(), lattices),
+    };
     let ca = own.plan.tls_ca.then(|| own.server().join("ca.pem"));
     let (mut told, mut not_told) = (Vec::new(), Vec::new());
     for url in std::iter::once(own.plan.url()).chain(args.nats_url) {
@@ -79,6 +82,12 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     }
     let sites = own.site_folders()?.into_iter().map(|site| site.about.name).collect();
     let dir = own.root().to_owned();
+    for lattice in kept {
+        out.note(format!(
+            "who has the files of {} can still sign credentials for provider processes of lattice {lattice}; --provider-keys takes that back, too",
+            names(&users)
+        ));
+    }
     out.reply(&Revoked { users, told, sites, provider_keys, dir })
 }
 
