@@ -28,12 +28,18 @@ impl Accepted {
     /// carried out by an earlier life.
     pub(super) fn open(path: Option<&Path>, now_ms: u64) -> Self {
         let (file, latest) = match path.map(read) {
-            None => (None, None),
+            None => (None, Latest::None),
             Some(Ok((file, latest))) => (Some(file), latest),
             Some(Err(error)) => {
                 error!(%error, "when the latest command was issued cannot be read, and is not kept");
-                (None, Some(now_ms.saturating_add(COMMAND_AHEAD_MS)))
+                (None, Latest::Unknown)
             }
+        };
+        let latest = match latest {
+            Latest::None => None,
+            Latest::At(ms) => Some(ms),
+            // As late as any may have been.
+            Latest::Unknown => Some(now_ms.saturating_add(COMMAND_AHEAD_MS)),
         };
         let since = latest.map_or(now_ms, |latest| now_ms.max(latest.saturating_add(1)));
         Self { seen: Seen::since(since, SEEN_MAX), latest_ms: latest.unwrap_or(0), file }
@@ -62,17 +68,26 @@ impl Accepted {
     }
 }
 
+/// What is known of earlier lives.
+enum Latest {
+    /// They accepted none.
+    None,
+    /// When the latest was issued.
+    At(u64),
+    /// What stands there is no time; the next command that is accepted mends it.
+    Unknown,
+}
+
 /// The file, and what stands in it; an empty one is new.
-fn read(path: &Path) -> io::Result<(File, Option<u64>)> {
-    let mut file =
+fn read(path: &Path) -> io::Result<(File, Latest)> {
+    let file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    let latest = match text.as_str() {
-        "" => None,
-        text => {
-            Some(text.parse().map_err(|_| io::Error::other(format!("{} holds no time", path.display())))?)
-        }
+    let mut bytes = Vec::new();
+    (&file).take(DIGITS as u64).read_to_end(&mut bytes)?;
+    let latest = match std::str::from_utf8(&bytes) {
+        Ok("") => Latest::None,
+        Ok(text) => text.parse().map_or(Latest::Unknown, Latest::At),
+        Err(_) => Latest::Unknown,
     };
     Ok((file, latest))
 }
@@ -105,7 +120,11 @@ mod tests {
         }
         let mut next = Accepted::open(Some(&path), 102_000);
         next.accept(&command(105_001), 102_000).unwrap();
+        // What is damaged counts as the latest that there may have been, and is mended by the next one.
         std::fs::write(&path, "x").unwrap();
-        assert!(Accepted::open(Some(&path), 100_000).accept(&command(105_000), 100_000).is_err());
+        let mut damaged = Accepted::open(Some(&path), 100_000);
+        assert!(damaged.accept(&command(105_000), 100_000).is_err());
+        damaged.accept(&command(110_001), 101_000).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "00000000000000110001");
     }
 }
