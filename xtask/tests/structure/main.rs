@@ -5,5 +5,6 @@
 mod dependencies;
 mod layers;
 mod metadata;
+mod profile;
 mod reached;
 mod unsafe_code;
