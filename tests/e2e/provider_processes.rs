@@ -478,3 +478,79 @@ async fn what_is_not_signed_well_or_does_not_run_is_not_started_and_says_why() {
     assert!(wrong.contains("wash start actor"), "{wrong}");
     assert_eq!(processes(&stage), Vec::<u32>::new());
 }
+
+/// A program that looks around, and says what it got at.
+fn prowler(stage: &Stage, data: &Path, creds: &Path) -> String {
+    let (data, creds) = (data.display(), creds.display());
+    let script = format!(
+        "#!/bin/sh\nread -r line\nsaw=\ntries() {{ what=$1; shift; \"$@\" >/dev/null 2>&1 && saw=\"$saw $what\"; }}\n\
+         tries creds cat {creds}\ntries data ls {data}\ntries write touch {data}/x\ntries signal kill -0 $PPID\n\
+         tries environment cat /proc/$PPID/environ\ntries machine cat /etc/passwd\ntries scratch touch {scratch}/x\n\
+         echo \"error: saw:$saw.\" >&2\nexit 3\n",
+        scratch = stage.folder().join("scratch").display(),
+    );
+    stage.signer.provider("prowler.par", script.as_bytes()).display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_sees_the_machine_and_nothing_of_its_host() {
+    let closed = Closed::set().await;
+    let stage = &closed.stage;
+    fs::create_dir(stage.folder().join("scratch")).unwrap();
+    let creds = closed.own.join("users/host.creds");
+    let (host, id) = closed.host(&[]).await;
+    let image = prowler(stage, host.data_dir(), &creds);
+    let said = stage.start_provider(&id, "prowler", &image).await.unwrap_err();
+    assert!(said.contains("saw: machine scratch."), "{said}");
+    let status = stage.client.get_host_inventory(&id).await.unwrap().status;
+    assert!(!status.iter().any(|line| line.contains("see the files")), "{status:?}");
+
+    // Where an operator wants it so, it sees all, and everybody sees that.
+    let (open, id) = closed.host(&["--unconfined-providers"]).await;
+    let image = prowler(stage, open.data_dir(), &creds);
+    let said = stage.start_provider(&id, "prowler", &image).await.unwrap_err();
+    assert!(said.contains("saw: creds data write signal environment machine scratch."), "{said}");
+    let status = stage.client.get_host_inventory(&id).await.unwrap().status;
+    assert!(status.iter().any(|line| line.contains("--unconfined-providers")), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_signer_is_revoked_runs_on_degraded_and_is_not_started_again() {
+    let stage = Stage::set().await;
+    let (_host, id) = stage.host(&[]).await;
+    let friend = lattice_tests::Signer::new(stage.folder());
+    let program = fs::read(binary("provider-keyvalue-memory").unwrap()).unwrap();
+    let image = friend.provider("friend.par", &program).display().to_string();
+    let trust = async |verb: &str| {
+        let said = stage.wash(&["trust", verb, friend.account()]).await;
+        assert_eq!(said.code, 0, "{}", said.text);
+    };
+    trust("add").await;
+    stage.start_provider(&id, "store", &image).await.unwrap();
+    let address = counter(&stage, &id).await;
+    assert_eq!(count(&stage, &address).await, Ok(1));
+    stage.until(&id, |inventory| state_of(inventory, "store") == "ready ").await;
+
+    // It runs on, is seen to have lost its ground, and comes back to it.
+    let degraded = |inventory: &HostInventory| {
+        let state = state_of(inventory, "store");
+        state.starts_with("degraded it was signed by") && state.contains("was revoked at")
+    };
+    trust("del").await;
+    stage.until(&id, degraded).await;
+    assert_eq!(count(&stage, &address).await, Ok(2));
+    trust("add").await;
+    stage.until(&id, |inventory| state_of(inventory, "store") == "ready ").await;
+
+    // Once it has ended, it is not started again, and says why.
+    trust("del").await;
+    stage.until(&id, degraded).await;
+    let [pid] = processes(&stage)[..] else { panic!("{:?}", processes(&stage)) };
+    kill(pid).await;
+    let failed = |inventory: &HostInventory| {
+        let state = state_of(inventory, "store");
+        state.starts_with("failed") && state.contains("was revoked in this lattice")
+    };
+    stage.until(&id, failed).await;
+    assert_eq!(processes(&stage), Vec::<u32>::new());
+}

@@ -12,9 +12,11 @@ pub mod keyvalue;
 mod link_table;
 pub mod logging;
 mod provider;
+mod refused;
 mod whole;
 
 pub use call::{CallContext, InvocationIds};
 pub use link_table::LinkTable;
 pub use provider::{Callee, Provider, ProviderContext, ProviderLink, Report, Serves};
+pub use refused::{Asker, Refused};
 pub use whole::state_of_all;

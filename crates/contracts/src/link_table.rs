@@ -150,7 +150,7 @@ mod tests {
     use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
     use super::*;
-    use crate::{Callee, InvocationIds};
+    use crate::{Callee, InvocationIds, Refused};
 
     #[derive(Default)]
     struct Told(Mutex<Vec<String>>);
@@ -162,6 +162,10 @@ mod tests {
 
         fn link(&self, link: &LinkKey, state: State) {
             self.0.lock().unwrap().push(format!("{}: {state}", link.source));
+        }
+
+        fn refused(&self, refused: Refused) {
+            self.0.lock().unwrap().push(format!("{} refused: {}", refused.asker, refused.reason));
         }
     }
 

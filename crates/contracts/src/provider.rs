@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    InvocationIds,
+    InvocationIds, Refused,
     http::{Incoming, Outgoing},
     keyvalue::Keyvalue,
 };
@@ -26,12 +26,14 @@ pub struct Serves {
     pub direction: Direction,
 }
 
-/// Where a provider tells how it and its links are. Reporting never blocks and may be repeated; the last word counts.
+/// Where a provider tells how it and its links are, and what it refused. Reporting never blocks. States may be repeated; the last word counts.
 pub trait Report: Send + Sync {
     /// The provider as a whole.
     fn provider(&self, state: State);
     /// One of its links.
     fn link(&self, link: &LinkKey, state: State);
+    /// What it refused by a rule since it told so last. Whoever hears it counts, and tells operators no more than so often.
+    fn refused(&self, refused: Refused);
 }
 
 /// What the host gives a provider when it makes it.

@@ -79,7 +79,18 @@ impl<Source: Ord + Clone, Sample> Refusals<Source, Sample> {
         sample: Sample,
         now: Instant,
     ) -> Option<Told<Source, Sample>> {
-        self.total = self.total.saturating_add(1);
+        self.note_several(source, 1, sample, now)
+    }
+
+    /// Counts several that are alike; what is to be told of at once.
+    pub(crate) fn note_several(
+        &mut self,
+        source: Source,
+        count: u64,
+        sample: Sample,
+        now: Instant,
+    ) -> Option<Told<Source, Sample>> {
+        self.total = self.total.saturating_add(count);
         let source = match self.sources.len() < SOURCES_MAX || self.sources.contains_key(&source) {
             true => source,
             false => self.others.clone(),
@@ -87,9 +98,9 @@ impl<Source: Ord + Clone, Sample> Refusals<Source, Sample> {
         let total = self.total;
         let Some(flood) = self.sources.get_mut(&source) else {
             self.sources.insert(source.clone(), Flood { told: now, count: 0, first: None });
-            return Some(Told { source, count: 1, total, sample });
+            return Some(Told { source, count, total, sample });
         };
-        flood.count = flood.count.saturating_add(1);
+        flood.count = flood.count.saturating_add(count);
         flood.first.get_or_insert(sample);
         let is_due = now.duration_since(flood.told) >= TOLD_EVERY;
         if is_due { flood.tell(&source, total, now) } else { None }
@@ -151,6 +162,15 @@ mod tests {
         assert!(refusals.due(start + Duration::from_secs(7)).is_empty());
         assert!(refusals.sources.is_empty());
         assert!(refusals.note("unsigned", "x", start + Duration::from_secs(8)).is_some());
+    }
+
+    #[test]
+    fn several_count_as_many_as_they_are() {
+        let (mut refusals, now) = (Refusals::new("others"), Instant::now());
+        let told = refusals.note_several("mole", 7, "a", now).map(|told| (told.count, told.total));
+        assert_eq!((told, refusals.note_several("mole", 5, "b", now)), (Some((7, 7)), None));
+        let later = refusals.due(now + Duration::from_secs(1));
+        assert_eq!((later[0].count, later[0].total, later[0].sample), (5, 12, "b"));
     }
 
     #[test]

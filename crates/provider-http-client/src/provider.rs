@@ -4,11 +4,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use lattice_contracts::{
-    CallContext, LinkTable, Provider, ProviderContext, ProviderLink, Serves,
+    Asker, CallContext, LinkTable, Provider, ProviderContext, ProviderLink, Refused, Serves,
     config::{ConfigError, check_keys},
     http::{Outgoing, OutgoingError, OutgoingLimits, Request, Response},
 };
-use lattice_core::{CallError, Contract, Direction, ErrorCode, Hop, LinkKey, State};
+use lattice_core::{CallError, Contract, Direction, EntityId, ErrorCode, Hop, LinkKey, State};
 use tokio::time::Instant;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -113,16 +113,32 @@ impl Outgoing for Inner {
         // Counted before the look-up, so that nothing slips through between it and the end.
         let counted = self.under_way.token();
         let sender = self.links.find(&call, Arc::clone)?;
-        tokio::select! {
+        let caller = call.source.clone();
+        let response = tokio::select! {
             response = sender.send(call, request, limits, counted) => response,
             () = self.life.cancelled() => Err(self.refused(ErrorCode::Unreachable, "the provider stopped").into()),
+        };
+        if let Err(error @ OutgoingError::Denied { .. }) = &response {
+            self.tell_denied(caller, error);
         }
+        response
     }
 }
 
 impl Inner {
     fn hop(&self) -> Hop {
         Hop::Provider(self.ctx.id.clone())
+    }
+
+    /// Lets an operator see who tries to reach what its link does not allow.
+    fn tell_denied(&self, caller: EntityId, error: &OutgoingError) {
+        self.ctx.report.refused(Refused {
+            asker: Asker::Caller(caller),
+            count: 1,
+            code: ErrorCode::Denied,
+            interface: format!("{}/{INTERFACE}", Contract::http()),
+            reason: error.to_string(),
+        });
     }
 
     fn refused(&self, code: ErrorCode, reason: impl Into<String>) -> CallError {

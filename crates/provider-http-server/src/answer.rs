@@ -23,6 +23,15 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, code: "bad-request", reason: reason.into(), closes: true }
     }
 
+    /// Which rule of this server the request broke; none where it was refused for another cause.
+    pub(crate) fn of_rules(&self) -> Option<ErrorCode> {
+        match self.status {
+            StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED => Some(ErrorCode::Protocol),
+            StatusCode::PAYLOAD_TOO_LARGE => Some(ErrorCode::TooLarge),
+            _ => None,
+        }
+    }
+
     pub(crate) fn no_route() -> Self {
         let reason = "no actor is linked for this host and path".to_owned();
         Self { status: StatusCode::NOT_FOUND, code: "no-route", reason, closes: false }

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -15,6 +16,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use lattice_core::{ErrorCode, innermost_cause};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -91,13 +93,13 @@ impl Ends {
 
 /// Serves one connection until it ends.
 pub(crate) async fn drive(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, IpAddr),
     door: Arc<Door>,
     protocol: Arc<Builder<Tracked>>,
     idle: Duration,
     ends: Ends,
 ) {
-    let line = Arc::new(Line { view: Mutex::new(door.view()), door, pulse: Pulse::new() });
+    let line = Arc::new(Line { view: Mutex::new(door.view()), door, peer, pulse: Pulse::new() });
     let service = service_fn(|request| {
         let exchange = Exchange::begin(&line);
         async move { Ok::<_, Infallible>(serve(exchange, request).await) }
@@ -117,6 +119,7 @@ pub(crate) async fn drive(
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
+                    line.tell_unreadable(&*error);
                 }
                 return;
             }
@@ -150,7 +153,22 @@ struct Line {
     door: Arc<Door>,
     /// The routes, as they were at the last exchange.
     view: Mutex<Arc<View>>,
+    /// The client's address.
+    peer: IpAddr,
     pulse: Pulse,
+}
+
+impl Line {
+    /// Of heads that hyper itself does not read, and answers with a bare status, nobody else would hear.
+    fn tell_unreadable(&self, error: &(dyn std::error::Error + 'static)) {
+        let Some(error) = error.downcast_ref::<hyper::Error>() else { return };
+        let code = match (error.is_parse_too_large(), error.is_parse()) {
+            (true, _) => ErrorCode::TooLarge,
+            (false, true) => ErrorCode::Protocol,
+            (false, false) => return,
+        };
+        self.door.tell_refused(self.peer, code, innermost_cause(error));
+    }
 }
 
 /// What a connection is doing: how many exchanges it serves, since when none, and until when the last one may take.
@@ -212,6 +230,11 @@ impl Exchange {
     /// What the listener's connections share.
     pub(crate) fn door(&self) -> &Door {
         &self.line.door
+    }
+
+    /// Whom it is with.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.line.peer
     }
 
     /// The routes as they are now; they stay as they are for whoever holds them.

@@ -130,8 +130,8 @@ async fn accept(bound: TcpListener, listener: &Listener, limits: Limits, tell: &
             () = ends.kill.cancelled() => return,
             next = next => next,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
             Err(error) if is_of_the_client(&error) => continue,
             Err(error) => {
                 struggling = true;
@@ -148,7 +148,7 @@ async fn accept(bound: TcpListener, listener: &Listener, limits: Limits, tell: &
             continue;
         }
         let served =
-            drive(stream, listener.door.clone(), protocol.clone(), limits.idle_timeout, ends.clone());
+            drive((stream, peer), listener.door.clone(), protocol.clone(), limits.idle_timeout, ends.clone());
         connections.spawn(async move {
             served.await;
             drop(slot);

@@ -1,18 +1,21 @@
 //! One request: finds its route, calls the actor, and turns what comes of it into a response.
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming as Received;
 use lattice_contracts::{
-    CallContext, InvocationIds,
+    Asker, CallContext, InvocationIds, Refused, Report,
     http::{Body, Incoming, remove_hop_by_hop, trace_of},
 };
-use lattice_core::{ActorId, CallError, EntityId, ErrorCode, Hop, InvocationId, LinkKey};
+use lattice_core::{ActorId, CallError, Contract, EntityId, ErrorCode, Hop, InvocationId, LinkKey};
 use tokio::time::{Duration, Instant};
 
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
     connection::Exchange,
     request::{host, prepare},
     route::Routes,
+    table::INTERFACE,
 };
 
 /// The callee keeps to the deadline itself and can say more about it; only one that does not is cut off here.
@@ -41,11 +45,18 @@ pub(crate) struct Door {
     /// Counts changes of the routes.
     version: AtomicU64,
     ids: Arc<InvocationIds>,
+    report: Arc<dyn Report>,
 }
 
 impl Door {
-    pub(crate) fn new(ids: Arc<InvocationIds>) -> Self {
-        Self { routes: RwLock::default(), version: AtomicU64::new(0), ids }
+    pub(crate) fn new(ids: Arc<InvocationIds>, report: Arc<dyn Report>) -> Self {
+        Self { routes: RwLock::default(), version: AtomicU64::new(0), ids, report }
+    }
+
+    /// Lets an operator see which client sends what is not taken.
+    pub(crate) fn tell_refused(&self, client: IpAddr, code: ErrorCode, reason: String) {
+        let interface = format!("{}/{INTERFACE}", Contract::http());
+        self.report.refused(Refused { asker: Asker::Client(client), count: 1, code, interface, reason });
     }
 
     /// Puts other routes in place, in one step. Requests under way keep theirs.
@@ -84,7 +95,12 @@ pub(crate) async fn serve(exchange: Exchange, request: Request<Received>) -> Res
     let id = exchange.door().ids.next();
     let response = match answer(&exchange, id, request).await {
         Ok(response) => response,
-        Err(refusal) => refusal.into_response(id, version),
+        Err(refusal) => {
+            if let Some(code) = refusal.of_rules() {
+                exchange.door().tell_refused(exchange.peer(), code, refusal.reason.clone());
+            }
+            refusal.into_response(id, version)
+        }
     };
     response.map(|body| Answer::new(body, exchange))
 }

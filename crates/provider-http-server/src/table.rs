@@ -181,7 +181,7 @@ impl Inner {
     fn listen(self: &Arc<Self>, table: &Table, address: SocketAddr) -> Bound {
         let kill = self.life.child_token();
         let listener = Arc::new(Listener {
-            door: Arc::new(Door::new(self.ctx.ids.clone())),
+            door: Arc::new(Door::new(self.ctx.ids.clone(), self.ctx.report.clone())),
             ends: Ends { drain: CancellationToken::new(), kill },
             closed: CancellationToken::new(),
             done: CancellationToken::new(),

@@ -31,6 +31,7 @@ mod life;
 mod links;
 mod logging;
 mod obey;
+mod refusals;
 mod renewal;
 mod serve;
 mod start;
@@ -39,6 +40,8 @@ mod turns;
 pub mod wire;
 
 pub use error::RunError;
-pub use lattice_contracts::{Callee, Provider, ProviderContext, ProviderLink, Report, Serves};
+pub use lattice_contracts::{
+    Asker, Callee, Provider, ProviderContext, ProviderLink, Refused, Report, Serves,
+};
 pub use start::run;
 pub use turns::Turns;

@@ -1,15 +1,18 @@
-//! The links of this process: which it has, in which version, and how the provider says they fare.
+//! The links of this process: which it has, in which version, and how the provider says they fare; and whom it refused what.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use lattice_contracts::Report;
+use lattice_contracts::{Refused, Report};
 use lattice_core::{LinkKey, State};
 use tokio::sync::watch;
 
-use crate::wire::{LINKS_TOLD_MAX, LinkAnswer};
+use crate::{
+    refusals::Refusals,
+    wire::{LINKS_TOLD_MAX, LinkAnswer, RefusalAnswer},
+};
 
 /// So much of a reason is told, in characters; a host would cut it at [`TEXT_CHARS_MAX`](crate::wire::TEXT_CHARS_MAX).
 const REASON_CHARS_MAX: usize = 400;
@@ -34,13 +37,14 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Links {
     table: Mutex<Table>,
+    refusals: Mutex<Refusals>,
     changed: watch::Sender<u64>,
 }
 
 impl Links {
     pub(crate) fn new() -> Self {
         let table = Table { whole: State::Ready, links: BTreeMap::new(), takes_calls: false };
-        Self { table: Mutex::new(table), changed: watch::Sender::new(0) }
+        Self { table: Mutex::new(table), refusals: Mutex::default(), changed: watch::Sender::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -110,6 +114,11 @@ impl Links {
         self.lock().takes_calls = takes;
     }
 
+    /// Whom something was refused since the start.
+    pub(crate) fn refusals(&self) -> Vec<RefusalAnswer> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).answers()
+    }
+
     /// A listener that has not heard anything yet.
     pub(crate) fn listen(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -128,6 +137,10 @@ impl Report for Links {
             has.state = state;
         }
         self.tell();
+    }
+
+    fn refused(&self, refused: Refused) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(refused);
     }
 }
 

@@ -103,6 +103,7 @@ impl Obedience<'_> {
             serves: self.provider.serves().iter().map(ServedInterface::from).collect(),
             links,
             more_links,
+            refusals: self.links.refusals(),
             credentials: self.renewal.number(),
         }
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use lattice_contracts::{CallContext, Provider};
+use lattice_contracts::{Asker, CallContext, Provider, Refused, Report as _};
 use lattice_core::{CallError, Contract, ErrorCode, Hop, LinkKey, ProviderId};
 use lattice_nats::{
     Outbound, Received, Serve,
@@ -33,6 +33,17 @@ impl Server {
 
     fn refused(&self, code: ErrorCode, reason: String) -> CallError {
         CallError::new(Hop::Provider(self.id.clone()), code, reason).not_run()
+    }
+
+    /// Lets the host hear who called without a right.
+    fn tell(&self, request: &Received, error: &CallError) {
+        self.links.refused(Refused {
+            asker: Asker::Caller(request.call.source.clone()),
+            count: 1,
+            code: error.code,
+            interface: request.interface.to_string(),
+            reason: error.reason.clone(),
+        });
     }
 
     /// No link, no call. A link that is on its way is waited for a moment.
@@ -87,7 +98,10 @@ impl Serve for Server {
             let reason = "calls with arguments as text are made through the control subject component.call";
             return Err(self.refused(ErrorCode::Protocol, reason.to_owned()));
         }
-        self.check(&request.call, &request.interface).await?;
+        if let Err(error) = self.check(&request.call, &request.interface).await {
+            self.tell(&request, &error);
+            return Err(error);
+        }
         let Received { call, interface, function, body, .. } = *request;
         let hop = Hop::Provider(self.id.clone());
         let unserved =

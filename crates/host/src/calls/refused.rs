@@ -1,10 +1,10 @@
-//! Calls of others that have no right: counted, and told of with who called.
+//! Calls of others that have no right, and what providers refuse: counted, and told of with who asked.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lattice_contracts::CallContext;
+use lattice_contracts::{Asker, CallContext, Refused};
 use lattice_control_interface::events::CallRefused;
-use lattice_core::EntityId;
+use lattice_core::{EntityId, ErrorCode, ProviderId};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -18,39 +18,51 @@ use crate::{
 /// How much of an interface's name is told: whoever calls may write what he likes there.
 const INTERFACE_CHARS: usize = 256;
 
-/// Who called. A broker with permissions lets nobody call as another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Caller {
-    Named(EntityId),
-    /// More callers than can be told apart.
-    Others,
-}
-
 /// One of them, for people.
 #[derive(Debug, Clone)]
 struct Sample {
     target: EntityId,
     interface: String,
-    why: NotAllowed,
+    code: ErrorCode,
+    reason: String,
 }
 
 /// Counts and tells; one of it on a host.
 pub(crate) struct RefusedCalls {
     about: Arc<About>,
     events: Events,
-    refusals: Mutex<Refusals<Caller, Sample>>,
+    /// A broker with permissions lets nobody call as another.
+    refusals: Mutex<Refusals<Asker, Sample>>,
 }
 
 impl RefusedCalls {
     pub(crate) fn new(about: Arc<About>, events: Events) -> Self {
-        Self { about, events, refusals: Mutex::new(Refusals::new(Caller::Others)) }
+        Self { about, events, refusals: Mutex::new(Refusals::new(Asker::Others)) }
     }
 
     /// Takes one down, and tells of it unless its caller was told of a moment ago.
     pub(super) fn note(&self, call: &CallContext, interface: &str, why: &NotAllowed) {
+        let NotAllowed { code, reason } = why.clone();
+        self.count(Asker::Caller(call.source.clone()), 1, call.target.clone(), interface, (code, reason));
+    }
+
+    /// Takes down what a provider of this host says that it refused.
+    pub(crate) fn note_of(&self, provider: &ProviderId, refused: Refused) {
+        let Refused { asker, count, code, interface, reason } = refused;
+        self.count(asker, count, provider.clone().into(), &interface, (code, reason));
+    }
+
+    fn count(
+        &self,
+        asker: Asker,
+        count: u64,
+        target: EntityId,
+        interface: &str,
+        (code, reason): (ErrorCode, String),
+    ) {
         let interface = interface.chars().take(INTERFACE_CHARS).collect();
-        let sample = Sample { target: call.target.clone(), interface, why: why.clone() };
-        let told = self.lock().note(Caller::Named(call.source.clone()), sample, Instant::now());
+        let sample = Sample { target, interface, code, reason };
+        let told = self.lock().note_several(asker, count, sample, Instant::now());
         self.tell(told);
     }
 
@@ -59,18 +71,14 @@ impl RefusedCalls {
         self.lock().total()
     }
 
-    fn tell(&self, told: impl IntoIterator<Item = Told<Caller, Sample>>) {
+    fn tell(&self, told: impl IntoIterator<Item = Told<Asker, Sample>>) {
         for Told { source, count, total, sample } in told {
-            let Sample { target, interface, why: NotAllowed { code, reason } } = sample;
-            let source = match &source {
-                Caller::Named(id) => id.as_str(),
-                Caller::Others => "others",
-            };
-            let code = code.as_str();
+            let Sample { target, interface, code, reason } = sample;
+            let (source, code) = (source.to_string(), code.as_str());
             warn!(source, count, total, code, target = target.as_str(), interface, reason, "calls refused");
             self.events.publish(&CallRefused {
                 host_id: self.about.id.clone(),
-                source: source.to_owned(),
+                source,
                 count,
                 total,
                 code: code.to_owned(),
@@ -81,7 +89,7 @@ impl RefusedCalls {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Refusals<Caller, Sample>> {
+    fn lock(&self) -> MutexGuard<'_, Refusals<Asker, Sample>> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,8 @@ use lattice_provider_keyvalue_nats::KeyvalueNats;
 
 use super::{Processes, ProviderView, Providers};
 use crate::{
-    about::About, actors::Callees, events::Events, lattice::Lattice, secrets::Secrets, supervisor::Tasks,
+    about::About, actors::Callees, calls::RefusedCalls, events::Events, lattice::Lattice, secrets::Secrets,
+    supervisor::Tasks,
 };
 
 /// Starts providers, in this process and as their own; cheap to clone.
@@ -27,6 +28,7 @@ pub(crate) struct Builtins {
     pub(crate) callees: Callees,
     pub(crate) connection: Connection,
     pub(crate) processes: Processes,
+    pub(crate) refused: Arc<RefusedCalls>,
     pub(crate) drain: Duration,
 }
 

@@ -1,13 +1,17 @@
-//! Where a provider in this process tells how it and its links are: straight into the table.
+//! Where a provider of this host tells how it and its links are, and what it refused.
 
-use lattice_contracts::Report;
+use std::sync::Arc;
+
+use lattice_contracts::{Refused, Report};
 use lattice_core::{LinkKey, ProviderId, State};
 
 use super::Providers;
+use crate::calls::RefusedCalls;
 
 pub(super) struct TableReport {
     pub(super) id: ProviderId,
     pub(super) table: Providers,
+    pub(super) refused: Arc<RefusedCalls>,
 }
 
 impl Report for TableReport {
@@ -17,5 +21,9 @@ impl Report for TableReport {
 
     fn link(&self, link: &LinkKey, state: State) {
         self.table.set_link(&self.id, link, Some(state));
+    }
+
+    fn refused(&self, refused: Refused) {
+        self.refused.note_of(&self.id, refused);
     }
 }

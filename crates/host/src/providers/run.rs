@@ -47,7 +47,11 @@ impl Builtins {
         let context = ProviderContext {
             id: spec.id.clone(),
             config,
-            report: Arc::new(TableReport { id: spec.id.clone(), table: self.table.clone() }),
+            report: Arc::new(TableReport {
+                id: spec.id.clone(),
+                table: self.table.clone(),
+                refused: self.refused.clone(),
+            }),
             ids: self.ids.clone(),
             tasks: tasks.clone(),
             cancel: cancel.clone(),

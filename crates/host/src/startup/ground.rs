@@ -213,6 +213,7 @@ impl Ground {
         &self,
         config: &HostConfig,
         runtime: Runtime,
+            refused: inventory.refused_calls.clone(),
         router: &Router,
         remote: &Remote,
         ids: &Arc<InvocationIds>,

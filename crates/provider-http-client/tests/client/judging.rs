@@ -1,6 +1,9 @@
 use std::sync::atomic::Ordering;
 
-use lattice_contracts::http::{OutgoingError, Response, full};
+use lattice_contracts::{
+    Asker,
+    http::{OutgoingError, Response, full},
+};
 use lattice_core::{ErrorCode, State};
 
 use crate::rig::{Rig, Server, get, text};
@@ -29,6 +32,18 @@ async fn private_addresses_are_not_reached_in_any_spelling() {
         let error = rig.get(&server.url(host, "/")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::Denied { .. }), "{host}: {error}");
         assert!(error.to_string().contains("allow_private=true"), "{error}");
+    }
+    // Each is told of, with who asked.
+    let refused = rig.states.refused.lock().unwrap().clone();
+    assert_eq!(refused.len(), 11, "{refused:?}");
+    for one in refused {
+        assert_eq!(
+            (one.asker, one.code, one.count),
+            (Asker::read("a"), ErrorCode::Denied, 1),
+            "{}",
+            one.reason
+        );
+        assert!(one.reason.contains("allow_private=true"), "{}", one.reason);
     }
     // The system's resolver would read these as 127.0.0.1; whoever resolves them, the answer is judged.
     for host in ["2130706433", "0x7f.1", "127.1"] {

@@ -21,7 +21,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use lattice_contracts::{
-    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Report,
+    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Refused, Report,
     http::{Body, Outgoing, OutgoingError, OutgoingLimits, Request, Response, empty},
 };
 use lattice_core::{ActorId, Contract, EntityId, LinkKey, LinkName, ProviderId, Secret, State};
@@ -57,6 +57,7 @@ impl Resolve for Names {
 pub(crate) struct States {
     pub(crate) links: Mutex<BTreeMap<LinkKey, State>>,
     pub(crate) whole: Mutex<Option<State>>,
+    pub(crate) refused: Mutex<Vec<Refused>>,
 }
 
 impl Report for States {
@@ -65,6 +66,9 @@ impl Report for States {
     }
     fn link(&self, link: &LinkKey, state: State) {
         self.links.lock().unwrap().insert(link.clone(), state);
+    }
+    fn refused(&self, refused: Refused) {
+        self.refused.lock().unwrap().push(refused);
     }
 }
 

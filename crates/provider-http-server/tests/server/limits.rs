@@ -4,7 +4,10 @@ use std::sync::{
 };
 
 use http_body_util::{BodyExt, StreamBody};
-use lattice_contracts::http::{Incoming, Response, full};
+use lattice_contracts::{
+    Asker,
+    http::{Incoming, Response, full},
+};
 use lattice_core::{ActorId, CallError, ErrorCode, Hop};
 use lattice_testkit::Http;
 use tokio::{
@@ -77,6 +80,15 @@ async fn malformed_and_oversized_heads_are_refused() {
         let answer = raw(address, request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request:.60}: {answer}");
     }
+    // Each is told of, with the client's address: those that this server refuses, and those that hyper does not even read.
+    let refused = rig.refused(10).await;
+    let codes: Vec<_> = refused.iter().map(|refused| refused.code).collect();
+    let wanted = [[ErrorCode::Protocol; 8].as_slice(), &[ErrorCode::TooLarge; 2]].concat();
+    assert_eq!(codes, wanted, "{refused:?}");
+    assert!(refused.iter().all(|one| one.count == 1 && one.asker == Asker::read("127.0.0.1")), "{refused:?}");
+    // A request that is sound is none of them.
+    assert!(raw(address, b"GET / HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n").await.contains("200"));
+    assert_eq!(rig.refused(10).await.len(), 10);
 }
 
 #[tokio::test]

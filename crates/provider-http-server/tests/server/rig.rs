@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use lattice_contracts::{
-    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Report,
+    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Refused, Report,
     http::{Incoming, Request, Response, full},
 };
 use lattice_core::{ActorId, CallError, Contract, EntityId, LinkKey, LinkName, ProviderId, State};
@@ -66,6 +66,7 @@ pub(crate) fn echo() -> Arc<dyn Incoming> {
 pub(crate) struct States {
     pub(crate) whole: Option<State>,
     pub(crate) links: BTreeMap<LinkKey, State>,
+    pub(crate) refused: Vec<Refused>,
 }
 
 #[derive(Clone)]
@@ -77,6 +78,9 @@ impl Report for Recorder {
     }
     fn link(&self, link: &LinkKey, state: State) {
         self.0.send_modify(|states| drop(states.links.insert(link.clone(), state)));
+    }
+    fn refused(&self, refused: Refused) {
+        self.0.send_modify(|states| states.refused.push(refused));
     }
 }
 
@@ -137,6 +141,13 @@ impl Rig {
 
     pub(crate) fn whole(&self) -> State {
         self.recorder.0.borrow().whole.clone().unwrap()
+    }
+
+    /// Waits until so many refusals were told of, and gives them.
+    pub(crate) async fn refused(&self, many: usize) -> Vec<Refused> {
+        let mut states = self.recorder.0.subscribe();
+        let told = states.wait_for(|states| states.refused.len() >= many);
+        timeout(SOON, told).await.expect("not every refusal was told of").unwrap().refused.clone()
     }
 
     /// Waits until a link is in a state as wanted.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lattice_contracts::{
-    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Report, keyvalue::Keyvalue,
+    CallContext, Callee, InvocationIds, Provider, ProviderContext, ProviderLink, Refused, Report,
+    keyvalue::Keyvalue,
 };
 use lattice_core::{ActorId, Contract, EntityId, LatticeName, LinkKey, LinkName, ProviderId, State};
 use lattice_nats::{ConnectOptions, Connection};
@@ -22,6 +23,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 pub(crate) struct States {
     pub(crate) whole: Option<State>,
     pub(crate) links: BTreeMap<LinkKey, State>,
+    pub(crate) refused: Vec<Refused>,
 }
 
 #[derive(Clone)]
@@ -33,6 +35,9 @@ impl Report for Recorder {
     }
     fn link(&self, link: &LinkKey, state: State) {
         self.0.send_modify(|states| drop(states.links.insert(link.clone(), state)));
+    }
+    fn refused(&self, refused: Refused) {
+        self.0.send_modify(|states| states.refused.push(refused));
     }
 }
 

@@ -4,6 +4,8 @@ use lattice_contracts::Serves;
 use lattice_core::{Direction, HostedLink, HostedState, KNOWN, LinkKey, State};
 use serde::{Deserialize, Serialize};
 
+use super::RefusalAnswer;
+
 /// How a provider process is. wasmCloud 1.x writes `healthy` and `message`; the rest is ours, and empty where it is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthAnswer {
@@ -31,6 +33,9 @@ pub struct HealthAnswer {
     /// True if it has more links than stand here: of one that does not, nothing is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_links: bool,
+    /// Whom it refused something since it was started; none where it is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<RefusalAnswer>,
     /// How many credentials it has had; 1 are those of its start. 0 where it has none.
     #[serde(default)]
     pub credentials: u64,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use lattice_core::{HostedState, shortened};
 
-use super::{HealthAnswer, LinkAnswer, ServedInterface};
+use super::{HealthAnswer, LinkAnswer, RefusalAnswer, ServedInterface};
 
 /// The longest answer, in bytes; a longer one is not read at all.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -14,7 +14,9 @@ pub const TEXT_CHARS_MAX: usize = 512;
 pub const SERVES_MAX: usize = 64;
 /// The most links in one answer; of further ones nothing is known.
 pub const LINKS_TOLD_MAX: usize = 1000;
-/// The most bytes of a name of an interface, and of a word for a state.
+/// The most askers in one answer of which a host hears that something was refused to them.
+pub const REFUSALS_MAX: usize = 65;
+/// The most bytes of a name of an interface or an asker, and of a word for a state.
 const NAME_BYTES_MAX: usize = 128;
 /// The most bytes of what names a link: five names and what stands between them.
 const LINK_BYTES_MAX: usize = 1024;
@@ -35,6 +37,8 @@ pub enum Over {
     Link,
     /// The word for a state, or the name of the process; it reads as empty.
     Word,
+    /// The list of refusals; it was cut, or the name of an asker reads as empty.
+    Refusals,
 }
 
 impl fmt::Display for Over {
@@ -51,6 +55,12 @@ impl fmt::Display for Over {
             Over::Links => write!(f, "more than {LINKS_TOLD_MAX} links, of which the first count"),
             Over::Link => {
                 write!(f, "a link with a name of more than {LINK_BYTES_MAX} bytes, which does not count")
+            }
+            Over::Refusals => {
+                write!(
+                    f,
+                    "refusals of more than {REFUSALS_MAX} askers, or to one with a name of more than {NAME_BYTES_MAX} bytes"
+                )
             }
             Over::Word => write!(f, "a word of more than {NAME_BYTES_MAX} bytes, which reads as none"),
         }
@@ -76,6 +86,11 @@ impl HealthAnswer {
             over.insert(Over::Links);
         }
         self.links = self.links.into_iter().filter_map(|link| bounded(link, &mut over)).collect();
+        if self.refusals.len() > REFUSALS_MAX {
+            self.refusals.truncate(REFUSALS_MAX);
+            over.insert(Over::Refusals);
+        }
+        self.refusals.iter_mut().for_each(|refusal| of_refusal(refusal, &mut over));
         (self, over)
     }
 }
@@ -102,6 +117,18 @@ fn state(mut state: HostedState, over: &mut BTreeSet<Over>) -> HostedState {
     word(&mut state.word, over);
     state.reason = state.reason.map(|reason| text(&reason, over));
     state
+}
+
+fn of_refusal(refusal: &mut RefusalAnswer, over: &mut BTreeSet<Over>) {
+    let RefusalAnswer { source, code, interface, message, count: _ } = refusal;
+    for name in [source, code, interface] {
+        if name.len() > NAME_BYTES_MAX {
+            name.clear();
+            over.insert(Over::Refusals);
+        }
+        *name = shortened(name, NAME_BYTES_MAX).into_owned();
+    }
+    *message = text(message, over);
 }
 
 fn text(text: &str, over: &mut BTreeSet<Over>) -> String {
@@ -172,6 +199,13 @@ mod tests {
         let mut links = vec![link("a", &long), link("b", &forged)];
         links.push(LinkAnswer { link: names_nothing, generation: 1 });
         links.extend((0..LINKS_TOLD_MAX).map(|number| link(&number.to_string(), "")));
+        let refusal = RefusalAnswer {
+            source: long.clone(),
+            count: u64::MAX,
+            interface: "a\u{1b}[2J".to_owned(),
+            message: long.clone(),
+            ..RefusalAnswer::default()
+        };
         let answer = HealthAnswer {
             message: Some(long.clone()),
             instance_id: long.clone(),
@@ -180,11 +214,16 @@ mod tests {
                 .chain((0..1000).map(|number| serves(number.to_string())))
                 .collect(),
             links,
+            refusals: (0..100).map(|_| refusal.clone()).collect(),
             ..HealthAnswer::default()
         };
         let (read, over) = answer.bounded();
-        let all = [Over::Text, Over::Serves, Over::Interface, Over::Links, Over::Link, Over::Word];
+        let all =
+            [Over::Text, Over::Serves, Over::Interface, Over::Links, Over::Link, Over::Word, Over::Refusals];
         assert_eq!(over, all.into());
+        let RefusalAnswer { source, count, interface, message, .. } = &read.refusals[0];
+        assert_eq!((read.refusals.len(), &**source, *count), (REFUSALS_MAX, "", u64::MAX));
+        assert_eq!((&**interface, message.chars().count()), ("a\\u{1b}[2J", TEXT_CHARS_MAX + 1));
         let cut = format!("{}…", "ä".repeat(TEXT_CHARS_MAX));
         assert_eq!(read.message.as_deref(), Some(&*cut));
         assert_eq!((&*read.instance_id, &*read.state.word), ("", ""));

@@ -17,6 +17,7 @@ use super::{
     child::Lifeline,
     instance::{Instance, RenewError},
     life::Life,
+    refusals::Heard,
 };
 
 /// Between two questions before the process is ready, and after.
@@ -38,13 +39,14 @@ pub(super) struct Known {
     pub(super) ready: Option<Instant>,
     missed: u32,
     healthy: Option<bool>,
+    refusals: Heard,
     told: Instant,
 }
 
 impl Known {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { started: now, ready: None, missed: 0, healthy: None, told: now }
+        Self { started: now, ready: None, missed: 0, healthy: None, refusals: Heard::default(), told: now }
     }
 }
 
@@ -126,10 +128,20 @@ impl Life {
             self.is_ready();
         }
         self.report_links(answer);
+        known.refusals.news(&answer.refusals).into_iter().for_each(|refused| self.report.refused(refused));
         let lived = known.ready.map_or(Duration::ZERO, |ready| ready.elapsed());
-        self.report.provider(self.comebacks().state(lived, own));
+        self.report.provider(self.judged(self.comebacks().state(lived, own)));
         self.tell_health(known, answer.healthy);
         self.compare(answer);
+    }
+
+    /// One that does its work is not well where it would not be started again, as an actor is not.
+    fn judged(&self, state: State) -> State {
+        let issuer = &self.binary.claims.issuer;
+        match state {
+            State::Ready => self.parts.binaries.trust.objection(issuer).map_or(State::Ready, State::Degraded),
+            other => other,
+        }
     }
 
     fn unheard(&self, known: &mut Known) -> Result<(), String> {

@@ -15,6 +15,7 @@ mod links;
 mod output;
 mod provider;
 mod secrets;
+mod refusals;
 mod talk;
 mod telling;
 
