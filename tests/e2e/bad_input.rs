@@ -71,6 +71,12 @@ async fn no_nats_and_nats_of_the_wrong_kind() {
     let (old, _tasks) = greeting(format!("{info}\r\nPONG\r\n")).await;
     let said = host(&format!("nats://{old}")).await;
     told(&said, said.code.max(1), &["is version 2.9.10", "2.11 or newer", "install a newer nats-server"]);
+
+    // Nobody said that whoever reaches this one may steer the lattice.
+    let args = ["--nats-url", &stage.nats.url()];
+    let said = stage.run_with(("WASMCLOUD_OPEN", "false"), "wasmcloud", &args).await;
+    told(&said, 1, &["asks nobody for credentials", "wash nats init", "with --open"]);
+    assert!(stage.hosts().await.is_empty(), "it leaves no trace");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl Machine {
         let launch = Launch::program("ip")
             .args(["netns", "exec", &self.name])
             .arg(program)
-            .args(["--nats-url", url.as_str(), "--trust", stage.signer.account(), "--data-dir"])
+            .args(["--open", "--nats-url", url.as_str(), "--trust", stage.signer.account(), "--data-dir"])
             .arg(&data)
             .arg("--cache-dir")
             .arg(stage.folder().join("cache"))

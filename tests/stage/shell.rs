@@ -49,6 +49,10 @@ impl Stage {
         ] {
             launch = launch.env(variable, self.folder().join(folder));
         }
+        if name == "wasmcloud" {
+            // Most tests are about something else than credentials.
+            launch = launch.env("WASMCLOUD_OPEN", "true");
+        }
         // No login of whoever runs the tests may help.
         launch.env("DOCKER_CONFIG", self.folder().join("docker"))
     }
@@ -59,6 +63,14 @@ impl Stage {
     /// If it does not end.
     pub async fn run(&self, name: &str, args: &[&str]) -> Said {
         self.run_launch(self.program(name).args(args)).await
+    }
+
+    /// As [`run`](Self::run), with a variable of its own.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn run_with(&self, (variable, value): (&str, &str), name: &str, args: &[&str]) -> Said {
+        self.run_launch(self.program(name).args(args).env(variable, value)).await
     }
 
     /// Runs `wash` against the stage's NATS server.

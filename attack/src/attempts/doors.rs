@@ -186,8 +186,17 @@ pub(crate) fn own_host(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let folder = scene.file("foreign").display().to_string();
         let url = scene.ports.url();
-        let args =
-            ["--nats-url", &url, "--data-dir", &folder, "--cache-dir", &folder, "--drain-timeout", "1"];
+        let args = [
+            "--nats-url",
+            &url,
+            "--data-dir",
+            &folder,
+            "--cache-dir",
+            &folder,
+            "--drain-timeout",
+            "1",
+            "--open",
+        ];
         let before = refusals(scene);
         let mut host = Process::spawn(Launch::binary("wasmcloud")?.args(args))?;
         let hosts = async |scene: &Scene| anyhow::Ok(scene.client.get_hosts(Default::default()).await?.len());

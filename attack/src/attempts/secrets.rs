@@ -222,7 +222,17 @@ pub(crate) fn own_host(scene: &mut Scene) -> Attempted<'_> {
         let folder = scene.file("greedy");
         let url = scene.ports.url();
         let shown = folder.display().to_string();
-        let args = ["--nats-url", &url, "--data-dir", &shown, "--cache-dir", &shown, "--drain-timeout", "1"];
+        let args = [
+            "--nats-url",
+            &url,
+            "--data-dir",
+            &shown,
+            "--cache-dir",
+            &shown,
+            "--drain-timeout",
+            "1",
+            "--open",
+        ];
         let before = doors::refusals(scene);
         let mut host = Process::spawn(Launch::binary("wasmcloud")?.args(args))?;
         if host.wait_for_line(Host::READY, WITHIN).await.is_err() {

@@ -78,6 +78,9 @@ pub(crate) struct NatsArgs {
     /// Port of the server
     #[arg(long, env = "WASMCLOUD_NATS_PORT", value_name = "PORT", default_value_t = 4222, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) nats_port: u16,
+    /// Join a NATS server that asks nobody for credentials; whoever reaches it steers the lattice
+    #[arg(long, env = "WASMCLOUD_OPEN")]
+    pub(crate) open: bool,
     /// Credentials file (.creds)
     #[arg(long, env = "WASMCLOUD_NATS_CREDS", value_name = "FILE", conflicts_with_all = ["nats_jwt", "nats_seed"])]
     pub(crate) nats_creds: Option<PathBuf>,

@@ -65,7 +65,15 @@ impl BenchHost {
     pub(super) async fn start(broker: &Broker) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let launch = Launch::program(release("wasmcloud"))
-            .args(["--allow-unsigned", "--allow-file-load", "--log-level", "warn", "--nats-url", &broker.url])
+            .args([
+                "--allow-unsigned",
+                "--allow-file-load",
+                "--log-level",
+                "warn",
+                "--open",
+                "--nats-url",
+                &broker.url,
+            ])
             .args(broker.creds("host").into_iter().flat_map(|file| [PathBuf::from("--nats-creds"), file]))
             .arg("--data-dir")
             .arg(folder.path().join("data"))

@@ -55,7 +55,7 @@ pub(super) async fn host(nats: &NatsServer) -> anyhow::Result<(BenchHost, Socket
     let file = folder.path().join("bench.yaml");
     std::fs::write(&file, manifest).with_context(|| format!("cannot write {}", file.display()))?;
     let launch = Launch::program(release("wasmcloud"))
-        .args(["--allow-unsigned", "--log-level", "warn", "--nats-url", &nats.url()])
+        .args(["--allow-unsigned", "--log-level", "warn", "--open", "--nats-url", &nats.url()])
         .arg("--data-dir")
         .arg(folder.path().join("data"))
         .arg("--cache-dir")

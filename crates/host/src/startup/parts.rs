@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
 use lattice_core::{HostId, LatticeName};
 use lattice_manifest::Manifest;
-use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials};
+use lattice_nats::{ConnectOptions, Connection, Credentials};
 use lattice_registry::{FetchConfig, Fetcher};
 use lattice_runtime::{Runtime, RuntimeConfig};
 use tracing::warn;
@@ -39,33 +39,46 @@ pub(super) async fn connect(options: ConnectOptions, remembers: bool) -> anyhow:
 }
 
 /// Makes sure that this host may join: the server will do, and the lattice is not somebody else's. What an operator should
+/// Whoever reaches the server would steer the lattice, and nobody said that this shall be so.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the NATS server at {servers} asks nobody for credentials, so whoever reaches it would steer the lattice; give it credentials \
+     (`wash nats init` makes them, and `wash up` a server with them), or join it all the same with --open"
+)]
+struct Open {
+    servers: String,
+}
+
 /// know of it is the answer.
 pub(super) async fn may_join(connection: &Connection, config: &HostConfig) -> anyhow::Result<Option<String>> {
-    check_nats(connection).await?;
+    check_nats(connection, config).await?;
     Ok(generations::look(connection, &config.lattice, config.beside_v1).await?)
 }
 
 /// Waits until NATS is there, and then as [`may_join`].
 pub(super) async fn join_late(connection: &Connection, config: &HostConfig) -> anyhow::Result<()> {
-    wait_for_nats(connection).await;
+    wait_for_nats(connection, config).await;
     if let Some(notice) = may_join(connection, config).await? {
         warn!(notice, "notice");
     }
     Ok(())
 }
 
-async fn check_nats(connection: &Connection) -> Result<(), ConnectError> {
+async fn check_nats(connection: &Connection, config: &HostConfig) -> anyhow::Result<()> {
     connection.check_server()?;
-    connection.check_jetstream(CONNECT_WITHIN).await
+    if connection.is_open_to_anybody() && !config.nats.open {
+        return Err(Open { servers: connection.shown_servers() }.into());
+    }
+    Ok(connection.check_jetstream(CONNECT_WITHIN).await?)
 }
 
 /// Waits until NATS is there, and will do.
-async fn wait_for_nats(connection: &Connection) {
+async fn wait_for_nats(connection: &Connection, config: &HostConfig) {
     let mut connected = connection.connected();
     loop {
         // It fails when the connection is closed, which nobody does yet.
         let _ = connected.wait_for(|connected| *connected).await;
-        match check_nats(connection).await {
+        match check_nats(connection, config).await {
             Ok(()) => return,
             Err(error) => warn!(%error, again_in = ?CHECK_AGAIN, "the lattice cannot be joined yet"),
         }

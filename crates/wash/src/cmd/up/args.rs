@@ -189,6 +189,7 @@ impl Args {
             ("--wasip3", self.host.wasip3),
             ("--fresh", self.host.fresh),
             ("--ephemeral", self.host.ephemeral),
+            ("--open", self.nats.open),
         ];
         args.extend(switches.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag.into()));
         args.extend(self.host.rest.iter().cloned());
