@@ -7,9 +7,12 @@ use lattice_claims::{
     COMMAND_HEADER, COMMAND_LIFE_MS, CommandRequest, KeyKind, KeyPair, SignActor, sign_command,
 };
 use lattice_control_interface::{
-    Client, ControlError, PutRoleCommand, PutTrustCommand, ScaleComponentCommand,
+    Client, ControlError, DeleteRoleCommand, DeleteTrustCommand, PutRoleCommand, PutTrustCommand,
+    ScaleComponentCommand,
 };
-use lattice_core::{ActorId, Grant, HostId, LatticeName, Link, Role, RoleFact, Standing, TrustFact, UserKey};
+use lattice_core::{
+    AccountKey, ActorId, Grant, HostId, LatticeName, Link, Role, RoleFact, Standing, TrustFact, UserKey,
+};
 use lattice_nats::{FactStore, HeaderMap};
 use lattice_testkit::{Host, until};
 use lattice_tests::{RawEvents, Signer, Stage, wasm_of};
@@ -435,6 +438,85 @@ async fn where_nothing_has_to_be_signed_tools_of_version_1_work_and_trust_and_ro
     };
     let (unsigned, signed) = (timed(&stage.client).await, timed(&by(&stage, &root)).await);
     println!("a command of {unsigned:?} takes {signed:?} when it is signed");
+}
+
+/// Waits until the lattice has a role, or trust, and gives it as it is written there.
+async fn written<T>(store: &FactStore, read: impl Fn(&lattice_nats::Facts) -> Option<T>) -> T {
+    eventually("the fact is there", async || read(&store.snapshot())).await
+}
+
+#[tokio::test]
+async fn an_old_order_that_is_put_back_counts_nothing() {
+    let stage = Stage::set().await;
+    let (root, friend) = (user(), user());
+    let (mut host, id) = strict_host(&stage, &root, &[]).await;
+    // Somebody with a host's credentials, who keeps what the lattice said.
+    let writer = HostId::new(format!("N{}", "A".repeat(55))).unwrap();
+    let store = FactStore::open(&stage.connection, &LatticeName::default(), writer).await.unwrap();
+    let key = id_of(&friend);
+    let role_of = async |grant: Grant| {
+        written(&store, |facts| {
+            facts.roles().find(|(of, says, _)| **of == key && says.grant == grant).map(|(_, says, _)| says)
+        })
+        .await
+    };
+    let put_back = async |old: &RoleFact| {
+        store.put_role(&key, old).await.unwrap();
+        eventually("the host has heard of it, and does not count it", async || {
+            let roles = stage.client.get_roles().await.unwrap();
+            roles
+                .iter()
+                .any(|entry| entry.key == key && entry.grant == old.grant && !entry.counts)
+                .then_some(())
+        })
+        .await;
+        assert_eq!(code(put_config(&by(&stage, &friend), "web").await), "no-role");
+    };
+
+    // An operator becomes a viewer, and would be an operator again; then it is nothing, and would be either.
+    give(&stage, &root, &friend, Grant::of(Role::Operator)).await;
+    put_config(&by(&stage, &friend), "web").await.unwrap();
+    let operator = role_of(Grant::of(Role::Operator)).await;
+    give(&stage, &root, &friend, Grant::of(Role::Viewer)).await;
+    let viewer = role_of(Grant::of(Role::Viewer)).await;
+    put_back(&operator).await;
+    by(&stage, &root).delete_role(&DeleteRoleCommand { key: key.clone() }).await.unwrap();
+    put_back(&viewer).await;
+    put_back(&operator).await;
+
+    // An account that was trusted, and is revoked.
+    let other = Signer::new(stage.folder());
+    let account: AccountKey = other.account().parse().unwrap();
+    let image = other.signed("other.wasm", &wasm_of("hello"), &SignActor::default());
+    by(&stage, &root).put_trust(&PutTrustCommand { key: account.clone(), account: None }).await.unwrap();
+    let start = async |name: &str| {
+        let command = ScaleComponentCommand::new(name.parse().unwrap(), image.display().to_string(), 1);
+        by(&stage, &root).scale_component_and_wait(&id, &command, 3 * WITHIN).await.map(drop)
+    };
+    start("other").await.unwrap();
+    let trusted =
+        written(&store, |facts| facts.trust().find(|(of, ..)| **of == account).map(|(_, says, _)| says))
+            .await;
+    by(&stage, &root)
+        .delete_trust(&DeleteTrustCommand { key: account.clone(), forget: false })
+        .await
+        .unwrap();
+    store.put_trust(&account, &trusted).await.unwrap();
+    let unconfirmed = async || {
+        let entries = stage.client.get_trust().await.unwrap();
+        entries.iter().any(|entry| entry.key == account && entry.standing == "unconfirmed").then_some(())
+    };
+    eventually("what was put back is not confirmed", unconfirmed).await;
+    let why = start("third").await.unwrap_err().to_string();
+    assert!(why.contains("is not trusted here"), "{why}");
+
+    // Nor does a later life of the host take it; only what is ordered anew counts.
+    host.process.stop(Duration::from_secs(30)).await.unwrap();
+    host.again(&[]).await.unwrap();
+    put_back(&operator).await;
+    eventually("what was put back is not confirmed", unconfirmed).await;
+    give(&stage, &root, &friend, Grant::of(Role::Operator)).await;
+    put_config(&by(&stage, &friend), "web").await.unwrap();
 }
 
 #[tokio::test]

@@ -59,11 +59,12 @@ pub(crate) struct Written<T> {
     pub(crate) says: T,
     pub(crate) at: String,
     pub(crate) writer: String,
+    pub(crate) version: u64,
 }
 
 impl<T> Written<T> {
     fn of(says: T, fact: &Fact) -> Self {
-        Self { says, at: fact.at.clone(), writer: fact.writer.clone() }
+        Self { says, at: fact.at.clone(), writer: fact.writer.clone(), version: fact.version }
     }
 }
 

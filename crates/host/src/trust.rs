@@ -8,7 +8,7 @@ use std::{
 
 use lattice_claims::{KeyKind, PublicKey, Trust, Verdict, VerifyError, Word};
 use lattice_control_interface::{PutTrustCommand, TrustEntry};
-use lattice_core::{AccountKey, CtlVerb, HostId, Standing, TrustFact};
+use lattice_core::{AccountKey, HostId, Standing, TrustFact};
 
 use crate::{
     lattice::{Lattice, Written},
@@ -75,10 +75,11 @@ impl Trusting {
     /// Whom nobody trusts who is an admin, where this host knows admins, is not trusted: whoever can write to the bucket would
     /// be one else. A revocation counts whoever wrote it: it lets nobody in.
     fn entry(&self, key: &AccountKey, written: &Written<TrustFact>, granted: &Granted) -> TrustEntry {
-        let Written { says, at, writer } = written;
+        let Written { says, at, writer, version } = written;
         let confirmed = says.standing() == Standing::Revoked
             || !self.roles.knows_admins()
-            || (says_so(key, says) && self.roles.is_ordered(granted, says.order.as_ref(), CtlVerb::TrustPut));
+            || (says_so(key, says)
+                && self.roles.is_trusted_by_order(granted, key, (says.order.as_ref(), *version)));
         TrustEntry {
             key: key.clone(),
             standing: if confirmed { says.standing.clone() } else { UNCONFIRMED.to_owned() },

@@ -11,6 +11,7 @@ use super::{
     guard::Admitted,
     reply::{Answer, Outcome, read},
 };
+use crate::roles::About;
 
 /// Labels and patterns of one role; they are read with every command of its key.
 const LIMITS_MAX: usize = 32;
@@ -22,6 +23,9 @@ impl Ctl {
         let command: PutRoleCommand = read("role put", body)?;
         self.may_be_given(&command)?;
         let before = self.role_now(&command.key).await;
+        if let Some(why) = self.roles.objection(&About::Role(&command.key), asked.order.as_ref()) {
+            return Err(why);
+        }
         let says = RoleFact { grant: command.grant, by: asked.key.clone(), order: asked.order.clone() };
         let is_same = before.as_ref().is_some_and(|entry| entry.counts && entry.grant == says.grant);
         if !is_same {
@@ -64,13 +68,14 @@ impl Ctl {
         }
     }
 
-    pub(super) async fn role_del(&self, body: &[u8]) -> Outcome<RoleChange> {
+    pub(super) async fn role_del(&self, body: &[u8], asked: &Admitted) -> Outcome<RoleChange> {
         let command: DeleteRoleCommand = read("role delete", body)?;
         let key = &command.key;
         self.is_no_flag(key)?;
         let before = self.role_now(key).await;
         let counted = self.what_counts();
         self.lattice.delete_role(key).await.map_err(|error| error.to_string())?;
+        self.roles.end(key, asked.order.as_ref());
         let counts = self.what_counts();
         let lost = counted.into_iter().filter(|one| one != key.as_str() && !counts.contains(one)).collect();
         Ok(Answer::Data(RoleChange { before, now: None, lost }))

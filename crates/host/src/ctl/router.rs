@@ -88,7 +88,7 @@ impl Ctl {
             CtlVerb::TrustDel => write(self.trust_del(body, asked).await),
             CtlVerb::TrustGet => write(self.trust_get().await),
             CtlVerb::RolePut => write(self.role_put(body, asked).await),
-            CtlVerb::RoleDel => write(self.role_del(body).await),
+            CtlVerb::RoleDel => write(self.role_del(body, asked).await),
             CtlVerb::RoleGet => write(self.role_get().await),
             CtlVerb::SecretPut => write(self.secret_put(body, asked).await),
             CtlVerb::SecretDel => write(self.secret_del(body).await),

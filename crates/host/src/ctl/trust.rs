@@ -9,6 +9,7 @@ use super::{
     guard::Admitted,
     reply::{Answer, Outcome, read},
 };
+use crate::roles::About;
 
 impl Ctl {
     pub(super) async fn trust_put(&self, body: &[u8], asked: &Admitted) -> Outcome<TrustChange> {
@@ -21,6 +22,9 @@ impl Ctl {
                 "{} cannot sign for itself; as an account it needs no other key: wash trust add {0}",
                 command.key
             ));
+        }
+        if let Some(why) = self.roles.objection(&About::Trust(&command.key), asked.order.as_ref()) {
+            return Err(why);
         }
         self.say(&command.key, Standing::Trusted, command.account, asked).await
     }

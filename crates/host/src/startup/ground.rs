@@ -27,7 +27,7 @@ use crate::{
     own_fact::{self, Life},
     providers::{Access, Builtins, Processes, Providers},
     reach, refusals,
-    roles::Roles,
+    roles::{Orders, Roles},
     secrets::{self, Secrets},
     signal::Changed,
     states,
@@ -70,6 +70,7 @@ impl Base {
         let is_in_reach = connection.is_connected();
         // Before anything is written: where it may not join, it leaves no trace.
         let met = if is_in_reach { parts::may_join(&connection, config).await? } else { None };
+        let orders = Orders::open(memory.folder())?;
         let lattice = Lattice::open(&connection, &config.lattice, host, &memory, &changed, &tasks)
             .await
             .with_context(|| format!("cannot read the state of lattice {}", config.lattice))?;
@@ -96,6 +97,7 @@ impl Base {
             is_in_reach,
             changed,
             memory,
+            orders,
         })
     }
 }
@@ -116,6 +118,7 @@ pub(super) struct Ground {
     pub(super) is_in_reach: bool,
     pub(super) changed: Changed,
     pub(super) memory: Memory,
+    pub(super) orders: Orders,
 }
 
 /// What runs actors and providers; nothing runs yet.
@@ -162,7 +165,8 @@ impl Ground {
         });
         let callees = Callees { actors: actors.clone(), host: about.id.clone(), remote: remote.clone() };
         let router = Router::new(lattice.clone(), providers.clone(), callees.clone());
-        let roles = Roles::new(config.admins.clone(), config.lattice.clone(), lattice.clone());
+        let roles =
+            Roles::new(config.admins.clone(), config.lattice.clone(), lattice.clone(), self.orders.clone());
         let trust =
             Trusting::new(config.trust.clone(), lattice.clone(), roles.clone(), config.allow_unsigned);
         let guard = Guard::new(
@@ -256,6 +260,9 @@ impl Ground {
 }
 
 /// Bits that tell this process from all others.
+        let (roles, trust) = (workloads.roles.clone(), workloads.trust.clone());
+        let look = move || drop((roles.now(), trust.entries()));
+        tasks.spawn_core("orders", self.orders.clone().keep(look, lattice.changed().listen(), stop()));
 fn random_bits() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     high ^ low.rotate_left(32)

@@ -1,14 +1,21 @@
 //! Who may command what on this host: the admins that its flags name, and whoever they, or admins that they named, gave a role.
 
+mod orders;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lattice_claims::{CommandRequest, verify_order};
+use lattice_claims::{CommandRequest, SignedCommand, verify_order};
 use lattice_control_interface::{PutRoleCommand, RoleEntry};
-use lattice_core::{CtlSubject, CtlVerb, Grant, HostId, LatticeName, Order, Role, RoleFact, UserKey};
+use lattice_core::{
+    AccountKey, CtlSubject, CtlVerb, Grant, HostId, LatticeName, Order, Role, RoleFact, UserKey,
+};
 
+use self::orders::Given;
+pub(crate) use self::orders::Orders;
 use crate::lattice::{Lattice, Written};
 
 /// What the lattice says of keys; whether it counts, their orders say.
@@ -38,15 +45,22 @@ pub(crate) struct Roles {
     admins: Arc<BTreeSet<UserKey>>,
     name: LatticeName,
     lattice: Lattice,
+    /// Of roles and of trust.
+    orders: Orders,
     /// The last words of the lattice, and what counts of them: signatures are checked once for each change.
     last: Arc<Mutex<(Arc<Words>, Arc<Granted>)>>,
 }
 
 impl Roles {
-    pub(crate) fn new(admins: BTreeSet<UserKey>, name: LatticeName, lattice: Lattice) -> Self {
-        let granted = Arc::new(granted(&admins, &Words::new(), &name));
+    pub(crate) fn new(
+        admins: BTreeSet<UserKey>,
+        name: LatticeName,
+        lattice: Lattice,
+        orders: Orders,
+    ) -> Self {
+        let granted = Arc::new(granted(&admins, Vec::new()));
         let last = Arc::new(Mutex::new((Arc::default(), granted)));
-        Self { admins: Arc::new(admins), name, lattice, last }
+        Self { admins: Arc::new(admins), name, lattice, orders, last }
     }
 
     /// What counts now.
@@ -54,10 +68,44 @@ impl Roles {
         let words = self.lattice.view().roles.clone();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&last.0, &words) {
-            let granted = Arc::new(granted(&self.admins, &words, &self.name));
-            *last = (words, granted);
+            *last = (words.clone(), Arc::new(self.look(&words)));
         }
         last.1.clone()
+    }
+
+    /// What counts of the lattice's words; remembers their orders.
+    fn look(&self, words: &Words) -> Granted {
+        let ordered: Vec<Ordered<'_>> = words
+            .iter()
+            .filter_map(|(key, written)| ordered(key, written, &self.name))
+            .filter(|ordered| self.orders.may_count(&about_role(ordered.key), ordered.given))
+            .collect();
+        let granted = granted(&self.admins, ordered.clone());
+        for ordered in ordered {
+            if granted.get(ordered.key) == Some(ordered.grant) {
+                self.orders.note(&about_role(ordered.key), ordered.given);
+            }
+        }
+        granted
+    }
+
+    /// From now on no order counts that was given for `key` before `order` was, which takes its role away.
+    pub(crate) fn end(&self, key: &UserKey, order: Option<&Order>) {
+        let signed = order.and_then(|order| signed(order, CtlVerb::RoleDel, &self.name));
+        if let Some(signed) = signed {
+            self.orders.note(&about_role(key), Given { issued_ms: signed.issued_ms, version: 0 });
+        }
+    }
+
+    /// Why an order that is to be written now would not count: the clock of who gave the one before is ahead.
+    pub(crate) fn objection(&self, about: &About<'_>, order: Option<&Order>) -> Option<String> {
+        let signed = order.and_then(|order| signed(order, about.verb(), &self.name))?;
+        let later = self.orders.later_by(&about.to_string(), signed.issued_ms)?;
+        Some(format!(
+            "the last order about this key was signed {:.1} s later than this one, so this one would not count: one of the two clocks is \
+             wrong; set it, and sign again",
+            later.as_secs_f64()
+        ))
     }
 
     /// The admins that this host's flags name.
@@ -70,57 +118,115 @@ impl Roles {
         !self.admins.is_empty()
     }
 
-    /// Whether `order` was given for `verb`, by somebody who is an admin by what counts.
-    pub(crate) fn is_ordered(&self, granted: &Granted, order: Option<&Order>, verb: CtlVerb) -> bool {
-        let signer = order.and_then(|order| signer(order, verb, &self.name));
-        signer.is_some_and(|signer| is_admin(granted, &signer))
+    /// Whether trust in `key` was ordered, in the `version` of its fact, by somebody who is an admin by what counts, and not taken
+    /// back since.
+    pub(crate) fn is_trusted_by_order(
+        &self,
+        granted: &Granted,
+        key: &AccountKey,
+        (order, version): (Option<&Order>, u64),
+    ) -> bool {
+        let about = About::Trust(key);
+        let signed = order.and_then(|order| signed(order, about.verb(), &self.name));
+        let Some(signed) = signed.filter(|signed| {
+            UserKey::new(signed.key.as_str()).is_ok_and(|signer| is_admin(granted, &signer))
+        }) else {
+            return false;
+        };
+        let (about, given) = (about.to_string(), Given { issued_ms: signed.issued_ms, version });
+        let counts = self.orders.may_count(&about, given);
+        if counts {
+            self.orders.note(&about, given);
+        }
+        counts
     }
+}
+
+/// What an order is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About<'a> {
+    Role(&'a UserKey),
+    Trust(&'a AccountKey),
+}
+
+impl About<'_> {
+    fn verb(&self) -> CtlVerb {
+        match self {
+            About::Role(_) => CtlVerb::RolePut,
+            About::Trust(_) => CtlVerb::TrustPut,
+        }
+    }
+}
+
+/// By which it is remembered.
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            About::Role(key) => write!(f, "role.{key}"),
+            About::Trust(key) => write!(f, "trust.{key}"),
+        }
+    }
+}
+
+fn about_role(key: &UserKey) -> String {
+    About::Role(key).to_string()
 }
 
 fn is_admin(granted: &Granted, key: &UserKey) -> bool {
     granted.get(key).is_some_and(|grant| grant.role() == Role::Admin)
 }
 
-/// Who gave an order, if it was given for `verb` in this lattice.
-fn signer(order: &Order, verb: CtlVerb, lattice: &LatticeName) -> Option<UserKey> {
+/// Who gave an order and when, if it was given for `verb` in this lattice.
+fn signed(order: &Order, verb: CtlVerb, lattice: &LatticeName) -> Option<SignedCommand> {
     let subject = CtlSubject { lattice: lattice.clone(), verb }.to_string();
     let request =
         CommandRequest { lattice: lattice.as_str(), subject: &subject, body: order.body.as_bytes() };
-    let signed = verify_order(&order.token, &request).ok()?;
-    UserKey::new(signed.key.as_str()).ok()
+    verify_order(&order.token, &request).ok()
 }
 
-/// The order of a role, if it says what the fact says: who gave it.
-fn ordered_by(key: &UserKey, says: &RoleFact, lattice: &LatticeName) -> Option<UserKey> {
+/// A role with the order for it.
+#[derive(Debug, Clone)]
+struct Ordered<'a> {
+    key: &'a UserKey,
+    grant: &'a Grant,
+    signer: UserKey,
+    given: Given,
+}
+
+/// The order of a role, if it says what the fact says.
+fn ordered<'a>(
+    key: &'a UserKey,
+    written: &'a Written<RoleFact>,
+    lattice: &LatticeName,
+) -> Option<Ordered<'a>> {
+    let says = &written.says;
     let order = says.order.as_ref()?;
     let command: PutRoleCommand = serde_json::from_str(&order.body).ok()?;
     if command.key != *key || command.grant != says.grant {
         return None;
     }
-    signer(order, CtlVerb::RolePut, lattice)
+    let signed = signed(order, CtlVerb::RolePut, lattice)?;
+    let signer = UserKey::new(signed.key.as_str()).ok()?;
+    let given = Given { issued_ms: signed.issued_ms, version: written.version };
+    Some(Ordered { key, grant: &says.grant, signer, given })
 }
 
 /// What counts: the admins of the flags, and what was ordered by somebody who is an admin by what counts. Somebody who is no
 /// admin any more has given nothing; two who name each other are not admins by that.
-fn granted(admins: &BTreeSet<UserKey>, words: &Words, lattice: &LatticeName) -> Granted {
+fn granted(admins: &BTreeSet<UserKey>, ordered: Vec<Ordered<'_>>) -> Granted {
     let mut granted: Granted = admins.iter().map(|key| (key.clone(), Grant::of(Role::Admin))).collect();
     if admins.is_empty() {
         return granted;
     }
-    let mut open: Vec<(&UserKey, &Grant, UserKey)> = words
-        .iter()
-        .filter(|(key, _)| !admins.contains(*key))
-        .filter_map(|(key, written)| {
-            Some((key, &written.says.grant, ordered_by(key, &written.says, lattice)?))
-        })
-        .collect();
+    let mut open: Vec<Ordered<'_>> =
+        ordered.into_iter().filter(|ordered| !admins.contains(ordered.key)).collect();
     loop {
         let (now, later): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|(_, _, signer)| is_admin(&granted, signer));
+            open.into_iter().partition(|ordered| is_admin(&granted, &ordered.signer));
         if now.is_empty() {
             return granted;
         }
-        granted.extend(now.into_iter().map(|(key, grant, _)| (key.clone(), grant.clone())));
+        granted.extend(now.into_iter().map(|ordered| (ordered.key.clone(), ordered.grant.clone())));
         open = later;
     }
 }
@@ -147,11 +253,16 @@ mod tests {
         let request = CommandRequest { lattice: "default", subject: &subject, body: body.as_bytes() };
         let order = Order { token: sign_command(&request, by, 1_800_000_000_000).unwrap(), body };
         let says = RoleFact { grant: command.grant, by: Some(key(by)), order: Some(order) };
-        (key(of), Written { says, at: String::new(), writer: String::new() })
+        (key(of), Written { says, at: String::new(), writer: String::new(), version: 1 })
     }
 
     fn roles(admin: &KeyPair, words: impl IntoIterator<Item = (UserKey, Written<RoleFact>)>) -> Granted {
-        granted(&[key(admin)].into(), &words.into_iter().collect(), &LatticeName::default())
+        counted(&[key(admin)].into(), &words.into_iter().collect())
+    }
+
+    fn counted(admins: &BTreeSet<UserKey>, words: &Words) -> Granted {
+        let lattice = LatticeName::default();
+        granted(admins, words.iter().filter_map(|(key, written)| ordered(key, written, &lattice)).collect())
     }
 
     #[test]
@@ -207,6 +318,6 @@ mod tests {
         assert!(!roles(&root, [(key(&ann), good)]).contains_key(&key(&ann)));
         // And where no flag names an admin, nothing counts at all.
         let words = [written(&eve, Role::Viewer, &root, CtlVerb::RolePut)].into_iter().collect();
-        assert!(granted(&BTreeSet::new(), &words, &LatticeName::default()).is_empty());
+        assert!(counted(&BTreeSet::new(), &words).is_empty());
     }
 }
