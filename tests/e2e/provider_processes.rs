@@ -242,7 +242,9 @@ async fn what_a_process_is_given_lets_it_be_itself_and_dies_soon_after_it() {
     let closed = Closed::set().await;
     let stage = &closed.stage;
     let (_host, id) = closed.host(&["--provider-token-seconds", &LASTS.as_secs().to_string()]).await;
-    let file = stage.folder().join("captured");
+    // In a folder of its own: new files beside the host's cache are not for the process.
+    let file = stage.folder().join("captured/line");
+    fs::create_dir(stage.folder().join("captured")).unwrap();
     let command =
         lattice_control_interface::StartProviderCommand::new("kv".parse().unwrap(), captor(stage, &file));
     stage.client.start_provider(&id, &command).await.unwrap();

@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::config::HostArgs;
+use crate::{
+    config::HostArgs,
+    providers::{CONFINE, Confined},
+};
 
 /// A host of the lattice: runs signed WebAssembly actors, links them to capability providers, and is steered with `wash`
 /// from anywhere NATS reaches.
@@ -64,6 +67,9 @@ pub enum Command {
     /// Help, as `--help`.
     #[command(hide = true)]
     Help(Rest),
+    /// What a host starts a provider's process with.
+    #[command(hide = true)]
+    ConfineProvider(Confined),
 }
 
 /// Whatever follows a command that this version does not have.
@@ -91,6 +97,7 @@ impl Command {
             Command::Commands(_) => "commands",
             Command::Flags(_) => "flags",
             Command::Help(_) => "help",
+            Command::ConfineProvider(_) => CONFINE,
         }
     }
 }

@@ -158,6 +158,9 @@ pub(crate) struct TrustArgs {
     /// Refuse every command that is not signed by a key with a role, whoever may publish it on NATS
     #[arg(long, env = "WASMCLOUD_REQUIRE_SIGNED_CONTROL")]
     pub(crate) require_signed_control: bool,
+    /// Let provider processes see the files of this host: its folders, keys and credentials. Shown in the host's status
+    #[arg(long, env = "WASMCLOUD_UNCONFINED_PROVIDERS")]
+    pub(crate) unconfined_providers: bool,
     /// For development: start actors that nobody signed. Shown in the host's status
     #[arg(long, env = "WASMCLOUD_ALLOW_UNSIGNED")]
     pub(crate) allow_unsigned: bool,
@@ -280,6 +283,7 @@ pub struct HostConfig {
     pub(crate) trust: Trust,
     pub(crate) admins: BTreeSet<UserKey>,
     pub(crate) require_signed_control: bool,
+    pub(crate) unconfined_providers: bool,
     pub(crate) allow_unsigned: bool,
     pub(crate) images: ImageArgs,
     pub(crate) limits: LimitArgs,
@@ -339,6 +343,7 @@ impl HostArgs {
             trust: Trust::accounts(named)?,
             admins,
             require_signed_control: self.trust.require_signed_control,
+            unconfined_providers: self.trust.unconfined_providers,
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,
             drain: Duration::from_secs(self.limits.drain_timeout),

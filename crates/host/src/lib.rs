@@ -43,6 +43,7 @@ pub use cli::{Cli, Command};
 pub use config::{ConfigError, HostConfig};
 pub use identity::{Identity, IdentityError};
 pub use lives::live;
+pub use providers::{Confined, confine};
 pub use startup::{Host, StopReason};
 pub use telemetry::init as init_telemetry;
 pub use wishes::Wishes;

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use lattice_host::{Cli, Host, init_telemetry, live};
+use lattice_host::{Cli, Command, Host, confine, init_telemetry, live};
 
 /// Calls are many small allocations, which end on other threads than they began on.
 #[global_allocator]
@@ -15,6 +15,10 @@ fn main() -> ExitCode {
     // Two TLS providers could be compiled in; rustls panics unless one is chosen first.
     let _already_chosen = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
+    if let Some(Command::ConfineProvider(confined)) = &cli.command {
+        eprintln!("error: {}", confine(confined));
+        return ExitCode::from(126);
+    }
     if let Some(command) = &cli.command {
         let name = command.name();
         eprintln!("error: `wasmcloud {name}` belongs to functions, which this version does not have yet");

@@ -7,5 +7,6 @@ mod run;
 mod table;
 
 pub(crate) use builtin::Builtins;
-pub(crate) use process::{Access, Processes};
+pub(crate) use process::{Access, CONFINE, Confinement, Processes, can_confine};
+pub use process::{Confined, confine};
 pub(crate) use table::{NotRunning, ProviderSpec, ProviderView, Providers, StartRefused};

@@ -194,8 +194,14 @@ impl Ground {
         let starter = self.starter(config, runtime, &router, &remote, &ids, &trust)?;
         let crew = Crew::new(actors.clone(), starter, events.clone(), tasks.clone(), config.drain);
         let images = (parts::provider_fetcher(config)?, trust.clone(), parts::programs(config));
-        let processes =
-            Processes::new(about.clone(), events.clone(), connection, self.access.clone(), images);
+        let processes = Processes::new(
+            about.clone(),
+            events.clone(),
+            connection,
+            self.access.clone(),
+            images,
+            parts::confinement(config),
+        );
         let builtins = Builtins {
             table: providers,
             about: about.clone(),
@@ -207,6 +213,7 @@ impl Ground {
             callees,
             connection: connection.clone(),
             processes,
+            refused: inventory.refused_calls.clone(),
             drain: config.drain,
         };
         Ok((Workloads { actors, remote, router, crew, builtins, roles, trust }, inventory))
@@ -217,7 +224,6 @@ impl Ground {
         &self,
         config: &HostConfig,
         runtime: Runtime,
-            refused: inventory.refused_calls.clone(),
         router: &Router,
         remote: &Remote,
         ids: &Arc<InvocationIds>,
@@ -254,15 +260,15 @@ impl Ground {
         tasks.spawn_core("reach", reach::follow(connection.clone(), about.clone(), health.clone(), stop()));
         tasks.spawn_core("overridden", lattice.clone().tell_overridden(events.clone(), stop()));
         tasks.spawn_core("secrets", secrets::keep(self.secrets.clone(), self.directory.clone(), stop()));
+        let (roles, trust) = (workloads.roles.clone(), workloads.trust.clone());
+        let look = move || drop((roles.now(), trust.entries()));
+        tasks.spawn_core("orders", self.orders.clone().keep(look, lattice.changed().listen(), stop()));
         tasks.spawn_core("refusals", refusals::tell(inventory.guard.clone(), stop()));
         tasks.spawn_core("refused-calls", refusals::tell(inventory.refused_calls.clone(), stop()));
     }
 }
 
 /// Bits that tell this process from all others.
-        let (roles, trust) = (workloads.roles.clone(), workloads.trust.clone());
-        let look = move || drop((roles.now(), trust.entries()));
-        tasks.spawn_core("orders", self.orders.clone().keep(look, lattice.changed().listen(), stop()));
 fn random_bits() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
     high ^ low.rotate_left(32)

@@ -3,8 +3,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use lattice_claims::nats::ProviderSigner;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
-use lattice_core::{HostId, LatticeName};
+use lattice_core::HostId;
 use lattice_manifest::Manifest;
 use lattice_nats::{ConnectOptions, Connection, Credentials};
 use lattice_registry::{FetchConfig, Fetcher};
@@ -18,7 +19,7 @@ use crate::{
     generations,
     identity::Identity,
     memory::{Memory, Server},
-    providers::Access,
+    providers::{Access, Confinement, can_confine},
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -38,7 +39,6 @@ pub(super) async fn connect(options: ConnectOptions, remembers: bool) -> anyhow:
     }
 }
 
-/// Makes sure that this host may join: the server will do, and the lattice is not somebody else's. What an operator should
 /// Whoever reaches the server would steer the lattice, and nobody said that this shall be so.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -49,6 +49,7 @@ struct Open {
     servers: String,
 }
 
+/// Makes sure that this host may join: the server will do, and the lattice is not somebody else's. What an operator should
 /// know of it is the answer.
 pub(super) async fn may_join(connection: &Connection, config: &HostConfig) -> anyhow::Result<Option<String>> {
     check_nats(connection, config).await?;
@@ -128,15 +129,24 @@ pub(super) fn about(
         let own = manifest.labels().0.iter().filter(|(key, _)| !config.labels.0.contains_key(*key));
         labels.0.extend(own.map(|(key, value)| (key.clone(), value.clone())));
     }
-    let notices = notices(config.allow_unsigned, &config.lattice);
+    let notices = notices(config);
     let server = connection.shown_servers();
     About::new(host.clone(), config.lattice.clone(), labels, config.nats.js_domain.clone(), server, notices)
 }
 
-fn notices(allow_unsigned: bool, lattice: &LatticeName) -> Vec<String> {
+fn notices(config: &HostConfig) -> Vec<String> {
+    let lattice = &config.lattice;
     let unsigned =
-        format!("unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)");
-    allow_unsigned.then_some(unsigned).into_iter().collect()
+        || format!("unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)");
+    let sees = "provider processes see the files of this host, its keys and credentials among them";
+    let unconfined = match (config.unconfined_providers, can_confine()) {
+        (true, _) => Some(format!("{sees} (--unconfined-providers)")),
+        (false, false) => Some(format!(
+            "{sees}, since this kernel has no Landlock (Linux 5.13 and later, where it is switched on)"
+        )),
+        (false, true) => None,
+    };
+    config.allow_unsigned.then(unsigned).into_iter().chain(unconfined).collect()
 }
 
 /// The engine, with compiled code of earlier starts. A cache that cannot be used costs time, not the start.
@@ -164,6 +174,32 @@ pub(super) fn engine(config: &HostConfig) -> anyhow::Result<Runtime> {
 pub(super) fn access(config: &HostConfig, options: &ConnectOptions) -> anyhow::Result<Access> {
     let (file, lasts) = (config.nats.provider_signing_key.as_deref(), config.nats.provider_token_seconds);
     Ok(Access::new(options, &config.lattice, file, Duration::from_secs(lasts))?)
+}
+
+/// What provider processes do not see: the files that make this host what it is, and those of whoever steers from here.
+pub(super) fn confinement(config: &HostConfig) -> Option<Confinement> {
+    if config.unconfined_providers {
+        return None;
+    }
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home = |path: &str| named("HOME").map(|home| home.join(path));
+    let contexts = named("XDG_CONFIG_HOME").map(|config| config.join("wash"));
+    let docker = named("DOCKER_CONFIG").or_else(|| home(".docker"));
+    let people = ["WASH_KEYS", "WASH_CONTEXTS"].map(named).into_iter().chain([
+        home(".wash"),
+        home(".config/wash"),
+        contexts,
+        docker,
+    ]);
+    let nats = [&config.nats.nats_creds, &config.nats.provider_signing_key].map(Clone::clone);
+    let beside = config
+        .nats
+        .nats_creds
+        .as_ref()
+        .map(|file| file.with_file_name(ProviderSigner::file_name(&config.lattice)));
+    let own = [config.data_dir.clone(), config.cache_dir.clone()];
+    let hide = own.into_iter().chain(nats.into_iter().chain([beside]).chain(people).flatten());
+    Some(Confinement::hiding(hide, config.nats.nats_tls_ca_file.clone()))
 }
 
 /// Where the programs of provider processes lie.

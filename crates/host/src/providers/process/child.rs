@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     binary::Binary,
+    confine::Confinement,
     output::{Tail, copy},
 };
 
@@ -61,10 +62,12 @@ impl Child {
     pub(super) async fn spawn(
         id: &ProviderId,
         binary: &Binary,
+        confinement: Option<&Confinement>,
         data: &HostData,
     ) -> Result<(Self, Lifeline), String> {
         let path = binary.path.display();
-        let mut process = started(binary).await.map_err(|error| format!("{path} does not start: {error}"))?;
+        let mut process =
+            started(binary, confinement).await.map_err(|error| format!("{path} does not start: {error}"))?;
         let (tail, output) = (Tail::default(), TaskTracker::new());
         if let Some(out) = process.stdout.take() {
             output.spawn(copy(id.clone(), "stdout", out, tail.clone()));
@@ -143,10 +146,10 @@ impl Drop for Child {
     }
 }
 
-async fn started(binary: &Binary) -> io::Result<tokio::process::Child> {
+async fn started(binary: &Binary, confinement: Option<&Confinement>) -> io::Result<tokio::process::Child> {
     let mut tries = 0;
     loop {
-        match command(binary).spawn() {
+        match command(binary, confinement).spawn() {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
                 tries += 1
             }
@@ -158,10 +161,12 @@ async fn started(binary: &Binary) -> io::Result<tokio::process::Child> {
 
 /// Nothing of the host's environment but what is about logs and traces; in a process group of its own, so that a Ctrl-C for the
 /// host is the host's.
-fn command(binary: &Binary) -> Command {
+fn command(binary: &Binary, confinement: Option<&Confinement>) -> Command {
     let handed_on = |name: &str| name == "RUST_LOG" || name.starts_with("OTEL_");
     let environment = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(handed_on));
-    let mut command = Command::new(&binary.path);
+    let program = binary.path.as_path();
+    let mut command =
+        confinement.map_or_else(|| Command::new(program), |confinement| confinement.command(program));
     command
         .env_clear()
         .envs(environment)

@@ -270,10 +270,11 @@ impl Life {
         let (about, access, mut config) = (&self.parts.about, &self.parts.access, self.config.subscribe());
         let values = config.borrow_and_update().clone();
         let data = instance.host_data(about, self.id(), access, values, links);
-        let (mut child, mut lifeline) = match Child::spawn(self.id(), &self.binary, &data).await {
-            Ok(spawned) => spawned,
-            Err(why) => return Over::Ended(End { why, lived: None }),
-        };
+        let (mut child, mut lifeline) =
+            match Child::spawn(self.id(), &self.binary, self.parts.confinement.as_ref(), &data).await {
+                Ok(spawned) => spawned,
+                Err(why) => return Over::Ended(End { why, lived: None }),
+            };
         debug!(provider = %self.id(), instance = instance.id, "a provider's process was started");
         let mut known = Known::new();
         let over = tokio::select! {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{
     access::Access,
     binary::Binaries,
+    confine::Confinement,
     life::Life,
     talk::{Excess, Talk},
 };
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     pub(super) connection: Connection,
     pub(super) access: Arc<Access>,
     pub(super) binaries: Binaries,
+    /// What processes do not see; none where they see all that this host's user does.
+    pub(super) confinement: Option<Confinement>,
     line: ProviderLine,
 }
 
@@ -45,11 +48,12 @@ impl Processes {
         connection: &Connection,
         access: Arc<Access>,
         (fetcher, trust, folder): (Arc<Fetcher>, Trusting, PathBuf),
+        confinement: Option<Confinement>,
     ) -> Self {
         let line = ProviderLine::new(connection, &about.lattice, &about.id);
         let binaries = Binaries { fetcher, trust, folder };
         let connection = connection.clone();
-        Self(Arc::new(Shared { about, events, connection, access, binaries, line }))
+        Self(Arc::new(Shared { about, events, connection, access, binaries, confinement, line }))
     }
 
     /// Fetches, checks and starts a provider; returns when it takes calls. The text of a failure says what mends it.
