@@ -26,6 +26,7 @@ mod machines;
 mod manifest;
 mod overload;
 mod own_nats;
+mod own_processes;
 mod process_secrets;
 mod provider_processes;
 mod refused_calls;

@@ -16,18 +16,18 @@ use lattice_testkit::{Host, Launch, NatsOptions, NatsServer, Process, Tools, bin
 use lattice_tests::Stage;
 use serde_json::Value;
 
-const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 
 /// A lattice that takes nobody without credentials, as `wash nats init` makes it, and in `stage` an operator of it.
-struct Closed {
-    stage: Stage,
-    own: PathBuf,
+pub(crate) struct Closed {
+    pub(crate) stage: Stage,
+    pub(crate) own: PathBuf,
     url: String,
     server: Process,
 }
 
 impl Closed {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let mut stage = Stage::set().await;
         let address = || format!("127.0.0.1:{}", free_port().unwrap());
         let (listen, leaf, own) = (address(), address(), stage.folder().join("own"));
@@ -46,7 +46,7 @@ impl Closed {
         Self { stage, own, url, server }
     }
 
-    async fn host(&self, flags: &[&str]) -> (Host, HostId) {
+    pub(crate) async fn host(&self, flags: &[&str]) -> (Host, HostId) {
         let creds = self.own.join("users/host.creds").display().to_string();
         started(&self.stage, &self.url, &[&["--nats-creds", &creds], flags].concat()).await
     }
@@ -74,7 +74,7 @@ fn memory(stage: &Stage) -> String {
 }
 
 /// The processes whose program lies in a host's folder of providers.
-fn processes(stage: &Stage) -> Vec<u32> {
+pub(crate) fn processes(stage: &Stage) -> Vec<u32> {
     let folder = cache(stage).join("providers");
     let folder = fs::canonicalize(&folder).unwrap_or(folder);
     let is_ours = |pid: &u32| {
@@ -88,7 +88,7 @@ fn processes(stage: &Stage) -> Vec<u32> {
     pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_ours).collect()
 }
 
-async fn kill(pid: u32) {
+pub(crate) async fn kill(pid: u32) {
     let mut kill = Process::spawn(Launch::program("kill").args(["-9", &pid.to_string()])).unwrap();
     assert!(kill.wait(WITHIN).await.unwrap().success());
 }
@@ -99,7 +99,7 @@ async fn until_no_process(stage: &Stage) {
 }
 
 /// Counts once; the figure.
-async fn count(stage: &Stage, address: &str) -> Result<u64, String> {
+pub(crate) async fn count(stage: &Stage, address: &str) -> Result<u64, String> {
     let answer = stage.http.get(&format!("http://{address}/visits")).await.map_err(|e| e.to_string())?;
     match (answer.status, answer.status == 200) {
         (_, true) => Ok(answer.json()["counter"].as_u64().unwrap()),
@@ -108,7 +108,7 @@ async fn count(stage: &Stage, address: &str) -> Result<u64, String> {
 }
 
 /// A counter behind an HTTP server, that keeps its figures in the provider `store`; its address.
-async fn counter(stage: &Stage, host: &HostId) -> String {
+pub(crate) async fn counter(stage: &Stage, host: &HostId) -> String {
     let address = format!("127.0.0.1:{}", free_port().unwrap());
     stage.start_provider(host, "http", "builtin://http-server").await.unwrap();
     stage.start_actor(host, "kvcounter", &stage.signer.example("kvcounter"), 10).await.unwrap();
@@ -119,7 +119,7 @@ async fn counter(stage: &Stage, host: &HostId) -> String {
     address
 }
 
-fn state_of(inventory: &HostInventory, id: &str) -> String {
+pub(crate) fn state_of(inventory: &HostInventory, id: &str) -> String {
     let found = inventory.providers.iter().find(|one| one.id.as_str() == id);
     found.map_or_else(String::new, |one| {
         format!("{} {}", one.state.as_deref().unwrap_or_default(), one.reason.as_deref().unwrap_or_default())

@@ -10,6 +10,8 @@
 //! | `create` | make a bucket that is not there | `true` |
 //! | `replicas` | how many servers keep a bucket that is made, 1 to 5 | `1` |
 //!
+//! A process of its own also takes configuration of the provider: how to reach the buckets ([`in_process`]).
+//!
 //! A guest opens what its link names and nothing else. Buckets of the lattice itself (`LATTICE_…`), and those in which
 //! hosts of wasmCloud 1.x keep theirs, are refused. Whoever names the same bucket shares its values.
 //!
@@ -28,7 +30,9 @@ mod key;
 mod link;
 mod list;
 mod operations;
+mod process;
 mod provider;
 mod tally;
 
+pub use process::{ProcessError, in_process};
 pub use provider::KeyvalueNats;

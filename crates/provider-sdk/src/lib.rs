@@ -43,5 +43,5 @@ pub use error::RunError;
 pub use lattice_contracts::{
     Asker, Callee, Provider, ProviderContext, ProviderLink, Refused, Report, Serves,
 };
-pub use start::run;
+pub use start::{Joined, run, run_joined};
 pub use turns::Turns;

@@ -24,10 +24,30 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// What work that cannot be broken off may take when the process ends.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
+/// The lattice that a provider process has joined.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// Its name.
+    pub lattice: LatticeName,
+    /// How this process is connected to its NATS: with credentials of its own, if its host could sign any. They let it be itself, and
+    /// touch no bucket.
+    pub options: ConnectOptions,
+}
+
 /// Runs a provider until its host says that it shall end, or is gone. `make` makes it, once there is a connection to the lattice.
 ///
 /// The exit code is that of success after a stop in order. Else the reason stands on standard error, from where the host takes it.
 pub fn run<P, E>(make: impl FnOnce(ProviderContext) -> Result<Arc<P>, E>) -> ExitCode
+where
+    P: Provider + 'static,
+    E: Display,
+{
+    run_joined(async |context, _| make(context))
+}
+
+/// As [`run`], for a provider that waits for something while it is made, or needs to know which lattice it has joined. A host gives a
+/// process 30 s until it takes calls.
+pub fn run_joined<P, E>(make: impl AsyncFnOnce(ProviderContext, Joined) -> Result<Arc<P>, E>) -> ExitCode
 where
     P: Provider + 'static,
     E: Display,
@@ -78,7 +98,9 @@ impl Me {
     }
 }
 
-async fn live<P, E>(make: impl FnOnce(ProviderContext) -> Result<Arc<P>, E>) -> Result<(), RunError>
+async fn live<P, E>(
+    make: impl AsyncFnOnce(ProviderContext, Joined) -> Result<Arc<P>, E>,
+) -> Result<(), RunError>
 where
     P: Provider + 'static,
     E: Display,
@@ -89,33 +111,33 @@ where
     let me = Me::of(&data)?;
     let lifeline = input.lifeline(&data);
     let renewal = Renewal::new(&data)?;
-    let Some(connection) = connect(&me, &data, &renewal, &lifeline).await? else { return Ok(()) };
+    let options = options(&me, &data, &renewal);
+    let Some(connection) = connect(&options, &lifeline).await? else { return Ok(()) };
     let calls = Calls::open(&connection, &me.lattice, &EntityId::from(me.id.clone())).await?;
     let line = HostLine::open(&connection, &me.lattice, &me.id, &me.host).await?;
     let links = Arc::new(Links::new());
     let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    let provider = make(ProviderContext {
+    let context = ProviderContext {
         id: me.id.clone(),
         config: data.config.clone(),
         report: links.clone(),
         ids: Arc::new(InvocationIds::new(high ^ low.rotate_left(32))),
         tasks: tasks.clone(),
         cancel: cancel.clone(),
-    });
-    let provider: Arc<dyn Provider> = provider.map_err(|error| RunError::Made(error.to_string()))?;
+    };
+    let made = tokio::select! {
+        made = make(context, Joined { lattice: me.lattice.clone(), options }) => made,
+        () = lifeline.cancelled() => return Ok(()),
+    };
+    let provider: Arc<dyn Provider> = made.map_err(|error| RunError::Made(error.to_string()))?;
     info!(provider = %me.id, lattice = %me.lattice, "provider runs");
     let life = Life { me, provider, links, renewal, calls, connection, tasks, cancel, lifeline };
     life.run(line, input, data.link_definitions).await
 }
 
-/// Connects as soon as a NATS server is there; none if the host went first.
-async fn connect(
-    me: &Me,
-    data: &HostData,
-    renewal: &Renewal,
-    lifeline: &CancellationToken,
-) -> Result<Option<Connection>, RunError> {
+/// How to reach the lattice, and who to be there.
+fn options(me: &Me, data: &HostData, renewal: &Renewal) -> ConnectOptions {
     let url = if data.lattice_rpc_url.is_empty() { DEFAULT_SERVER } else { &data.lattice_rpc_url };
     let mut options =
         ConnectOptions::to(url).named(format!("provider {}", me.id)).as_host(&me.lattice, &me.host);
@@ -123,6 +145,14 @@ async fn connect(
     if let Some(newest) = renewal.newest() {
         options.credentials = Credentials::Renewable(newest);
     }
+    options
+}
+
+/// Connects as soon as a NATS server is there; none if the host went first.
+async fn connect(
+    options: &ConnectOptions,
+    lifeline: &CancellationToken,
+) -> Result<Option<Connection>, RunError> {
     let mut told = false;
     loop {
         match Connection::connect(options.clone(), CONNECT_WITHIN).await {

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Arrows inside a layer.
-const SIDEWAYS: [(&str, &str); 11] = [
+const SIDEWAYS: [(&str, &str); 13] = [
     ("claims", "core"),
     ("manifest", "core"),
     ("nats", "contracts"),
@@ -21,7 +21,9 @@ const SIDEWAYS: [(&str, &str); 11] = [
     ("runtime", "code-cache"),
     ("control-interface", "nats"),
     ("provider-http-client", "provider-sdk"),
+    ("provider-http-server", "provider-sdk"),
     ("provider-keyvalue-memory", "provider-sdk"),
+    ("provider-keyvalue-nats", "provider-sdk"),
     ("xtask", "testkit"),
     ("tests", "testkit"),
     ("attack", "testkit"),
