@@ -10,6 +10,7 @@ mod cache;
 mod call;
 mod circles;
 mod closed;
+mod compose;
 mod control;
 mod counting;
 mod echo;
