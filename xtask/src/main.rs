@@ -41,6 +41,9 @@ enum Command {
         /// Also run the tests that take minutes, and fuzz every decoder
         #[arg(long)]
         long: bool,
+        /// Also ask for each link of the documents that leads elsewhere, with curl; needs the internet
+        #[arg(long)]
+        external_links: bool,
         /// How many seconds each fuzz target runs
         #[arg(long, value_name = "N", default_value_t = 60, requires = "long",
               value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -78,8 +81,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Quickstart { nats_server, check } => quickstart::run(nats_server.as_deref(), check),
-        Command::Test { without, long, fuzz_seconds } => {
-            suite::run(&without, long.then_some(Duration::from_secs(fuzz_seconds)))
+        Command::Test { without, long, external_links, fuzz_seconds } => {
+            suite::run(&without, long.then_some(Duration::from_secs(fuzz_seconds)), external_links)
         }
         Command::Bench { json, first, only } => bench::run(json.as_deref(), first, &only),
         Command::Attack { args, nats_server } => attack::run(&args, nats_server.as_deref()),

@@ -1,25 +1,28 @@
-//! Every link of every document leads to a file of the repository and an anchor in it. Links to elsewhere are not followed:
-//! a test must not depend on other people's servers.
+//! Every link of every document leads to a file of the repository and an anchor in it; one to elsewhere is well formed.
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::Context;
+use super::external::{addresses, malformed};
+use super::markdown::{Line, anchors, lines, targets, without_code};
+use super::{documents, read};
 
-use super::documents;
-use super::markdown::{Line, anchors, lines, targets};
-
-/// One line for each link that leads nowhere.
+/// One line for each link that leads nowhere, or is none.
 pub(crate) fn broken_links(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut broken = Vec::new();
     for document in documents(root)? {
-        let text = std::fs::read_to_string(root.join(&document))
-            .with_context(|| format!("cannot read {}", document.display()))?;
+        let text = read(root, &document)?;
         for (number, line) in lines(&text) {
             let Line::Prose(line) = line else { continue };
-            for target in targets(line) {
-                if let Err(reason) = follow(root, &document, &text, &target) {
+            let mut judge = |target: &str, outcome: Result<(), String>| {
+                if let Err(reason) = outcome {
                     broken.push(format!("{}:{number}: {target}: {reason}", document.display()));
                 }
+            };
+            for target in targets(line) {
+                judge(&target, follow(root, &document, &text, &target));
+            }
+            for address in addresses(&without_code(line)) {
+                judge(address, malformed(address));
             }
         }
     }
@@ -78,7 +81,7 @@ mod tests {
         };
         write(
             "README.md",
-            "# Top\n[a](docs/a.md#part) [b](docs/b.md) [c](#top) [d](#bottom) [e](https://example.org)\n",
+            "# Top\n[a](docs/a.md#part) [b](docs/b.md) [c](#top) [d](#bottom) [e](https://example.org) [f](http://example.org)\n",
         );
         write("docs/a.md", "## Part\n[up](../README.md#top) [out](../../etc) [gone](../README.md#gone)\n");
         let broken = broken_links(dir.path()).unwrap();
@@ -87,6 +90,7 @@ mod tests {
             [
                 "README.md:2: docs/b.md: there is no docs/b.md",
                 "README.md:2: #bottom: README.md has no #bottom",
+                "README.md:2: http://example.org: write https://; plain http:// is for this machine's own addresses",
                 "docs/a.md:2: ../../etc: it leads out of the repository",
                 "docs/a.md:2: ../README.md#gone: README.md has no #gone",
             ]

@@ -101,7 +101,7 @@ pub(super) fn targets(line: &str) -> Vec<String> {
 }
 
 /// The line with its code spans taken out.
-fn without_code(line: &str) -> String {
+pub(super) fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect()
 }
 

@@ -3,6 +3,7 @@
 mod blocks;
 mod commands;
 mod expected;
+mod external;
 mod links;
 mod markdown;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 pub(crate) use commands::{Programs, run_commands};
+pub(crate) use external::unanswered_links;
 pub(crate) use links::broken_links;
 
 /// Folders that hold no documents of ours.
@@ -35,4 +37,9 @@ fn documents(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn read(root: &Path, document: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(root.join(document))
+        .with_context(|| format!("cannot read {}", document.display()))
 }

@@ -22,6 +22,8 @@ struct Surroundings {
     long: Option<Duration>,
     /// Whether tests that need root are run.
     root: bool,
+    /// Whether links that lead elsewhere are asked for.
+    external_links: bool,
 }
 
 /// A step: its name for `--without`, what it does, and how.
@@ -60,12 +62,12 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Sets up, runs all steps but those in `without`, and sums up; `long`: also what takes minutes, and each fuzz target for so long.
-/// True when nothing failed.
-pub(crate) fn run(without: &[String], long: Option<Duration>) -> anyhow::Result<bool> {
+/// `external_links`: also asks other people's servers whether they have what documents link to. True when nothing failed.
+pub(crate) fn run(without: &[String], long: Option<Duration>, external_links: bool) -> anyhow::Result<bool> {
     setup::wasm_targets()?;
     let is_left_out = |name: &str| without.iter().any(|left_out| left_out == name);
     let root = !is_left_out(ROOT);
-    let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long, root };
+    let surroundings = Surroundings { nats_server: setup::nats_server(None)?, long, root, external_links };
     let mut tally = Tally::default();
     if !is_left_out("rust") {
         setup::registry()?;
@@ -111,8 +113,11 @@ fn spelling(_: &Surroundings) -> anyhow::Result<Counts> {
     cargo::run(typos).map(|()| Counts::PASSED)
 }
 
-fn links(_: &Surroundings) -> anyhow::Result<Counts> {
-    let broken = docs::broken_links(&workspace_root())?;
+fn links(surroundings: &Surroundings) -> anyhow::Result<Counts> {
+    let mut broken = docs::broken_links(&workspace_root())?;
+    if surroundings.external_links {
+        broken.extend(docs::unanswered_links(&workspace_root())?);
+    }
     broken.iter().for_each(|broken| say::line(broken));
     ensure!(broken.is_empty(), "{} broken links", broken.len());
     Ok(Counts::PASSED)
