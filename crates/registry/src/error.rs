@@ -143,7 +143,19 @@ pub enum FetchError {
         /// The reference.
         image: String,
     },
-    /// Only tags of registries can be pushed to.
+    /// Pushed to a digest that the content does not have.
+    #[error(
+        "{image} cannot be pushed to: the reference asks for the digest {wanted}, and what would be pushed has {made}"
+    )]
+    OtherDigest {
+        /// The reference.
+        image: String,
+        /// The digest in it.
+        wanted: String,
+        /// What follows from the content.
+        made: String,
+    },
+    /// Only registries can be pushed to.
     #[error("{image} cannot be pushed to: {reason}")]
     NotPushable {
         /// The reference.
@@ -214,6 +226,10 @@ impl FetchError {
                 "Mend it, or log in again with docker login; --user and --password go before it.".to_owned()
             }
             FetchError::NotPushable { .. } => "Write host[:port]/repository:tag.".to_owned(),
+            FetchError::OtherDigest { .. } => {
+                "Push it to a tag; or take the same file, annotations, author, config and --created as what has that digest."
+                    .to_owned()
+            }
             FetchError::Builtin { image } => {
                 format!("It is part of every host; start it: wash start provider {image} NAME")
             }

@@ -64,9 +64,6 @@ pub(crate) async fn push(
 ) -> Result<Pushed, FetchError> {
     let not_pushable = |reason| FetchError::NotPushable { image: image.to_string(), reason };
     let ImageRef::Oci(image) = image else { return Err(not_pushable("it is no registry's")) };
-    if image.digest.is_some() {
-        return Err(not_pushable("a digest cannot be chosen, it follows from the content"));
-    }
     let image = oci::fixed(image, shared.config.allow_latest)?;
     let bytes_max = shared.config.artifact_bytes_max;
     if bytes.len() as u64 > bytes_max {
@@ -74,13 +71,18 @@ pub(crate) async fn push(
     }
     let kind = Kind::sniff(&bytes).ok_or_else(|| not_an_artifact("the file to push", &bytes))?;
     let parts = Parts::new(kind, bytes, options);
+    let digest = digest_of(&parts.manifest);
+    // It follows from the content, and cannot be chosen.
+    if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
+        let (image, wanted) = (image.to_string(), wanted.clone());
+        return Err(FetchError::OtherDigest { image, wanted, made: digest });
+    }
     let session = Session::new(&shared.client, &shared.config, &image, Access::Push);
     let upload = upload(shared, &session, &image, &parts);
     match tokio::time::timeout(shared.config.timeout, upload).await {
         Ok(outcome) => outcome?,
         Err(_) => return Err(session.timeout(shared.config.timeout)),
     }
-    let digest = digest_of(&parts.manifest);
     let resolved = ImageRef::Oci(OciRef { digest: Some(digest.clone()), ..image });
     Ok(Pushed { digest, resolved, kind })
 }
@@ -199,8 +201,12 @@ async fn upload(
     let config =
         ClientConfig { protocol, connect_timeout: silence, read_timeout: silence, ..ClientConfig::default() };
     let client = Client::try_from(config).map_err(|error| FetchError::Setup { reason: error.to_string() })?;
-    let tag = image.tag.clone().unwrap_or_default();
-    let target = Reference::with_tag(session.server().to_owned(), session.repository().to_owned(), tag);
+    let (server, repository) = (session.server().to_owned(), session.repository().to_owned());
+    // With both, the tag is made to mean the digest.
+    let target = match (&image.tag, &image.digest) {
+        (None, Some(digest)) => Reference::with_digest(server, repository, digest.clone()),
+        (tag, _) => Reference::with_tag(server, repository, tag.clone().unwrap_or_default()),
+    };
     let failed = |error| failure(session, error);
     client.store_auth_if_needed(target.resolve_registry(), &auth).await;
     for blob in [&parts.layer, &parts.config] {

@@ -1,6 +1,10 @@
 //! Debian's docker-registry: push, pull, cache, and what it looks like when its store is tampered with.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use lattice_core::ImageRef;
 use lattice_registry::{FetchError, Kind, Offline, PushOptions, Source};
@@ -109,10 +113,42 @@ async fn a_tampered_store_is_noticed() {
 }
 
 #[tokio::test]
-async fn only_fixed_tags_of_registries_are_pushed_to() {
+async fn a_digest_is_pushed_to_if_it_is_that_of_the_content() {
+    let (first, second) = (Registry::start().await.unwrap(), Registry::start().await.unwrap());
     let fetcher = fetcher(config());
-    let digest = format!("localhost:1/a@sha256:{}", "0".repeat(64));
-    for text in ["builtin://http-server", "./a.wasm", &digest] {
+    let made = |seconds| PushOptions {
+        created: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
+        ..PushOptions::default()
+    };
+    let pushed =
+        fetcher.push(&image(&format!("{}/hello:1", first.address())), actor(), made(1)).await.unwrap();
+    let bare = image(&format!("{}/hello@{}", second.address(), pushed.digest));
+    let tagged = image(&format!("{}/hello:1@{}", second.address(), pushed.digest));
+    let tag = image(&format!("{}/hello:1", second.address()));
+
+    // Made at another time, it is another image, and nothing of it gets there.
+    let error = fetcher.push(&bare, actor(), made(2)).await.unwrap_err();
+    let FetchError::OtherDigest { wanted, made: other, .. } = &error else { panic!("{error}") };
+    assert!(*wanted == pushed.digest && other != wanted, "{error}");
+    assert!(error.to_string().contains(wanted) && error.to_string().contains(other), "{error}");
+    assert!(!error.is_retryable() && error.remedy().contains("--created"), "{}", error.remedy());
+    let nothing = fetcher.fetch(&bare, Offline::Refuse).await.unwrap_err();
+    assert!(matches!(nothing, FetchError::NotFound { .. }), "{nothing}");
+
+    let again = fetcher.push(&bare, actor(), made(1)).await.unwrap();
+    assert_eq!((&again.digest, &again.resolved), (&pushed.digest, &bare));
+    assert_eq!(&fetcher.fetch(&bare, Offline::Refuse).await.unwrap().bytes[..], ACTOR);
+    let untagged = fetcher.fetch(&tag, Offline::Refuse).await.unwrap_err();
+    assert!(matches!(untagged, FetchError::NotFound { .. }), "{untagged}");
+    fetcher.push(&tagged, actor(), made(1)).await.unwrap();
+    let by_tag = fetcher.fetch(&tag, Offline::Refuse).await.unwrap();
+    assert_eq!(by_tag.manifest_digest.as_deref(), Some(pushed.digest.as_str()));
+}
+
+#[tokio::test]
+async fn only_fixed_references_of_registries_are_pushed_to() {
+    let fetcher = fetcher(config());
+    for text in ["builtin://http-server", "./a.wasm"] {
         let error = fetcher.push(&image(text), actor(), PushOptions::default()).await.unwrap_err();
         assert!(matches!(error, FetchError::NotPushable { .. }), "{error}");
     }

@@ -46,6 +46,24 @@ async fn push_pull_and_inspect() {
 }
 
 #[tokio::test]
+async fn a_digest_is_pushed_to_if_the_image_has_it() {
+    let registry = Registry::start().await.unwrap();
+    let user = signer();
+    let tagged = format!("{}/hello:1", registry.address());
+    let pushed = user.json(&["reg", "push", &tagged, "hello_s.wasm", "--created", "1"]);
+    let digest = pushed["digest"].as_str().unwrap();
+    let by_digest = format!("{}/copy@{digest}", registry.address());
+    let copied = user.wash_with(&["reg", "push", &by_digest, "hello_s.wasm"], &[("SOURCE_DATE_EPOCH", "1")]);
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    assert_eq!(user.json(&["inspect", &by_digest])["manifest_digest"], pushed["digest"]);
+    let refused = user.json_error(&["reg", "push", &by_digest, "hello_s.wasm", "--created", "2"]);
+    assert_eq!(refused["exit_code"], 1);
+    let said = refused["error"].as_str().unwrap();
+    assert!(said.contains(digest) && said.matches("sha256:").count() >= 2, "{said}");
+    assert!(refused["help"].as_str().unwrap().contains("--created"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_login_is_asked_for_and_taken() {
     let login = Login::PUSHER;
     let registry = Registry::start_with_login(login).await.unwrap();

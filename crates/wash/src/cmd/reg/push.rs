@@ -1,6 +1,10 @@
 //! `wash reg push REFERENCE FILE`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use lattice_registry::{Kind, PushOptions};
 use serde::Serialize;
@@ -14,7 +18,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to: host[:port]/repository:tag
+    /// Where to: host[:port]/repository:tag, or a digest (@sha256:…) in place of the tag or after it, if the image has that digest
     #[arg(value_name = "REFERENCE")]
     image: String,
     /// The .wasm or .par.gz file
@@ -25,6 +29,10 @@ pub(crate) struct Args {
     /// The author in the image's config; actors only
     #[arg(long)]
     author: Option<String>,
+    /// When it was made, in seconds since 1970: the same file, time, annotations and author have the same digest; actors only
+    /// [default: now]
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=253_402_300_799))]
+    created: Option<u64>,
     /// File with the config of a provider, in place of an empty one
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -62,7 +70,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         annotations: args.annotations.into_iter().collect::<BTreeMap<_, _>>(),
         author: args.author,
         provider_config: provider_config.map(Into::into),
-        created: None,
+        created: args.created.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
     };
     let bytes = artifact.bytes.len() as u64;
     let fetcher = args.registry.fetcher(&image, &args.cache)?;
