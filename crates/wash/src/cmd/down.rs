@@ -12,8 +12,7 @@ use crate::{
     output::{Output, Reply},
 };
 
-/// A host lets calls in flight finish for 10 s by itself.
-const HOST_PATIENCE: Duration = Duration::from_secs(20);
+/// A NATS server has no calls to finish.
 const NATS_PATIENCE: Duration = Duration::from_secs(8);
 
 /// What to stop.
@@ -37,6 +36,10 @@ pub(crate) struct Args {
     /// Folder that `wash up` keeps its data in [default: $XDG_DATA_HOME/wasmcloud or ~/.local/share/wasmcloud]
     #[arg(long, env = "WASMCLOUD_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Longest wait until a host has stopped in order, in milliseconds; then it is killed. A host gives calls in flight 10 s, or its
+    /// --drain-timeout
+    #[arg(long, value_name = "MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    wait_timeout_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +83,7 @@ impl Reply for Down {
 
 pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     let folder = Place::resolve(args.data_dir.as_deref())?.up();
+    let patience = Duration::from_millis(args.wait_timeout_ms);
     let mut down = Down {
         hosts: Vec::new(),
         nats: Vec::new(),
@@ -95,7 +99,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
         met = true;
         let name = host.record.host_id.clone().unwrap_or_else(|| host.record.pid.to_string());
         say(format!("stopping host {name}"));
-        stop(&host, HOST_PATIENCE, &format!("host {name}"), &mut down.killed).await?;
+        stop(&host, patience, &format!("host {name}"), &mut down.killed).await?;
         down.hosts.push(name);
     }
     if let (Some(id), false) = (&args.host_id, met) {
@@ -114,7 +118,7 @@ pub(crate) async fn run(args: Args, out: &Output) -> Outcome {
     for nats in rest.iter().filter(idle) {
         let url = nats.record.nats_url.clone();
         say(format!("stopping NATS {url}"));
-        stop(nats, NATS_PATIENCE, &format!("NATS {url}"), &mut down.killed).await?;
+        stop(nats, patience.min(NATS_PATIENCE), &format!("NATS {url}"), &mut down.killed).await?;
         down.nats.push(url);
     }
     drop(progress);

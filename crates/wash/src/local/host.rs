@@ -20,8 +20,6 @@ use crate::{
     failure::{Failure, Outcome},
 };
 
-/// How long a host may take until it answers its control subjects; on a small board it builds its engine meanwhile.
-const READY_WITHIN: Duration = Duration::from_secs(90);
 /// What the line on its standard output starts with.
 const READY: &str = "wasmcloud ready:";
 
@@ -100,22 +98,27 @@ pub(crate) struct HostProcess {
 }
 
 impl HostProcess {
-    /// Waits, once, until the host answers its control subjects, and puts it on record.
+    /// Waits, once and at most `within`, until the host answers its control subjects, and puts it on record.
     ///
     /// # Errors
     /// It ended, is not ready in time, or is no host. If it still runs, stopping it is the caller's.
     ///
     /// # Cancellation
     /// The host goes on; it cannot be waited for again.
-    pub(crate) async fn ready(&mut self) -> Outcome {
+    pub(crate) async fn ready(&mut self, within: Duration) -> Outcome {
         let line = match self.child.stdout() {
-            Some(out) => tokio::time::timeout(READY_WITHIN, first_line(out)).await,
+            Some(out) => tokio::time::timeout(within, first_line(out)).await,
             None => Ok(None),
         };
         let line = match line {
             Ok(Some(line)) => line,
             Ok(None) => return Err(self.ended().await),
-            Err(_) => return Err(self.not_ready(&format!("is not ready after {} s", READY_WITHIN.as_secs()))),
+            Err(_) => {
+                let failure = self.not_ready(&format!("is not ready after {within:?}"));
+                return Err(
+                    failure.help("what takes so long stands above; --wait-timeout-ms gives it more time")
+                );
+            }
         };
         if !line.starts_with(READY) {
             return Err(self.not_ready(&format!("said {line:?} instead of being ready")));

@@ -24,7 +24,7 @@ use crate::{
 
 /// The oldest server that the lattice works with: key expiry came with it.
 const OLDEST: Version = Version(2, 11, 0);
-/// How long a new server may take to answer.
+/// How long a new server may take to answer, at most.
 const READY_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// How long whoever listens on the port may take to introduce itself.
@@ -79,6 +79,8 @@ pub(crate) struct NatsWanted<'a> {
     pub(crate) detached: bool,
     /// Where clients reach it.
     pub(crate) url: String,
+    /// How long it may take to answer; never longer than 15 s.
+    pub(crate) within: Duration,
     /// Writes the configuration, and gives its file.
     pub(crate) write: &'a (dyn Fn() -> Outcome<PathBuf> + Sync),
 }
@@ -101,10 +103,11 @@ impl NatsServer {
         port: u16,
         wanted: NatsWanted<'_>,
     ) -> Outcome<Result<NatsServer, Found>> {
-        let NatsWanted { program, detached, url, write } = wanted;
+        let NatsWanted { program, detached, url, within, write } = wanted;
+        let within = within.min(READY_WITHIN);
         let (program, version) = find(out, program).await?;
         let address = format!("127.0.0.1:{port}");
-        let Some(slot) = free_slot(place, port, &address).await? else {
+        let Some(slot) = free_slot(place, port, &address, within).await? else {
             return match probe(&address).await {
                 Port::Nats(found) => Ok(Err(found)),
                 _ => Err(Failure::say(
@@ -124,7 +127,7 @@ impl NatsServer {
         let failed = |error| cannot("start", &program, error);
         let child = Child::start(command, Stdio::null(), &slot, Logs::File).map_err(failed)?;
         let mut server = NatsServer { url, version: version.to_string(), child };
-        match server.ready(&address).await {
+        match server.ready(&address, within).await {
             Ok(()) => {}
             Err(failure) => {
                 server.child.stop(Duration::from_secs(2)).await;
@@ -147,8 +150,8 @@ impl NatsServer {
         Ok(Ok(server))
     }
 
-    async fn ready(&mut self, address: &str) -> Outcome {
-        let until = tokio::time::Instant::now() + READY_WITHIN;
+    async fn ready(&mut self, address: &str, within: Duration) -> Outcome {
+        let until = tokio::time::Instant::now() + within;
         loop {
             // Ours only if it runs: another one may have been quicker to the port.
             let ended = tokio::time::timeout(LOOK_EVERY, self.child.ended()).await;
@@ -162,8 +165,7 @@ impl NatsServer {
                 _ if tokio::time::Instant::now() < until => {}
                 _ => {
                     let lines = self.child.last_lines();
-                    let text =
-                        format!("nats-server does not answer after {} s{lines}", READY_WITHIN.as_secs());
+                    let text = format!("nats-server does not answer after {within:?}{lines}");
                     return Err(Failure::say(Exit::Refused, text));
                 }
             }
@@ -172,8 +174,8 @@ impl NatsServer {
 }
 
 /// The slot of the server on `port`. Another `wash up` may hold it: then until its server answers, or the slot is free.
-async fn free_slot(place: &Place, port: u16, address: &str) -> Outcome<Option<Slot>> {
-    let until = tokio::time::Instant::now() + READY_WITHIN;
+async fn free_slot(place: &Place, port: u16, address: &str, within: Duration) -> Outcome<Option<Slot>> {
+    let until = tokio::time::Instant::now() + within;
     loop {
         let taken = Slot::take(&place.up(), &format!("nats-{port}"));
         let slot = taken.map_err(|error| cannot("use", &place.up(), error))?;

@@ -60,6 +60,21 @@ async fn a_lattice_in_the_foreground_is_taken_down_too() {
 }
 
 #[tokio::test]
+async fn a_host_that_does_not_stop_in_time_is_killed() {
+    let place = Place::new();
+    place.host_is(&format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo \"wasmcloud 0.0.1\"; exit 0; }}\ntrap '' TERM INT\n\
+         echo \"wasmcloud ready: host {HOST_ID} lattice default name script nats x\"\nwhile :; do sleep 0.05; done\n"
+    ));
+    up_in_the_background(&place, &[]).await;
+    let host = place.pid("host");
+    let (code, output) = place.wash(&["down", "--wait-timeout-ms", "200"]).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains(&format!("host {HOST_ID} did not stop in time and was killed")), "{output}");
+    assert!(!runs(host));
+}
+
+#[tokio::test]
 async fn a_host_that_is_named_and_not_there() {
     let place = Place::new();
     let (code, output) = place.wash(&["down", "--host-id", "NB"]).await;

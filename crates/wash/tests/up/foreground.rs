@@ -86,6 +86,21 @@ async fn a_host_that_cannot_start_takes_nats_down_with_it() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_not_ready_in_time_is_told_and_stopped() {
+    let place = Place::new();
+    place.host_is(
+        "#!/bin/sh\n[ \"$1\" = --version ] && { echo \"wasmcloud 0.0.1\"; exit 0; }\ntrap 'exit 0' TERM INT\n\
+         while :; do sleep 0.05; done\n",
+    );
+    let mut up = place.up(&["--allow-unsigned", "--wait-timeout-ms", "3000"]);
+    let status = up.wait(PATIENCE).await.unwrap();
+    let said = up.output();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("is not ready after 3s") && said.contains("--wait-timeout-ms"), "{said}");
+    place.until_silent().await;
+}
+
+#[tokio::test]
 async fn a_host_that_dies_is_told_with_its_last_words() {
     let place = Place::new();
     let mut up = place.up(&["--allow-unsigned"]);

@@ -1,6 +1,6 @@
 //! What `wash up` can be told.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgMatches, parser::ValueSource};
 use lattice_core::{Labels, LatticeName};
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Lattice to join [default: default, or that of --nats-dir]
     #[arg(short = 'x', long, visible_alias = "lattice-prefix", env = "WASMCLOUD_LATTICE")]
     pub(super) lattice: Option<LatticeName>,
+    /// Longest wait until the host is ready, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 90_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub(super) wait_timeout_ms: u64,
     #[command(flatten)]
     pub(super) nats: NatsFlags,
     #[command(flatten)]
@@ -156,6 +159,11 @@ impl Args {
     /// The lattice to join.
     pub(super) fn lattice(&self) -> LatticeName {
         self.lattice.clone().unwrap_or_default()
+    }
+
+    /// How long the host may take until it is ready; on a small board it builds its engine meanwhile.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.wait_timeout_ms)
     }
 
     /// The host's flags.

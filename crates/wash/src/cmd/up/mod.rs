@@ -8,6 +8,8 @@ mod states;
 mod supervise;
 mod trust;
 
+use std::time::Duration;
+
 use crate::{
     exit::Exit,
     failure::{Failure, Outcome},
@@ -38,7 +40,7 @@ pub(crate) async fn run(mut args: Args, out: &Output) -> Outcome {
         logs: if args.detached { Logs::File } else { Logs::Shown },
         detached: args.detached,
     };
-    let host = match start(&program, &place, options, &mut signals).await {
+    let host = match start(&program, &place, options, args.patience(), &mut signals).await {
         Ok(host) => host,
         Err(failure) => {
             nats.stop(out).await;
@@ -82,11 +84,12 @@ async fn start(
     program: &HostProgram,
     place: &Place,
     options: HostOptions,
+    within: Duration,
     signals: &mut Signals,
 ) -> Outcome<HostProcess> {
     let mut host = program.start(place, options)?;
     let ready = tokio::select! {
-        ready = host.ready() => ready,
+        ready = host.ready(within) => ready,
         () = signals.wished() => Err(interrupted()),
     };
     match ready {

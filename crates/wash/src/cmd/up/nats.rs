@@ -155,7 +155,7 @@ async fn start(out: &Output, place: &Place, args: &Args) -> Outcome<(Nats, Acces
         };
         (access, Box::new(write))
     };
-    let wanted = NatsWanted { program, detached, url, write: &*write };
+    let wanted = NatsWanted { program, detached, url, within: args.patience(), write: &*write };
     match NatsServer::start(out, place, port, wanted).await? {
         Ok(server) => {
             out.note(format!("nats-server {} started at 127.0.0.1:{port}", server.version));
@@ -219,7 +219,7 @@ async fn of_folder(
     }
     let write = || Ok(folder.config());
     let (program, detached) = (args.nats.nats_server.as_deref(), args.detached);
-    let wanted = NatsWanted { program, detached, url: url.clone(), write: &write };
+    let wanted = NatsWanted { program, detached, url: url.clone(), within: args.patience(), write: &write };
     match NatsServer::start(out, place, port, wanted).await? {
         Ok(server) => {
             out.note(format!("nats-server {} of {} started", server.version, folder.dir().display()));
