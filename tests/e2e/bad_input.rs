@@ -65,18 +65,58 @@ async fn no_nats_and_nats_of_the_wrong_kind() {
 
     let plain = NatsServer::start_with(NatsOptions { jetstream: false, ..Default::default() }).await.unwrap();
     let said = host(&plain.url()).await;
-    told(&said, said.code.max(1), &["offers no JetStream", "start nats-server with `-js`"]);
+    told(&said, 1, &["offers no JetStream", "start nats-server with `-js`"]);
 
     let info = r#"INFO {"server_id":"X","version":"2.9.10","max_payload":1048576,"headers":true,"proto":1}"#;
     let (old, _tasks) = greeting(format!("{info}\r\nPONG\r\n")).await;
     let said = host(&format!("nats://{old}")).await;
-    told(&said, said.code.max(1), &["is version 2.9.10", "2.11 or newer", "install a newer nats-server"]);
+    told(&said, 1, &["is version 2.9.10", "2.11 or newer", "install a newer nats-server"]);
 
     // Nobody said that whoever reaches this one may steer the lattice.
     let args = ["--nats-url", &stage.nats.url()];
     let said = stage.run_with(("WASMCLOUD_OPEN", "false"), "wasmcloud", &args).await;
     told(&said, 1, &["asks nobody for credentials", "wash nats init", "with --open"]);
     assert!(stage.hosts().await.is_empty(), "it leaves no trace");
+}
+
+#[tokio::test]
+async fn how_a_command_ended_is_told_by_its_exit_code() {
+    let stage = Stage::set().await;
+    let (mut host, _id) = stage.host(&[]).await;
+    let (url, nowhere) = (stage.nats.url(), format!("nats://127.0.0.1:{}", free_port().unwrap()));
+    let done = &["config", "put", "greeting", "text=hello"][..];
+    let missing = &["stop", "actor", "nobody"];
+    for (args, code) in [
+        (done, 0),
+        (&["get", "hosts"], 0),
+        (&["config", "get", "no-such-config"], 1),
+        (missing, 1),
+        (&["start", "actor", "localhost:1/hello:latest", "hello"], 1),
+        (&["start", "actor"], 2),
+        (&["get", "hosts", "--no-such-flag"], 2),
+        (&["config", "put", "not a name", "a=b"], 2),
+    ] {
+        let said = stage.wash(args).await;
+        assert_eq!(said.code, code, "wash {args:?}: {}", said.text);
+    }
+    for args in [done, &["get", "hosts"], missing] {
+        let said = stage.run("wash", &[args, &["--nats-url", &nowhere]].concat()).await;
+        assert_eq!(said.code, 3, "wash {args:?}: {}", said.text);
+    }
+    // The host has the same ones.
+    for (args, code) in [
+        (&["--no-such-flag"][..], 2),
+        (&["--nats-url", &url, "--label", "no-value"], 2),
+        (&["--nats-url", &url, "--require-signed-control"], 2),
+        (&["--nats-url", &url, "-m", "no-such-file.yaml"], 1),
+        (&["--nats-url", &nowhere], 3),
+        (&["--version"], 0),
+    ] {
+        let said = stage.run("wasmcloud", args).await;
+        assert_eq!(said.code, code, "wasmcloud {args:?}: {}", said.text);
+    }
+    let stopped = host.process.stop(GONE_WITHIN).await.unwrap();
+    assert_eq!(stopped.code(), Some(0), "{}", host.process.output());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
+use data_encoding::BASE64;
 use lattice_testkit::{Login, Registry};
 use lattice_tests::Stage;
 use serde_json::Value;
@@ -96,6 +97,62 @@ async fn a_registry_that_wants_a_login() {
     let (_host, id) = stage.host_with(isolated("wrong", &flags)).await;
     let why = stage.start_actor(&id, "hello", Path::new(&image), 1).await.unwrap_err();
     assert!(why.contains("refuses"), "{why}");
+}
+
+#[tokio::test]
+async fn a_login_of_docker_is_taken_by_wash_and_by_hosts() {
+    let stage = Stage::set().await;
+    let login = Login::PUSHER;
+    let registry = Registry::start_with_login(login).await.unwrap();
+    let (address, image) = (localhost(&registry), format!("{}/hello:1", localhost(&registry)));
+    let file = stage.signer.example("hello").display().to_string();
+    // The stage's programs have a `DOCKER_CONFIG` of their own, in which nobody has logged in yet.
+    let refused = stage.wash(&["reg", "push", &image, &file]).await;
+    assert!(refused.code == 1 && refused.text.contains("docker login"), "{}", refused.text);
+    let host = stage.plain_host(&[]).await;
+    let id = stage.hosts().await[0].id.clone();
+
+    let folder = stage.folder().join("docker");
+    std::fs::create_dir_all(&folder).unwrap();
+    let auth = BASE64.encode(format!("{}:{}", login.user, login.password).as_bytes());
+    let config = serde_json::json!({ "auths": { &address: { "auth": auth } } });
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    push(&stage, &image, &[]).await;
+    let inspected = stage.wash(&["inspect", &image]).await;
+    assert_eq!(inspected.code, 0, "{}", inspected.text);
+    // The host that ran already reads it, too.
+    stage.start_actor(&id, "hello", Path::new(&image), 1).await.unwrap();
+    assert!(!host.output().contains(login.password), "it is shown nowhere");
+}
+
+#[tokio::test]
+async fn plain_http_where_it_is_allowed_by_name() {
+    let stage = Stage::set().await;
+    let registry = Registry::start().await.unwrap();
+    // This machine, under a name that is not taken for it.
+    let address = registry.address().replace("127.0.0.1", "0.0.0.0");
+    let image = format!("{address}/hello:1");
+    let file = stage.signer.example("hello").display().to_string();
+    let refused = stage.wash(&["reg", "push", &image, &file]).await;
+    assert!(refused.code == 1 && refused.text.contains("--insecure"), "{}", refused.text);
+    push(&stage, &image, &["--insecure"]).await;
+    let refused = stage.wash(&["inspect", &image]).await;
+    assert!(refused.code == 1 && refused.text.contains("--insecure"), "{}", refused.text);
+    let inspected = stage.wash(&["inspect", &image, "--insecure"]).await;
+    assert_eq!(inspected.code, 0, "{}", inspected.text);
+
+    let isolated = |cache: &str, more: &[&str]| {
+        let mut args: Vec<OsString> = vec!["--trust".into(), stage.signer.account().into()];
+        args.extend(["--cache-dir".into(), stage.folder().join(cache).into()]);
+        args.extend(more.iter().map(Into::into));
+        args
+    };
+    let (_secure, id) = stage.host_with(isolated("secure", &[])).await;
+    let why = stage.start_actor(&id, "hello", Path::new(&image), 1).await.unwrap_err();
+    assert!(why.contains("--allowed-insecure"), "{why}");
+    let others = format!("elsewhere.example,{address}");
+    let (_allowed, id) = stage.host_with(isolated("allowed", &["--allowed-insecure", &others])).await;
+    stage.start_actor(&id, "hello", Path::new(&image), 1).await.unwrap();
 }
 
 #[tokio::test]

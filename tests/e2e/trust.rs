@@ -3,7 +3,8 @@
 
 use std::{path::Path, time::Duration};
 
-use lattice_claims::SignActor;
+use data_encoding::BASE64URL_NOPAD;
+use lattice_claims::{SignActor, embed_token, extract_token};
 use lattice_control_interface::{
     ScaleComponentCommand,
     events::{ComponentScaleFailed, EventData as _},
@@ -97,6 +98,34 @@ async fn what_is_not_signed_well_does_not_start() {
     let started = ready.components.iter().find(|component| component.id.as_str() == "unsigned").unwrap();
     assert_eq!(started.state(), Some(State::Ready));
     assert_eq!((started.signed, started.issuer.as_deref()), (Some(true), Some(signer.account())));
+}
+
+/// The signed actor with a token that says the same of the same issuer, and was signed by somebody else.
+fn forged(signed: &[u8]) -> Vec<u8> {
+    let token = extract_token(signed).unwrap().unwrap();
+    let (said, _) = token.rsplit_once('.').unwrap();
+    let signature = nkeys::KeyPair::new_account().sign(said.as_bytes()).unwrap();
+    embed_token(signed, &format!("{said}.{}", BASE64URL_NOPAD.encode(&signature))).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_its_issuer_did_not_sign_is_refused() {
+    let stage = Stage::set().await;
+    let (_host, id) = stage.host(&[]).await;
+    let signer = &stage.signer;
+    let good = std::fs::read(signer.example("hello")).unwrap();
+    let image = signer.file("forged.wasm", &forged(&good));
+    // Whom it names is trusted here.
+    let reason = refused(&stage, &id, "hello", &image).await;
+    let expected = format!(
+        "image {} is refused: the signature is wrong: {} did not sign this token; sign it again: wash claims sign FILE --name NAME",
+        image.display(),
+        signer.account()
+    );
+    assert_eq!(reason, expected);
+    let said = stage.wash(&["start", "actor", &image.display().to_string(), "hello"]).await;
+    assert_eq!(said.code, 1, "{}", said.text);
+    assert!(said.text.contains("the signature is wrong"), "{}", said.text);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A lattice from the shell alone, from `wash up` to `wash down`.
 
+use lattice_core::State;
 use lattice_testkit::{Tools, actor_file, free_port};
 use lattice_tests::{Said, Stage};
 use serde_json::json;
@@ -181,4 +182,37 @@ async fn down(shell: &Shell, pids: &[String]) {
     assert!(said.code == 0 && said.text.contains("stopped host"), "{}", said.text);
     assert!(!pids.iter().any(|pid| runs(pid)), "{pids:?}");
     shell.fails(3, &["get", "hosts"]).await;
+}
+
+#[tokio::test]
+async fn the_answer_of_a_start_has_the_states_of_the_actor_s_links() {
+    let stage = Stage::set().await;
+    let (_host, id, address) = stage.front(&[]).await;
+    stage.link("http", "hello", "wasi:http", &[("address", &address)]).await;
+    stage.link("http", "echo", "wasi:http", &[("adress", &address)]).await;
+    stage.link("kvcounter", "store", "wasi:keyvalue", &[]).await;
+    // The server has heard of both of its links.
+    stage.until_link(&id, "http", "hello", |state| matches!(state, State::Pending(_))).await;
+    stage.until_link(&id, "http", "echo", |state| matches!(state, State::Failed(_))).await;
+    // Who imports what its link does not give yet waits for it.
+    for (actor, own, state, reason) in [
+        ("hello", "ready", "ready", ""),
+        ("echo", "ready", "failed", "did you mean address?"),
+        ("kvcounter", "pending", "pending", "store runs nowhere: wash start provider IMAGE store"),
+    ] {
+        let image = stage.signer.example(actor).display().to_string();
+        let said = stage.wash(&["ctl", "start", "actor", &image, actor, "-o", "json"]).await;
+        assert_eq!(said.code, 0, "{}", said.text);
+        let started = said.json();
+        assert_eq!((&started["state"], &started["component_id"]), (&json!(own), &json!(actor)));
+        let [link] = &started["links"].as_array().unwrap()[..] else { panic!("{started}") };
+        assert!([&link["source_id"], &link["target"]].contains(&&json!(actor)), "{link}");
+        assert_eq!(link["state"], state, "{link}");
+        assert!(link["reason"].as_str().unwrap_or_default().contains(reason), "{link}");
+        // People are told the same.
+        let text = stage.wash(&["ctl", "stop", "actor", actor]).await;
+        assert_eq!(text.code, 0, "{}", text.text);
+        let text = stage.wash(&["ctl", "start", "actor", &image, actor]).await.text;
+        assert!(text.contains(&format!("state: {own}")) && text.contains(state), "{text}");
+    }
 }

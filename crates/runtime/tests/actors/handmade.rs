@@ -3,14 +3,19 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use bytes::Bytes;
-use lattice_contracts::http::Incoming;
+use lattice_contracts::{http::Incoming, logging::Level};
 use lattice_core::ErrorCode;
 use lattice_runtime::{Limits, PrepareError, Runtime, RuntimeConfig, StartError};
 
-use crate::support::{World, get, runtime, settled, spec, start_prepared};
+use crate::support::{World, get, runtime, settled, spec, start_prepared, until};
 
 /// A component that answers no request, but has an HTTP handler with `code` in it.
 fn handler(code: &str) -> Bytes {
+    component("", code, "")
+}
+
+/// The same, with parts of the component `before` the handler's module, and what its instance is given `with`.
+fn component(before: &str, code: &str, with: &str) -> Bytes {
     let component = format!(
         r#"(component
             (import "wasi:http/types@0.2.0" (instance $types
@@ -18,8 +23,9 @@ fn handler(code: &str) -> Bytes {
                 (export "response-outparam" (type (sub resource)))))
             (alias export $types "incoming-request" (type $request))
             (alias export $types "response-outparam" (type $out))
+            {before}
             (core module $module {code})
-            (core instance $instance (instantiate $module))
+            (core instance $instance (instantiate $module {with}))
             (func $handle (param "request" (own $request)) (param "response-out" (own $out))
                 (canon lift (core func $instance "handle")))
             (instance $handler (export "handle" (func $handle)))
@@ -70,6 +76,55 @@ async fn limits_hold_while_an_instance_is_made() {
     let table = r#"(table 3000 funcref) (func (export "handle") (param i32 i32))"#;
     let limits = Limits { table_elements: 2_000, ..Limits::default() };
     assert_eq!(codes(table, 1, 1, limits).await, [ErrorCode::Trap]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_consists_of_no_more_parts_than_its_limits_say() {
+    const HANDLE: &str = r#"(func (export "handle") (param i32 i32))"#;
+    let two_tables = format!("(table 1 funcref) (table 1 funcref) {HANDLE}");
+    let second = "(core module $second) (core instance (instantiate $second))";
+    for (before, code) in [(second, HANDLE), ("", &two_tables)] {
+        let runtime = runtime();
+        let prepared = runtime.prepare(component(before, code, "")).await.unwrap();
+        let ends = async |instances| {
+            let actor = start_prepared(&runtime, &prepared, &World::new(), |spec| {
+                spec.limits = Limits { instances, ..Limits::default() };
+            });
+            get(&actor, "/").await.unwrap_err().code
+        };
+        // It runs to its end, which is not answering.
+        assert_eq!(ends(2).await, ErrorCode::Protocol, "{before}{code}");
+        assert_eq!(ends(1).await, ErrorCode::Trap, "{before}{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_is_served_with_and_without_a_version() {
+    for interface in ["wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"] {
+        let imports = format!(
+            r#"(import "{interface}" (instance $logging
+                (type $levels (enum "trace" "debug" "info" "warn" "error" "critical"))
+                (export "level" (type $level (eq $levels)))
+                (export "log" (func (param "level" $level) (param "context" string) (param "message" string)))))
+            (core module $texts (memory (export "memory") 1) (data (i32.const 0) "ctxhello"))
+            (core instance $texts (instantiate $texts))
+            (core func $log (canon lower (func $logging "log") (memory $texts "memory")))"#
+        );
+        let code = r#"(import "host" "log" (func $log (param i32 i32 i32 i32 i32)))
+            (func (export "handle") (param i32 i32)
+                (call $log (i32.const 3) (i32.const 0) (i32.const 3) (i32.const 3) (i32.const 5)))"#;
+        let with = r#"(with "host" (instance (export "log" (func $log))))"#;
+        let runtime = runtime();
+        let prepared = runtime.prepare(component(&imports, code, with)).await.unwrap();
+        assert!(prepared.needs_links().is_empty(), "{interface}");
+        let world = World::new();
+        let actor = start_prepared(&runtime, &prepared, &world, |_| ());
+        assert_eq!(get(&actor, "/").await.unwrap_err().code, ErrorCode::Protocol);
+        until("the line is there", || !world.messages().is_empty()).await;
+        let lines = world.lines.lock().unwrap();
+        let line = &lines[0];
+        assert_eq!((line.level, line.context.as_str(), line.message.as_str()), (Level::Warn, "ctx", "hello"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
