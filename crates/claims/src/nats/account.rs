@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lattice_core::permission::{Permissions, Role};
+use lattice_core::permission::{Permissions, Role, Template};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -39,7 +39,7 @@ pub struct ScopedKey {
     /// The role of its users.
     pub role: Role,
     /// What they may do; the server puts the name in the user's token in the place of `{{name()}}`.
-    pub template: Permissions,
+    pub template: Template,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,11 +78,11 @@ struct SigningKey {
     kind: String,
     key: String,
     role: String,
-    template: Template,
+    template: WrittenTemplate,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Template {
+struct WrittenTemplate {
     #[serde(rename = "pub")]
     publish: Subjects,
     #[serde(rename = "sub")]
@@ -149,9 +149,10 @@ impl AccountToken {
 
 impl SigningKey {
     fn of(scoped: &ScopedKey) -> Self {
-        let template = Template {
-            publish: Subjects { allow: scoped.template.publish.clone() },
-            subscribe: Subjects { allow: scoped.template.subscribe.clone() },
+        let Template { allow, deny } = scoped.template.clone();
+        let template = WrittenTemplate {
+            publish: Subjects { allow: allow.publish, deny: deny.publish },
+            subscribe: Subjects { allow: allow.subscribe, deny: deny.subscribe },
             subs: -1,
             data: -1,
             payload: -1,
@@ -168,8 +169,11 @@ impl SigningKey {
         let role = self.role.parse().map_err(|error| NatsTokenError::Malformed {
             reason: shown_reason(format_args!("its signing key {}: {error}", self.key)),
         })?;
-        let template =
-            Permissions { publish: self.template.publish.allow, subscribe: self.template.subscribe.allow };
+        let WrittenTemplate { publish, subscribe, .. } = self.template;
+        let template = Template {
+            allow: Permissions { publish: publish.allow, subscribe: subscribe.allow },
+            deny: Permissions { publish: publish.deny, subscribe: subscribe.deny },
+        };
         Ok(ScopedKey { key: PublicKey::of_kind(&self.key, KeyKind::Account)?, role, template })
     }
 }

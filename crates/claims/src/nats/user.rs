@@ -67,11 +67,13 @@ pub(super) struct Nats {
     version: u8,
 }
 
-/// Subjects that are allowed.
+/// Subjects that are allowed, and those of them that are denied all the same.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Subjects {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) allow: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) deny: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -12,7 +12,7 @@ use lattice_claims::{
 };
 use lattice_core::{
     EntityId, LatticeName,
-    permission::{Permissions, Principal, Reach, Role},
+    permission::{Permissions, Principal, Reach, Role, Template},
 };
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ fn an_operator_and_an_account_read_back() {
         scoped_keys: vec![ScopedKey {
             key: key(KeyKind::Account).public_key().clone(),
             role: Role::Provider,
-            template: Permissions::template(Role::Provider, &LatticeName::default()),
+            template: Template::of(Role::Provider, &LatticeName::default()),
         }],
         revoked: BTreeMap::from([("UABC".into(), 900)]),
         issued: 1_000,
@@ -59,9 +59,11 @@ fn an_operator_and_an_account_read_back() {
     let token = account.sign(&operator).unwrap();
     assert_eq!(AccountToken::read(&token).unwrap(), account);
     assert!(token.len() < 4096 * 4);
-    assert!(
-        part(&token, 1)["nats"]["signing_keys"][0].to_string().contains("wasmbus.call.default.{{name()}}.>")
-    );
+    let template = &part(&token, 1)["nats"]["signing_keys"][0]["template"];
+    let has = |list: &Value, subject: &str| list.as_array().unwrap().contains(&json!(subject));
+    assert!(has(&template["pub"]["allow"], "wasmbus.call.default.{{name()}}.>"), "{template}");
+    assert!(has(&template["pub"]["deny"], "wasmbus.call.default.wash.>"), "{template}");
+    assert!(has(&template["sub"]["deny"], "wasmbus.back.default.*.host.>"), "{template}");
     assert!(matches!(account.sign(&system), Err(SignError::KeyKind { .. })), "accounts sign no accounts");
     assert!(UserToken::read(&token).is_err(), "an account is no user");
 }

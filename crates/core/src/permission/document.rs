@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Lane, Role, Row, TABLE};
+use super::{Lane, Role, Row, TABLE, template::names_without_rights};
 
 /// The table of `docs/security.md`: for each role what it may publish to, subscribe to and ask of JetStream, and why.
 #[must_use]
@@ -19,10 +19,26 @@ pub fn permissions_document() -> String {
             let _ = writeln!(text, "| {} | `{subject}`{queue} | {} |", may(row), row.why);
         }
         text.push('\n');
+        if role == Role::Provider {
+            let names: Vec<_> = names_without_rights().map(|name| format!("`{name}`")).collect();
+            let _ = write!(
+                text,
+                "Where a lattice's signing key signs, each of these is denied with {} in the place of `{{me}}`.\n\n",
+                listed(&names)
+            );
+        }
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// As a sentence lists things: `a, b or c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn may(row: &Row) -> &'static str {

@@ -8,6 +8,7 @@ mod conf;
 mod document;
 mod pattern;
 mod table;
+mod template;
 
 use std::{fmt, str::FromStr};
 
@@ -17,6 +18,7 @@ pub use conf::{ServerUser, server_authorization};
 pub use document::permissions_document;
 pub use pattern::subject_matches;
 pub use table::{Lane, Row, TABLE};
+pub use template::Template;
 
 /// What somebody is on a lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,13 +176,6 @@ impl Permissions {
     #[must_use]
     pub fn of(principal: &Principal, reach: &Reach) -> Self {
         Self::filled(principal.role(), reach.token(), principal.token())
-    }
-
-    /// The same for every user token signed by a scoped signing key, with the token's name in the principal's place: the server
-    /// fills it in, in subjects but not in the names of queue groups.
-    #[must_use]
-    pub fn template(role: Role, lattice: &LatticeName) -> Self {
-        Self::filled(role, lattice.as_str(), "{{name()}}")
     }
 
     fn filled(role: Role, lattice: &str, me: &str) -> Self {

@@ -32,6 +32,11 @@ impl Row {
         self.subject.starts_with('$')
     }
 
+    /// True for a row with the principal in its subject.
+    pub(super) fn names_itself(&self) -> bool {
+        self.subject.contains("{me}")
+    }
+
     pub(super) fn filled(&self, lattice: &str, me: &str) -> String {
         self.subject.replace("{lattice}", lattice).replace("{me}", me)
     }

@@ -257,10 +257,40 @@ proptest! {
 #[test]
 fn templates_have_the_name_where_servers_fill_it_in() {
     for role in [Role::Provider, Role::Tool] {
-        let Permissions { publish, subscribe } = Permissions::template(role, &lattice("default"));
+        let template = Template::of(role, &lattice("shop"));
+        assert_eq!(template.lattice(), Some(lattice("shop")));
+        let Permissions { publish, subscribe } = template.allow;
         for subject in publish.into_iter().chain(subscribe) {
             assert!(subject.split('.').filter(|token| *token == "{{name()}}").count() == 1, "{subject}");
             assert!(!subject.contains(' '), "{subject}");
+        }
+    }
+    let empty = Permissions { publish: Vec::new(), subscribe: Vec::new() };
+    assert_eq!(Template { allow: empty.clone(), deny: empty }.lattice(), None);
+}
+
+#[test]
+fn a_template_gives_nothing_to_names_of_others() {
+    for role in [Role::Provider, Role::Tool] {
+        let Template { allow, deny } = Template::of(role, &lattice("default"));
+        let as_name = |subjects: &[String], name: &str| -> Vec<String> {
+            subjects.iter().map(|subject| subject.replace("{{name()}}", name)).collect()
+        };
+        for name in ["wash", "host", "=user", "wash.x", "=user.anna"] {
+            for subject in as_name(&allow.publish, name) {
+                assert!(deny.may_publish(&subject), "{name} publishes to {subject}");
+            }
+            for subject in as_name(&allow.subscribe, name) {
+                assert!(deny.may_subscribe(&subject, None), "{name} subscribes to {subject}");
+            }
+        }
+        for name in ["kv", "washer", "host-1", host('A').as_str()] {
+            for subject in as_name(&allow.publish, name) {
+                assert!(!deny.may_publish(&subject), "{name} cannot publish to {subject}");
+            }
+            for subject in as_name(&allow.subscribe, name) {
+                assert!(!deny.may_subscribe(&subject, None), "{name} cannot subscribe to {subject}");
+            }
         }
     }
 }

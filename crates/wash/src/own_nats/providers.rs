@@ -1,6 +1,6 @@
 //! The keys by which hosts sign the credentials of their provider processes: one for each lattice, which can sign nothing else.
 
-use std::{fs, io, path::PathBuf};
+use std::{collections::BTreeSet, fs, io, path::PathBuf};
 
 use lattice_claims::{
     KeyKind, KeyPair,
@@ -8,7 +8,7 @@ use lattice_claims::{
 };
 use lattice_core::{
     LatticeName,
-    permission::{Permissions, Role},
+    permission::{Role, Template},
 };
 
 use super::{
@@ -37,7 +37,7 @@ impl OwnNats {
             Some(signer) => signer,
             None => self.new_provider_key(lattice)?,
         };
-        let template = Permissions::template(Role::Provider, lattice);
+        let template = Template::of(Role::Provider, lattice);
         let mut account = self.account_token()?;
         let named = account.scoped_keys.iter_mut().find(|one| one.key == *signer.key.public_key());
         match named {
@@ -68,12 +68,36 @@ impl OwnNats {
             _ => {}
         }
         let signer = self.new_provider_key(lattice)?;
-        let template = Permissions::template(Role::Provider, lattice);
         let mut account = self.account_token()?;
-        account.scoped_keys.retain(|one| one.template != template);
-        let key = signer.key.public_key().clone();
+        // By the lattice: what an earlier version let its keys sign is another template.
+        account.scoped_keys.retain(|one| one.template.lattice().as_ref() != Some(lattice));
+        let (key, template) = (signer.key.public_key().clone(), Template::of(Role::Provider, lattice));
         account.scoped_keys.push(ScopedKey { key, role: Role::Provider, template });
         self.sign_account(account)
+    }
+
+    /// The lattices with a key whose provider processes may do what an earlier version, or a later one, let them.
+    ///
+    /// # Errors
+    /// The account's token cannot be read.
+    pub(crate) fn lattices_with_other_templates(&self) -> Outcome<BTreeSet<LatticeName>> {
+        let account = self.account_token()?;
+        Ok(account.scoped_keys.iter().filter_map(renewed).filter_map(|one| one.lattice()).collect())
+    }
+
+    /// Lets provider processes do what this version lets them; servers that run have to hear of it, if anything changed.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(crate) fn renew_templates(&self) -> Outcome {
+        let mut account = self.account_token()?;
+        let before = account.clone();
+        for one in &mut account.scoped_keys {
+            if let Some(template) = renewed(one) {
+                one.template = template;
+            }
+        }
+        if account == before { Ok(()) } else { self.sign_account(account) }
     }
 
     fn read_provider_key(&self, lattice: &LatticeName) -> Outcome<Option<ProviderSigner>> {
@@ -117,4 +141,10 @@ impl OwnNats {
             Err(error) => Err(cannot("read", &file, error)),
         }
     }
+}
+
+/// What this version lets the key sign; none where that stands there already, or is not known.
+fn renewed(scoped: &ScopedKey) -> Option<Template> {
+    let template = Template::of(scoped.role, &scoped.template.lattice()?);
+    (template != scoped.template).then_some(template)
 }

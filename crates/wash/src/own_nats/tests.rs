@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use lattice_core::{
     EntityId, LatticeName,
@@ -132,7 +132,7 @@ fn a_site_that_was_begun_is_finished_and_knows_its_own_lattice_alone() {
 #[test]
 fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to_servers() {
     use lattice_claims::nats::ProviderSigner;
-    use lattice_core::permission::Permissions;
+    use lattice_core::permission::Template;
 
     let folder = tempfile::tempdir().unwrap();
     let own = made(&folder.path().join("hub"));
@@ -142,7 +142,7 @@ fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to
     let of_default = named(&own);
     assert_eq!(of_default.len(), 1);
     assert_eq!((&of_default[0].key, of_default[0].role), (signer.key.public_key(), Role::Provider));
-    assert_eq!(of_default[0].template, Permissions::template(Role::Provider, &lattice));
+    assert_eq!(of_default[0].template, Template::of(Role::Provider, &lattice));
     assert!(!own.ensure_provider_key(&lattice).unwrap(), "there is nothing to tell anybody");
     let copy = own.server().join("providers-default.key");
     assert_eq!(fs::read(&copy).unwrap(), fs::read(own.provider_key(&lattice)).unwrap());
@@ -157,10 +157,19 @@ fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to
     assert!(own.ensure_provider_key(&shop).unwrap());
     assert_eq!(named(&own).len(), 2);
     let mut account = own.account_token().unwrap();
-    account.scoped_keys[0].template.publish.clear();
-    own.sign_account(account).unwrap();
+    account.scoped_keys[0].template.deny.publish.clear();
+    own.sign_account(account.clone()).unwrap();
     assert!(own.ensure_provider_key(&lattice).unwrap());
     assert_eq!(named(&own)[0], of_default[0]);
+    // Or all at once, the keys included whose files are gone.
+    own.sign_account(account).unwrap();
+    assert_eq!(own.lattices_with_other_templates().unwrap(), BTreeSet::from([lattice.clone()]));
+    own.renew_templates().unwrap();
+    assert_eq!(named(&own)[0], of_default[0]);
+    assert!(own.lattices_with_other_templates().unwrap().is_empty());
+    let signed = own.account_token().unwrap().issued;
+    own.renew_templates().unwrap();
+    assert_eq!(own.account_token().unwrap().issued, signed, "there is nothing to sign");
     // Revoking somebody keeps them.
     own.add_user(&viewer("vera")).unwrap();
     own.revoke_user("vera").unwrap();
@@ -168,7 +177,10 @@ fn the_key_of_provider_processes_is_made_once_named_by_the_account_and_copied_to
     // A key that went is made anew; the account names both.
     fs::remove_file(own.provider_key(&shop)).unwrap();
     assert!(own.ensure_provider_key(&shop).unwrap());
-    // Until it is renewed: then it names the new one alone, and those of other lattices.
+    // Until it is renewed: then it names the new one alone, and those of other lattices, whatever version made the old ones.
+    let mut account = own.account_token().unwrap();
+    account.scoped_keys[1].template.deny.publish.clear();
+    own.sign_account(account).unwrap();
     let before = named(&own);
     own.renew_provider_key(&shop).unwrap();
     let after = named(&own);

@@ -11,7 +11,7 @@ use lattice_claims::{
 };
 use lattice_core::{
     EntityId, LatticeName,
-    permission::{Permissions, Principal, Reach, Role, inbox_prefix},
+    permission::{Permissions, Principal, Reach, Role, Template, inbox_prefix},
 };
 use lattice_nats::{ConnectError, ConnectOptions, Connection, Credentials, Renewable, Secret};
 use lattice_testkit::NatsServer;
@@ -50,7 +50,7 @@ impl Closed {
         let providers = ScopedKey {
             key: scoped.public_key().clone(),
             role: Role::Provider,
-            template: Permissions::template(Role::Provider, &lattice()),
+            template: Template::of(Role::Provider, &lattice()),
         };
         let config = format!(
             "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}",

@@ -8,8 +8,10 @@ use lattice_core::{
     permission::{Permissions, Principal, Reach, inbox_prefix},
 };
 use lattice_nats::{
-    Calls, ConnectError, Connection, Credentials, HostLine, ProviderLine, RequestError, SubscribeError,
+    Calls, ConnectError, Connection, Credentials, HostLine, ProviderLine, Refused, RequestError,
+    SubscribeError, Violation,
 };
+use tokio::sync::broadcast::Receiver;
 
 use super::{Closed, entity, now};
 use crate::{LONG, host, lattice};
@@ -69,6 +71,45 @@ async fn a_provider_cannot_give_itself_more_or_live_longer() {
     let short = closed.changed_provider(|token| token.expires = Some(now() + 2)).await.unwrap();
     let mut connected = short.connected();
     tokio::time::timeout(LONG, connected.wait_for(|connected| !connected)).await.unwrap().unwrap();
+}
+
+/// Whoever has the signing key chooses the name in the token.
+#[tokio::test]
+async fn under_the_names_of_others_a_signed_one_can_do_nothing() {
+    let closed = Closed::start().await;
+    for name in ["wash", "host", "=user", "=user.anna"] {
+        let thief = closed.changed_provider(|token| token.name = name.to_owned()).await.unwrap();
+        let mut refusals = thief.violations();
+        for subject in [
+            format!("wasmbus.call.default.{name}.greeter.a:b/c.d"),
+            format!("wasmbus.host.default.{name}.{}.greeter.a:b/c.d", host('A')),
+            format!("wasmbus.back.default.{name}.greeter.0.0"),
+            format!("wasmbus.inbox.default.{name}.x"),
+        ] {
+            thief.client().publish(subject.clone(), bytes::Bytes::new()).await.unwrap();
+            until_refused(&mut refusals, Refused::Publish, &subject).await;
+        }
+        for subject in [
+            format!("wasmbus.call.default.*.{name}.>"),
+            format!("wasmbus.back.default.*.{name}.>"),
+            format!("wasmbus.rpc.default.{name}.>"),
+            format!("wasmbus.inbox.default.{name}.>"),
+        ] {
+            let _heard = thief.client().subscribe(subject.clone()).await.unwrap();
+            until_refused(&mut refusals, Refused::Subscribe, &subject).await;
+        }
+    }
+    // A name that only begins like one is its own.
+    let washer = closed.provider("washer").await;
+    let (own, group) = calls_of_target(&lattice(), &entity("washer"));
+    washer.subscribe_in_force([(own, Some(group))], LONG).await.unwrap();
+}
+
+async fn until_refused(refusals: &mut Receiver<Violation>, refused: Refused, subject: &str) {
+    let wanted = Violation { refused, subject: subject.to_owned() };
+    // The inbox of `web`, which the client asks for by itself, is refused as well.
+    let heard = async { while refusals.recv().await.unwrap() != wanted {} };
+    tokio::time::timeout(LONG, heard).await.unwrap_or_else(|_| panic!("not refused: {wanted:?}"));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ enum Verb {
     Init(init::Args),
     /// Add, list and revoke users.
     User(user::Args),
-    /// Tell a running server which users are revoked.
+    /// Tell a running server which users are revoked, and what provider keys may sign.
     Push(push::Args),
     /// Show what a role may do, as a server's configuration.
     Permissions(table::Args),

@@ -10,7 +10,7 @@ use crate::{
     own_nats::{OwnNats, push},
 };
 
-/// Tell a running server which users are revoked.
+/// Tell a running server which users are revoked, and what provider keys may sign.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder of `wash nats init`
@@ -36,6 +36,7 @@ struct Told {
 
 pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     let own = OwnNats::require(&args.dir)?;
+    own.renew_templates()?;
     own.rewrite_servers()?;
     let url = args.nats_url.clone().unwrap_or_else(|| own.plan.url());
     let of_plan = own.plan.tls_ca.then(|| own.server().join("ca.pem"));

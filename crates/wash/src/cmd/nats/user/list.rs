@@ -41,7 +41,15 @@ struct Line {
 }
 
 pub(super) fn run(args: &Args, out: &Output) -> Outcome {
-    let users = OwnNats::require(&args.dir)?.users()?;
+    let own = OwnNats::require(&args.dir)?;
+    let users = own.users()?;
+    for lattice in own.lattices_with_other_templates()? {
+        let dir = own.root().display();
+        out.note(format!(
+            "what the key for provider processes of lattice {lattice} may sign is as another version wrote it; renew it, here and at \
+             the server: wash nats push {dir}"
+        ));
+    }
     out.reply(&Listed { users: users.into_iter().map(Line::of).collect() })
 }
 
