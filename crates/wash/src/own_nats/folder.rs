@@ -53,7 +53,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// The URL for clients.
     pub(crate) fn url(&self) -> String {
-        self.url_of(&self.listen, if self.tls { "tls" } else { "nats" })
+        self.url_of(&self.listen, scheme(self.tls))
     }
 
     /// The URL for the servers of further sites.
@@ -63,12 +63,22 @@ impl Plan {
     }
 
     fn url_of(&self, listen: &str, scheme: &str) -> String {
-        let (host, port) = listen.rsplit_once(':').unwrap_or((listen, "4222"));
-        let host = self.address.as_deref().unwrap_or(host);
-        // Listening everywhere is no address to connect to.
-        let host = if matches!(host, "0.0.0.0" | "[::]") { "127.0.0.1" } else { host };
-        format!("{scheme}://{host}:{port}")
+        url_of(listen, self.address.as_deref(), scheme)
     }
+}
+
+/// How clients come to a server with or without TLS.
+pub(super) fn scheme(has_tls: bool) -> &'static str {
+    if has_tls { "tls" } else { "nats" }
+}
+
+/// Where others reach a server that listens there, by the address that was said of it.
+pub(super) fn url_of(listen: &str, address: Option<&str>, scheme: &str) -> String {
+    let (host, port) = listen.rsplit_once(':').unwrap_or((listen, "4222"));
+    let host = address.unwrap_or(host);
+    // Listening everywhere is no address to connect to.
+    let host = if matches!(host, "0.0.0.0" | "[::]") { "127.0.0.1" } else { host };
+    format!("{scheme}://{host}:{port}")
 }
 
 /// The folder, opened, with the right to sign.

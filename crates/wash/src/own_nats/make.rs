@@ -55,6 +55,24 @@ pub(crate) struct TlsGiven {
     pub(crate) ca: Option<PathBuf>,
 }
 
+impl TlsGiven {
+    /// Copies what is given into the folder of a server.
+    pub(super) fn copy_to(&self, server: &Path) -> Outcome {
+        for (given, file) in [(&self.cert, server::CERT), (&self.key, server::KEY), (&self.ca, server::CA)] {
+            if let Some(given) = given {
+                copy(given, &server.join(file))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies a file, for its owner alone.
+pub(super) fn copy(from: &Path, to: &Path) -> Outcome {
+    let bytes = fs::read(from).map_err(|error| cannot("read", from, error))?;
+    files::write_private(to, &bytes)
+}
+
 /// Makes `root`, which must not be there or be empty; none if somebody else was faster.
 ///
 /// # Errors
@@ -107,13 +125,7 @@ fn fill(root: &Path, plan: Plan, tls: &TlsGiven) -> Outcome<OwnNats> {
     if own.plan.signed_control {
         own.plan.admin = Some(keys::new(root, keys::ADMIN)?.public_key().to_string());
     }
-    let server = own.server();
-    for (given, file) in [(&tls.cert, server::CERT), (&tls.key, server::KEY), (&tls.ca, server::CA)] {
-        if let Some(given) = given {
-            let bytes = fs::read(given).map_err(|error| cannot("read", given, error))?;
-            files::write_private(&server.join(file), &bytes)?;
-        }
-    }
+    tls.copy_to(&own.server())?;
     own.write_server()?;
     let plan = serde_json::to_vec_pretty(&own.plan).map_err(Failure::refused)?;
     files::write_private(&root.join("nats.json"), &plan)?;
@@ -159,13 +171,12 @@ impl OwnNats {
             url: plan.url(),
             lattice: plan.lattice.clone(),
             admins: self.first_admins(),
+            tls: plan.tls,
             tls_ca: plan.tls_ca,
         };
-        let tls = plan.tls.then_some(TlsFiles { cert: server::CERT, key: server::KEY });
         let config = |config: ServerConfig<'_>| {
             ServerConfig {
                 domain: plan.domain.as_deref(),
-                tls,
                 leaf_listen: plan.leaf_listen.as_deref(),
                 ..config
             }
@@ -229,7 +240,7 @@ impl OwnNats {
             operator: &operator,
             system_account: (&system.0, &system.1),
             account: (&account.0, &account.1),
-            tls: None,
+            tls: about.tls.then_some(TlsFiles { cert: server::CERT, key: server::KEY }),
             leaf_listen: None,
             remote: None,
         });

@@ -22,10 +22,12 @@ pub(super) const OPERATOR: &str = "operator.creds";
 pub(super) const LEAF: &str = "leaf.creds";
 /// The key that signs what is commanded.
 pub(super) const ADMIN: &str = "admin.nk";
-/// The files for TLS.
+/// The files for TLS: certificate, key, and the authority that clients trust; the one that the first server's certificate is
+/// checked by, when another joins it, has a file of its own.
 pub(super) const CERT: &str = "cert.pem";
 pub(super) const KEY: &str = "key.pem";
 pub(super) const CA: &str = "ca.pem";
+pub(super) const LEAF_CA: &str = "leaf-ca.pem";
 
 /// What a server's folder says of itself: `server.json`. Unknown fields are ignored, so that versions meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub(crate) struct About {
     /// The user keys whose commands its hosts take, and no others; empty where they take whatever comes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) admins: Vec<String>,
+    /// Whether it speaks TLS.
+    #[serde(default)]
+    pub(crate) tls: bool,
     /// Whether there is a certificate of an authority to trust.
     #[serde(default)]
     pub(crate) tls_ca: bool,

@@ -1,6 +1,6 @@
 //! A further site: a server with its own store and lattice, joined to the first one by a leaf connection.
 
-use std::{fs, io};
+use std::{fs, io, path::PathBuf};
 
 use lattice_core::{
     EntityId, LatticeName,
@@ -8,11 +8,11 @@ use lattice_core::{
 };
 
 use super::{
-    NewUser, OwnNats, Remote, ServerFolder,
+    NewUser, OwnNats, Remote, ServerFolder, TlsGiven,
     config::ServerConfig,
-    folder::cannot,
+    folder::{cannot, scheme, url_of},
     keys,
-    make::private_folder,
+    make::{copy, private_folder},
     server::{self, About},
 };
 use crate::{
@@ -29,6 +29,10 @@ pub(crate) struct SiteWanted {
     pub(crate) lattice: LatticeName,
     /// Where its server listens, `HOST:PORT`.
     pub(crate) listen: String,
+    /// By which name or address others reach it; where it listens if none.
+    pub(crate) address: Option<String>,
+    /// Its certificate. Without an authority of its own, clients trust that of the first server.
+    pub(crate) tls: TlsGiven,
 }
 
 /// Makes a site's users and its folder.
@@ -62,14 +66,20 @@ pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFol
     if own.plan.signed_control && !keys::is_there(&own.root, &admin) {
         keys::new(&own.root, &admin)?;
     }
-    let address = wanted.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1");
+    let tls = wanted.tls.cert.is_some();
+    wanted.tls.copy_to(&dir)?;
+    let ca_of_first = tls && wanted.tls.ca.is_none() && own.plan.tls_ca;
+    if ca_of_first {
+        copy(&own.server().join(server::CA), &dir.join(server::CA))?;
+    }
     let about = About {
         name: name.to_owned(),
         listen: wanted.listen.clone(),
-        url: format!("nats://{address}"),
+        url: url_of(&wanted.listen, wanted.address.as_deref(), scheme(tls)),
         lattice: wanted.lattice.clone(),
         admins: own.admins_of_site(&admin)?,
-        tls_ca: false,
+        tls,
+        tls_ca: wanted.tls.ca.is_some() || ca_of_first,
     };
     // Its description comes last, and is what makes it a site: begun and not finished, it is begun again.
     own.write_site(&about)?;
@@ -99,6 +109,16 @@ impl OwnNats {
         Ok(folders)
     }
 
+    /// The authority to trust at a server of this NATS, if it is a private one.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(crate) fn ca_at(&self, url: &str) -> Outcome<Option<PathBuf>> {
+        let site = self.site_folders()?.into_iter().find(|site| site.about.tls_ca && site.about.url == url);
+        let of_first = || self.plan.tls_ca.then(|| self.server().join(server::CA));
+        Ok(site.and_then(|site| site.ca()).or_else(of_first))
+    }
+
     /// Writes what a site's server needs, as things are now.
     pub(super) fn write_site(&self, about: &About) -> Outcome {
         let Some(url) = self.plan.leaf_url() else {
@@ -106,11 +126,9 @@ impl OwnNats {
             return Err(Failure::say(Exit::Refused, text).help("make another folder with `wash nats init`"));
         };
         let dir = self.sites().join(&about.name);
-        let ca = self.plan.tls_ca.then_some(server::CA);
-        if ca.is_some() {
-            let from = self.server().join(server::CA);
-            let bytes = fs::read(&from).map_err(|error| cannot("read", &from, error))?;
-            crate::files::write_private(&dir.join(server::CA), &bytes)?;
+        let ca = self.plan.tls_ca.then_some(server::LEAF_CA);
+        if let Some(file) = ca {
+            copy(&self.server().join(server::CA), &dir.join(file))?;
         }
         let config = |config: ServerConfig<'_>| {
             let remote = Some(Remote { url: &url, creds: server::LEAF, ca });

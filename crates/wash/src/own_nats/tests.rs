@@ -107,6 +107,8 @@ fn a_site_that_was_begun_is_finished_and_knows_its_own_lattice_alone() {
         name: EntityId::new("plant").unwrap(),
         lattice: LatticeName::new("plant").unwrap(),
         listen: "0.0.0.0:4333".into(),
+        address: None,
+        tls: TlsGiven::default(),
     };
     // As left by a process that died before the last file.
     fs::create_dir(own.sites().join("plant")).unwrap();
@@ -127,6 +129,53 @@ fn a_site_that_was_begun_is_finished_and_knows_its_own_lattice_alone() {
     assert!(found.host_creds().exists() && found.operator_creds().exists());
     assert_eq!(ServerFolder::find(own.root()).unwrap().about.name, "hub");
     assert!(ServerFolder::find(folder.path()).is_err());
+}
+
+#[test]
+fn a_site_has_its_certificate_and_the_authority_of_the_first_server_unless_it_has_one_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = |of: &str| {
+        let file = |what: &str| {
+            let path = folder.path().join(format!("{of}-{what}"));
+            fs::write(&path, format!("{what} of {of}")).unwrap();
+            Some(path)
+        };
+        TlsGiven { cert: file("cert"), key: file("key"), ca: file("ca") }
+    };
+    let plan = Plan { tls: true, tls_ca: true, ..plan() };
+    let own = make(&folder.path().join("hub"), plan, &given("hub")).unwrap().unwrap();
+    let site = |name: &str, tls: TlsGiven| {
+        let wanted = SiteWanted {
+            name: EntityId::new(name).unwrap(),
+            lattice: LatticeName::new(name).unwrap(),
+            listen: "0.0.0.0:4333".into(),
+            address: Some(format!("{name}.example")),
+            tls,
+        };
+        make_site(&own, &wanted).unwrap()
+    };
+    let read = |site: &ServerFolder, file: &str| fs::read_to_string(site.dir().join(file)).unwrap();
+
+    let plain = site("plain", TlsGiven::default());
+    assert_eq!((plain.about.url.as_str(), plain.ca()), ("nats://plain.example:4333", None));
+    let plant = site("plant", TlsGiven { ca: None, ..given("plant") });
+    assert_eq!(plant.about.url, "tls://plant.example:4333");
+    assert_eq!(fs::read_to_string(plant.ca().unwrap()).unwrap(), "ca of hub");
+    assert_eq!(read(&plant, "key.pem"), "key of plant");
+    let far = site("far", given("far"));
+    assert_eq!((read(&far, "ca.pem"), read(&far, "leaf-ca.pem")), ("ca of far".into(), "ca of hub".into()));
+    for (site, speaks) in [(&plain, false), (&plant, true), (&far, true)] {
+        let config = read(site, "nats-server.conf");
+        assert_eq!(config.contains("cert_file: \"cert.pem\""), speaks, "{config}");
+        assert!(config.contains("tls { ca_file: \"leaf-ca.pem\" }"), "{config}");
+    }
+    // When somebody is revoked all of it is written again, and stays so.
+    let before = read(&far, "server.json");
+    own.rewrite_servers().unwrap();
+    assert!(read(&far, "nats-server.conf").contains("cert_file") && read(&far, "server.json") == before);
+    let of_hub = own.server().join("ca.pem");
+    assert_eq!(own.ca_at("tls://far.example:4333").unwrap(), far.ca());
+    assert_eq!(own.ca_at("tls://elsewhere:4333").unwrap(), Some(of_hub));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod caches;
 mod claims;
 mod inspect;
 mod keys;
+mod nats;
 mod par;
 mod registry;
 mod usage;

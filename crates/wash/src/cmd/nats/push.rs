@@ -39,9 +39,9 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
     own.renew_templates()?;
     own.rewrite_servers()?;
     let url = args.nats_url.clone().unwrap_or_else(|| own.plan.url());
-    let of_plan = own.plan.tls_ca.then(|| own.server().join("ca.pem"));
+    let ca = args.tls_ca.map_or_else(|| own.ca_at(&url), |given| Ok(Some(given)))?;
     let within = Duration::from_millis(args.timeout_ms);
-    let pushed = push(&own, &url, args.tls_ca.or(of_plan), within).await?;
+    let pushed = push(&own, &url, ca, within).await?;
     let revoked = own.account_token()?.revoked.len();
     out.reply(&Told { url: pushed.url, server: pushed.server, revoked })
 }
