@@ -2,6 +2,9 @@ use std::fs;
 
 use crate::User;
 
+/// A port on which nobody listens.
+const NOWHERE: &str = "127.0.0.1:9";
+
 #[test]
 fn flags_of_the_first_server_are_refused_for_a_site_that_joins_it_later() {
     let user = User::new();
@@ -64,4 +67,23 @@ fn a_site_that_others_reach_in_plain_text_or_by_no_name_is_said() {
     for flag in ["--site-address HOST", "--site-tls-cert"] {
         assert!(ended.stdout.contains(flag), "{}", ended.stdout);
     }
+}
+
+#[test]
+fn a_revocation_that_no_server_heard_names_the_new_key_and_where_it_goes() {
+    let user = User::new();
+    user.json(&["nats", "init", "hub", "--listen", NOWHERE]);
+    let file = user.path().join("hub/users/providers-default.key");
+    let before = fs::read(&file).unwrap();
+    let error = user.json_error(&["nats", "user", "revoke", "hub", "host", "--provider-keys"]);
+    assert_eq!(error["exit_code"], 3, "{error}");
+    let help = error["help"].as_str().unwrap();
+    for part in
+        ["wash nats push", "HOME/hub/users/providers-default.key", "lattice default", "start its host anew"]
+    {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let after = fs::read(&file).unwrap();
+    assert_ne!(after, before, "it is a new one");
+    assert_eq!(fs::read(user.path().join("hub/server/providers-default.key")).unwrap(), after);
 }

@@ -6,6 +6,7 @@ use lattice_core::{LatticeName, permission::Role};
 use serde::Serialize;
 
 use crate::{
+    exit::Exit,
     failure::{Failure, Outcome},
     output::{Output, Reply},
     own_nats::{OwnNats, User, push},
@@ -37,6 +38,13 @@ struct Gone {
     key: String,
 }
 
+/// A new key for provider processes.
+#[derive(Debug)]
+struct NewKey {
+    lattice: LatticeName,
+    file: PathBuf,
+}
+
 #[derive(Debug, Serialize)]
 struct Revoked {
     users: Vec<Gone>,
@@ -45,8 +53,8 @@ struct Revoked {
     /// Names of sites whose servers were not told here.
     sites: Vec<String>,
     /// New keys for provider processes, which the hosts of their lattices need.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    provider_keys: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "files_of")]
+    provider_keys: Vec<NewKey>,
     #[serde(skip)]
     dir: PathBuf,
 }
@@ -63,32 +71,47 @@ pub(super) async fn run(args: Args, out: &Output) -> Outcome {
         true => (renew(&own, lattices)?, BTreeSet::new()),
         false => (Vec::new(), lattices),
     };
-    let ca = own.plan.tls_ca.then(|| own.server().join("ca.pem"));
-    let (mut told, mut not_told) = (Vec::new(), Vec::new());
-    for url in std::iter::once(own.plan.url()).chain(args.nats_url) {
-        match push(&own, &url, ca.clone(), Duration::from_millis(args.timeout_ms)).await {
-            Ok(pushed) => told.push(pushed.url),
-            Err(failure) => not_told.push((url, failure)),
-        }
+    if args.provider_keys && provider_keys.is_empty() {
+        out.note("no host and no site is among them, so the keys for provider processes stay as they are");
     }
-    if let Some((url, failure)) = not_told.into_iter().next() {
-        // Revoked it is, and a server that starts anew from its folder knows; the one that runs does not.
-        let dir = own.root().display();
-        let help = format!("when the server is there: wash nats push {dir} --nats-url {url}");
-        let exit = failure.exit();
-        let who = names(&users);
-        let text = format!("revoked {who}, but the server at {url} was not told and still takes them");
-        return Err(Failure::say(exit, text).help(help));
-    }
-    let sites = own.site_folders()?.into_iter().map(|site| site.about.name).collect();
-    let dir = own.root().to_owned();
     for lattice in kept {
         out.note(format!(
             "who has the files of {} can still sign credentials for provider processes of lattice {lattice}; --provider-keys takes that back, too",
             names(&users)
         ));
     }
+    let within = Duration::from_millis(args.timeout_ms);
+    let (mut told, mut not_told) = (Vec::new(), Vec::new());
+    for url in std::iter::once(own.plan.url()).chain(args.nats_url) {
+        match push(&own, &url, own.ca_at(&url)?, within).await {
+            Ok(pushed) => told.push(pushed.url),
+            Err(failure) => not_told.push((url, failure)),
+        }
+    }
+    if !not_told.is_empty() {
+        return Err(untold(&own, &users, &provider_keys, &not_told));
+    }
+    let sites = own.site_folders()?.into_iter().map(|site| site.about.name).collect();
+    let dir = own.root().to_owned();
     out.reply(&Revoked { users, told, sites, provider_keys, dir })
+}
+
+/// Revoked they are, and a server that starts anew from its folder knows; those that run and were not reached do not.
+fn untold(own: &OwnNats, users: &[Gone], keys: &[NewKey], not_told: &[(String, Failure)]) -> Failure {
+    let dir = own.root().display();
+    let exit = not_told.first().map_or(Exit::Unreachable, |(_, failure)| failure.exit());
+    let urls: Vec<&str> = not_told.iter().map(|(url, _)| url.as_str()).collect();
+    let text = format!(
+        "revoked {}, but the server at {} was not told and still takes them",
+        names(users),
+        urls.join(", and that at ")
+    );
+    let pushes: Vec<_> = urls.iter().map(|url| format!("wash nats push {dir} --nats-url {url}")).collect();
+    let mut help = format!("when the server is there: {}", pushes.join(" && "));
+    for key in keys {
+        help += &format!("; then {}", key.what_to_do());
+    }
+    Failure::say(exit, text).help(help)
 }
 
 /// The lattices whose key for provider processes lay beside these credentials.
@@ -104,15 +127,31 @@ fn had_key_of(own: &OwnNats, user: &User) -> Outcome<Vec<LatticeName>> {
     })
 }
 
-/// The files of the new keys.
-fn renew(own: &OwnNats, lattices: BTreeSet<LatticeName>) -> Outcome<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// The new keys.
+fn renew(own: &OwnNats, lattices: BTreeSet<LatticeName>) -> Outcome<Vec<NewKey>> {
+    let mut keys = Vec::new();
     for lattice in lattices {
         own.renew_provider_key(&lattice)?;
-        files.push(own.provider_key(&lattice));
+        keys.push(NewKey { file: own.provider_key(&lattice), lattice });
     }
     own.rewrite_servers()?;
-    Ok(files)
+    Ok(keys)
+}
+
+impl NewKey {
+    fn what_to_do(&self) -> String {
+        let NewKey { lattice, file } = self;
+        format!(
+            "copy {} to each machine with a host of lattice {lattice}, beside the host's credentials, and start its host anew: until then \
+             servers refuse its provider processes",
+            file.display()
+        )
+    }
+}
+
+/// As programs are told: the files alone.
+fn files_of<S: serde::Serializer>(keys: &[NewKey], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(keys.iter().map(|key| &key.file))
 }
 
 fn names(users: &[Gone]) -> String {
@@ -124,10 +163,7 @@ impl Reply for Revoked {
         let told = self.told.join(", ");
         let mut text = format!("revoked {}; refused by {told} from now on", names(&self.users));
         for key in &self.provider_keys {
-            text += &format!(
-                "\nhosts of that lattice need {} beside their credentials, and to be started anew: until then servers refuse their provider processes",
-                key.display()
-            );
+            text += &format!("\n{}", key.what_to_do());
         }
         if !self.sites.is_empty() {
             text += &format!(
