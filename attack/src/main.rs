@@ -62,6 +62,7 @@ fn run(cli: &Cli) -> anyhow::Result<bool> {
         let mut scene = Scene::set(cli.open, cli.nats_server.as_deref()).await?;
         let mut lines = Vec::new();
         for attempt in chosen {
+            scene.begin();
             let line = Line { attempt, outcome: (attempt.run)(&mut scene).await };
             if cli.output == "text" {
                 report::line(&line, cli.open);

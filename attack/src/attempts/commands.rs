@@ -8,6 +8,7 @@ use lattice_claims::{COMMAND_HEADER, COMMAND_LIFE_MS};
 use lattice_control_interface::HostLabel;
 use lattice_nats::HeaderMap;
 use lattice_testkit::until;
+use serde_json::Value;
 
 use super::broker::{Answer, ask};
 use crate::{
@@ -51,9 +52,15 @@ pub(crate) async fn refusal(
     }
     ensure!(answer.code() == Some(code), "{operation}: {answer:?}");
     // What is of the whole lattice any of the two hosts may have answered.
-    let event = events.wait("control_refused", |data| data["count"].as_u64() >= Some(1)).await?;
+    // Of a flood the first is told of, which may be another command of the same source.
+    let is_of_it = |data: &Value| {
+        let is_unsigned = data["source"] == "unsigned";
+        data["code"] == code && is_unsigned == token.is_none() && data["count"].as_u64() >= Some(1)
+    };
+    let event = events.wait("control_refused", is_of_it).await?;
     ensure!(counted(scene).await? > before, "no inventory counts it");
     let source = event["source"].as_str().unwrap_or_default();
+    ensure!(!source.is_empty(), "the event names no source: {event}");
     Ok(Outcome::refused(
         By::Host,
         REFUSED,

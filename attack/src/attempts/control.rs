@@ -84,7 +84,7 @@ async fn change(
             match ask(who, &subject(verb), HeaderMap::new(), &body.to_string()).await? {
                 Answer::Denied => denied.push((verb.clone(), body.to_string())),
                 answer if answer.is_done() => done += 1,
-                answer => refused.push((verb.name(), answer)),
+                answer => refused.push((verb.clone(), answer)),
             }
         }
         let is_as_before = scene.state().await? == before;
@@ -97,13 +97,28 @@ async fn change(
     if done > 0 && refused.is_empty() && denied.is_empty() {
         return Ok(Outcome::succeeded(format!("all {all} commands were carried out")));
     }
-    match (done, denied.len(), refused.first()) {
-        (0, 0, Some((_, Answer::Said(answer)))) => {
-            Ok(Outcome::refused(By::Host, "the answer alone", answer["message"].as_str().unwrap_or_default()))
-        }
-        _ => {
-            bail!("{done} were carried out, {} refused by the broker, {refused:?} by the host", denied.len())
-        }
+    ensure!(
+        done == 0 && denied.is_empty(),
+        "{done} were carried out, {} refused by the broker, {refused:?} by the host",
+        denied.len()
+    );
+    let mut evidence = String::new();
+    for (verb, answer) in refused {
+        let Answer::Said(answer) = answer else { bail!("{verb:?}: {answer:?}") };
+        evidence = answer["message"].as_str().unwrap_or_default().to_owned();
+        let is_for_that = refused_to_all(&verb).is_some_and(|words| evidence.contains(words));
+        ensure!(is_for_that, "{verb:?} is refused for another reason: {evidence}");
+    }
+    Ok(Outcome::refused(By::Host, "the answer alone", evidence))
+}
+
+/// What a host without admins says of a command that it carries out for nobody.
+fn refused_to_all(verb: &CtlVerb) -> Option<&'static str> {
+    match verb {
+        CtlVerb::HostForget => Some("lives, and only a lost host is forgotten"),
+        CtlVerb::RegistryPut => Some("registry.put is not served by this version"),
+        CtlVerb::RolePut | CtlVerb::RoleDel => Some("this host knows no admin"),
+        _ => None,
     }
 }
 
@@ -276,14 +291,8 @@ pub(crate) fn as_viewer(scene: &mut Scene) -> Attempted<'_> {
         let (mut does, mut undoes) = everything(&Aim::of(scene));
         if scene.open {
             // What hosts refuse of everybody shows nothing of viewers.
-            let is_refused = |verb: &CtlVerb| {
-                matches!(
-                    verb,
-                    CtlVerb::HostForget | CtlVerb::RegistryPut | CtlVerb::RolePut | CtlVerb::RoleDel
-                )
-            };
-            does.retain(|(verb, _)| !is_refused(verb));
-            undoes.retain(|(verb, _)| !is_refused(verb));
+            does.retain(|(verb, _)| refused_to_all(verb).is_none());
+            undoes.retain(|(verb, _)| refused_to_all(verb).is_none());
         }
         change(scene, &viewer, does, undoes).await
     }

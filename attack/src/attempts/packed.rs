@@ -244,7 +244,9 @@ pub(crate) fn poisoned_code(scene: &mut Scene) -> Attempted<'_> {
         flipped[whole.len() / 2] ^= 1;
         let other = fs::read(before.first().context("no other code is kept")?)?;
         let mut seen = String::new();
-        for poison in [flipped, other] {
+        for (poison, words) in
+            [(flipped, "was not written by this host, or was changed since"), (other, "is of another wasm")]
+        {
             stop(scene, "cached").await?;
             fs::write(&own, poison)?;
             let refusals = || scene.log().matches("cached code not used").count();
@@ -254,7 +256,7 @@ pub(crate) fn poisoned_code(scene: &mut Scene) -> Attempted<'_> {
                 return Ok(Outcome::succeeded("code of somebody else is run"));
             }
             ensure!(fs::read(&own)?.len() == whole.len(), "it was not compiled anew");
-            seen = scene.host_log(&["cached code not used"]).await?;
+            seen = scene.host_log(&["cached code not used", words]).await?;
         }
         stop(scene, "cached").await?;
         Ok(Outcome::refused(By::CodeCache, "host log", seen))

@@ -223,7 +223,12 @@ pub(crate) fn limits(scene: &mut Scene) -> Attempted<'_> {
         command.component_limits = Some(limits);
         scene.client.scale_component_and_wait(&scene.host, &command, WITHIN).await?;
         let mut evidence = String::new();
-        for path in ["/loop", "/memory", "/recurse"] {
+        for (path, words) in [
+            ("/loop", "of processor time and was stopped"),
+            // It asks for memory until it gets no more, and tells how much that was.
+            ("/memory", "refused after "),
+            ("/recurse", "call stack exhausted"),
+        ] {
             let call = HttpCall { path: path.to_owned(), ..HttpCall::default() };
             let command = CallComponentCommand {
                 component_id: "glutton".parse()?,
@@ -238,11 +243,11 @@ pub(crate) fn limits(scene: &mut Scene) -> Attempted<'_> {
             let reply = called?;
             let said = reply.http.and_then(|answer| answer.body).unwrap_or_default();
             evidence = match reply.error {
-                Some(error) => format!("{path}: {error:?}"),
-                // It asks for memory until it gets no more, and tells how much that was.
-                None if said.starts_with("refused after ") => format!("{path}: {}", said.trim()),
+                Some(error) => format!("{path}: {}: {}", error.code, error.reason),
+                None if said.starts_with(words) => format!("{path}: {}", said.trim()),
                 None => return Ok(Outcome::succeeded(format!("{path} does all it wants: {said}"))),
             };
+            ensure!(evidence.contains(words), "it ends for another reason: {evidence}");
         }
         stop(scene, "glutton").await?;
         Ok(Outcome::refused(By::Runtime, "the answer, host log", evidence))

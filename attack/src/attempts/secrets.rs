@@ -104,11 +104,17 @@ pub(crate) fn boxes_as_host(scene: &mut Scene) -> Attempted<'_> {
         }
         let name = "api-token".parse()?;
         let (key, mut evidence) = (Key::new()?, String::new());
-        for tried in sealed::forged(&fact.says.sealed, &key)?.iter().chain([&fact.says.sealed]) {
+        let [to_itself, of_itself] = &sealed::forged(&fact.says.sealed, &key)?;
+        for (tried, words) in [
+            (to_itself, "a box does not open"),
+            (of_itself, "a box does not open"),
+            (&fact.says.sealed, "it is not sealed to host"),
+        ] {
             match sealed::open(tried, &name, &key) {
                 Ok(_) => return Ok(Outcome::succeeded("a key of its own opens the box")),
                 Err(why) => evidence = why.to_string(),
             }
+            ensure!(evidence.contains(words), "it does not open for another reason: {evidence}");
         }
         // They are the boxes: the host's own key opens them, which lies in a file of mode 0600 on its machine.
         let opened = sealed::open(&fact.says.sealed, &name, &Key::of_host(scene).await?)?;

@@ -66,7 +66,15 @@ pub(crate) struct Scene {
     pub(crate) captured: Captured,
     sealed: Option<Sealed>,
     has_vault: bool,
+    before: Before,
     folder: TempDir,
+}
+
+/// How much of the logs was written before the attempt that is made now, in bytes: nothing there is evidence of what comes of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    nats: usize,
+    host: usize,
 }
 
 /// A command that somebody has heard.
@@ -133,8 +141,14 @@ impl Scene {
             captured,
             sealed: None,
             has_vault: false,
+            before: Before::default(),
             folder,
         })
+    }
+
+    /// The next attempt begins: what the logs say of those before is no evidence of it.
+    pub(crate) fn begin(&mut self) {
+        self.before = Before { nats: self.nats_text().len(), host: self.log().len() };
     }
 
     /// A command of the admin's as it goes over the wire now: one that is still good, however long the attempts before took.
@@ -208,30 +222,22 @@ impl Scene {
         std::fs::read_to_string(file).unwrap_or_default()
     }
 
-    /// The last line of the NATS server's log that holds all of `words`, once there is one.
+    /// The last line of the NATS server's log that holds all of `words`, once there is one of this attempt.
     ///
     /// # Errors
     /// There is none within the time.
     pub(crate) async fn nats_log(&self, words: &[&str]) -> anyhow::Result<String> {
-        let find = async || {
-            let text = self.nats_text();
-            let found = text.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
-            found.map(str::to_owned)
-        };
+        let find = async || last_line(&self.nats_text(), self.before.nats, words);
         let awaited = format!("a line with {words:?} in the server's log");
         Ok(lattice_testkit::until(&awaited, SOON, find).await?)
     }
 
-    /// The last line of the first host's log that holds all of `words`, once there is one.
+    /// The last line of the first host's log that holds all of `words`, once there is one of this attempt.
     ///
     /// # Errors
     /// There is none within the time.
     pub(crate) async fn host_log(&self, words: &[&str]) -> anyhow::Result<String> {
-        let find = async || {
-            let log = self.log();
-            let found = log.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
-            found.map(str::to_owned)
-        };
+        let find = async || last_line(&self.log(), self.before.host, words);
         Ok(lattice_testkit::until(&format!("a line with {words:?} in the host's log"), SOON, find).await?)
     }
 
@@ -290,4 +296,10 @@ impl Scene {
         let status = process.wait(WITHIN).await?;
         Ok((status.code().unwrap_or(-1), process.output()))
     }
+}
+
+/// The last line of a log that holds all of `words`, past its first `before` bytes.
+fn last_line(log: &str, before: usize, words: &[&str]) -> Option<String> {
+    let said = log.get(before..).unwrap_or(log);
+    said.lines().rev().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
 }
