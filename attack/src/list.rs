@@ -3,8 +3,8 @@
 use crate::{
     attempt::{Attempt, Open, Place, Run},
     attempts::{
-        calls, commands, control, doors, facts, images, packed, presence, processes, roles, sandbox, secrets,
-        subjects, tales, text, visitor,
+        archives, calls, commands, control, doors, facts, images, packed, presence, processes, roles,
+        sandbox, secrets, subjects, tales, text, visitor,
     },
 };
 
@@ -88,9 +88,9 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(61, Registry, "other bytes under the same digest, on the registry's disk", Refused, packed::other_bytes),
     attempt(62, Registry, "the tag moved to an image that it signed itself", Refused, packed::moved_tag),
     attempt(63, Registry, "more bytes than it promised", Refused, packed::more_than_promised),
-    attempt(64, Archive, "path tricks, links and devices in a tar", Refused, packed::path_tricks),
-    attempt(65, Archive, "a decompression bomb", Refused, packed::decompression_bomb),
-    attempt(66, Archive, "a provider as in 2021: a program of a stranger's, run as it is", Refused, packed::foreign_provider),
+    attempt(64, Archive, "path tricks, links and devices in a tar", Refused, archives::path_tricks),
+    attempt(65, Archive, "a decompression bomb", Refused, archives::decompression_bomb),
+    attempt(66, Archive, "a provider as in 2021: a program of a stranger's, run as it is", Refused, archives::foreign_provider),
     attempt(67, Disk, "compiled code poisoned in the cache", Refused, packed::poisoned_code),
 
     attempt(68, Actor, "files, environment, arguments, sockets of the machine", Refused, sandbox::machine),
@@ -129,7 +129,11 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(99, Listener, "sends a captured command again, after its life", Succeeds, commands::later),
     attempt(100, Provider, "beats for a host that was killed", Succeeds, presence::dead_host),
     attempt(101, Viewer, "asks a host what it may ask, to be answered over a fact, as an event, as a command", Refused, control::answered_elsewhere),
-    attempt(102, Provider, "control: host stopped", Succeeds, control::stop_host),
+    attempt(102, Archive, "one byte of its program changed; programs beside it that nobody signed", Refused, archives::changed),
+    attempt(103, Archive, "with two signatures, or two programs of one name", Refused, archives::twice),
+    attempt(104, Archive, "not signed, expired, with the signature of another, its claims rewritten", Refused, archives::badly_signed),
+    attempt(105, Archive, "signed by a key that was revoked", Refused, archives::by_a_revoked_key),
+    attempt(106, Provider, "control: host stopped", Succeeds, control::stop_host),
 ];
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The attempts, by what they go for.
 
+pub(crate) mod archives;
 pub(crate) mod broker;
 pub(crate) mod calls;
 pub(crate) mod commands;

@@ -15,6 +15,11 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// This machine, as provider archives name it.
+pub(crate) fn target() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
 /// The unsigned bytes of an example actor.
 ///
 /// # Errors
@@ -65,15 +70,19 @@ impl Signer {
         self.file(&format!("{actor}_s.wasm"), &signed)
     }
 
-    /// A program for this machine, signed as a provider, as a file.
-    pub(crate) fn provider(&self, name: &str, program: &[u8]) -> anyhow::Result<PathBuf> {
+    /// A program for this machine, signed as a provider. Where it expires, in unix seconds, it was signed an hour before.
+    pub(crate) fn pack(&self, name: &str, program: &[u8], expires: Option<u64>) -> anyhow::Result<Vec<u8>> {
         let subject = KeyPair::generate(KeyKind::Provider);
-        let terms =
-            SignProvider { name: name.to_owned(), vendor: "attack".to_owned(), ..SignProvider::default() };
-        let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-        let programs = [(target, program.to_vec())].into();
-        let packed = create_provider(&terms, &programs, None, &self.key, subject.public_key(), now())?;
-        self.file(name, &packed)
+        let (name, vendor) = (name.to_owned(), "attack".to_owned());
+        let terms = SignProvider { name, vendor, expires, ..SignProvider::default() };
+        let programs = [(target(), program.to_vec())].into();
+        let signed = expires.map_or_else(now, |end| end.saturating_sub(3600));
+        Ok(create_provider(&terms, &programs, None, &self.key, subject.public_key(), signed)?)
+    }
+
+    /// The same as a file.
+    pub(crate) fn provider(&self, name: &str, program: &[u8]) -> anyhow::Result<PathBuf> {
+        self.file(name, &self.pack(name, program, None)?)
     }
 
     /// Writes a file beside the signed ones.

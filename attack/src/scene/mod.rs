@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 pub(crate) use canary::{Canary, redirecting};
 pub(crate) use ear::{Ear, Events};
-pub(crate) use images::{Signer, now, wasm_of};
+pub(crate) use images::{Signer, now, target, wasm_of};
 pub(crate) use inside::{Inside, Program, Site, login};
 pub(crate) use lattice::{Ports, SHORT_SECONDS, Spare};
 pub(crate) use leak::{Leak, files_below};
