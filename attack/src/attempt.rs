@@ -81,6 +81,8 @@ pub(crate) enum By {
     Wash,
     /// The box around a secret, which opens with the right key alone.
     Seal,
+    /// The provider's process that is called.
+    Process,
     /// Nobody listens there.
     Nobody,
 }
@@ -97,6 +99,7 @@ impl fmt::Display for By {
             By::HttpClient => "http-client",
             By::Wash => "wash",
             By::Seal => "seal",
+            By::Process => "provider",
             By::Nobody => "nobody is there",
         })
     }

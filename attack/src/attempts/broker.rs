@@ -100,17 +100,19 @@ pub(crate) async fn listen(scene: &Scene, who: &Connection, wanted: &[Listen]) -
     let auditor = &scene.people.auditor;
     let said: Vec<String> = wanted.iter().map(|(.., said)| said.clone()).collect();
     let mut proof = Ear::on(auditor, &said).await?;
-    let mut violations = who.violations();
-    let mut taps = Vec::new();
-    for (subject, queue, _) in wanted {
-        taps.push(match queue {
-            Some(queue) => who.client().queue_subscribe(subject.clone(), queue.clone()).await?,
-            None => who.client().subscribe(subject.clone()).await?,
-        });
+    let (mut taps, mut denied) = (Vec::new(), 0);
+    for some in wanted.chunks(AT_ONCE) {
+        let mut violations = who.violations();
+        for (subject, queue, _) in some {
+            taps.push(match queue {
+                Some(queue) => who.client().queue_subscribe(subject.clone(), queue.clone()).await?,
+                None => who.client().subscribe(subject.clone()).await?,
+            });
+        }
+        who.round_trip(SOON).await?;
+        let subjects: Vec<String> = some.iter().map(|(subject, ..)| subject.clone()).collect();
+        denied += denials(scene, Refused::Subscribe, &subjects, &mut violations).await?;
     }
-    who.round_trip(SOON).await?;
-    let subjects: Vec<String> = wanted.iter().map(|(subject, ..)| subject.clone()).collect();
-    let denied = denials(scene, Refused::Subscribe, &subjects, &mut violations).await?;
     for subject in &said {
         auditor.client().publish(subject.clone(), Bytes::from_static(b"a secret")).await?;
     }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::broker::{Answer, NATS_LOG, ask};
 use crate::{
     attempt::{By, Outcome},
-    scene::{Ear, Scene},
+    scene::Scene,
 };
 
 /// A request.
@@ -49,7 +49,7 @@ impl Aim {
 }
 
 /// What changes nothing.
-fn read(aim: &Aim) -> Vec<Request> {
+pub(super) fn read(aim: &Aim) -> Vec<Request> {
     let config = "loot".parse().expect("a name");
     let verbs = [
         CtlVerb::HostPing,
@@ -69,7 +69,7 @@ fn read(aim: &Aim) -> Vec<Request> {
 }
 
 /// Asks as `who`, in turn. The first half changes something, the second undoes it.
-async fn change(
+pub(super) async fn change(
     scene: &Scene,
     who: &Connection,
     does: Vec<Request>,
@@ -113,7 +113,7 @@ async fn change(
 }
 
 /// What a host without admins says of a command that it carries out for nobody.
-fn refused_to_all(verb: &CtlVerb) -> Option<&'static str> {
+pub(super) fn refused_to_all(verb: &CtlVerb) -> Option<&'static str> {
     match verb {
         CtlVerb::HostForget => Some("lives, and only a lost host is forgotten"),
         CtlVerb::RegistryPut => Some("registry.put is not served by this version"),
@@ -123,7 +123,7 @@ fn refused_to_all(verb: &CtlVerb) -> Option<&'static str> {
 }
 
 /// The broker refused all of these. The subjects are real: somebody who may publish there is answered.
-async fn by_broker(scene: &Scene, denied: &[(CtlVerb, String)]) -> anyhow::Result<Outcome> {
+pub(super) async fn by_broker(scene: &Scene, denied: &[(CtlVerb, String)]) -> anyhow::Result<Outcome> {
     for (verb, body) in denied {
         let answer = ask(&scene.people.operator, &subject(verb), HeaderMap::new(), body).await?;
         let expected = match verb.effect() {
@@ -276,54 +276,6 @@ from_a_provider! {
     put_secret: secrets;
     /// A host that lives forgotten, and registry credentials given away.
     others: rest;
-}
-
-/// A viewer's: all that changes anything.
-pub(crate) fn as_viewer(scene: &mut Scene) -> Attempted<'_> {
-    async move {
-        let viewer = scene.people.viewer.clone();
-        for verb in [CtlVerb::HostPing, CtlVerb::LinkGet] {
-            ensure!(
-                ask(&viewer, &subject(&verb), HeaderMap::new(), "{}").await?.is_done(),
-                "a viewer may look"
-            );
-        }
-        let (mut does, mut undoes) = everything(&Aim::of(scene));
-        if scene.open {
-            // What hosts refuse of everybody shows nothing of viewers.
-            does.retain(|(verb, _)| refused_to_all(verb).is_none());
-            undoes.retain(|(verb, _)| refused_to_all(verb).is_none());
-        }
-        change(scene, &viewer, does, undoes).await
-    }
-    .boxed_local()
-}
-
-/// A question that may be asked, to be answered where the asker may not write: over a fact, as an event, as a command, into the API of
-/// JetStream.
-pub(crate) fn answered_elsewhere(scene: &mut Scene) -> Attempted<'_> {
-    async move {
-        let elsewhere = [
-            "$KV.LATTICE_default.config.loot",
-            "$JS.API.STREAM.NAMES",
-            "wasmbus.evt.default.loot",
-            "wasmbus.ctl.v1.default.config.put.loot",
-        ]
-        .map(str::to_owned);
-        let mut ear = Ear::on(&scene.people.auditor, &elsewhere).await?;
-        let (asker, question) = (scene.people.viewer.clone(), subject(&CtlVerb::HostPing));
-        for reply in &elsewhere {
-            let asked = asker.client().publish_with_reply(question.clone(), reply.clone(), "{}".into());
-            asked.await?;
-        }
-        // Answered after those before it were taken.
-        ensure!(ask(&asker, &question, HeaderMap::new(), "{}").await?.is_done(), "a viewer may look");
-        let evidence = scene.host_log(&["was turned away", "no inbox"]).await?;
-        let heard = ear.heard().await?;
-        ensure!(heard.is_empty(), "{} answers went where nobody asked from", heard.len());
-        Ok(Outcome::refused(By::Host, "host log, with the reply subject", evidence))
-    }
-    .boxed_local()
 }
 
 /// The host stopped. The last attempt, since where it succeeds nothing is left.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::broker::{Answer, NATS_LOG, Proof, ask, publish};
 use crate::{
     attempt::{By, Outcome},
-    scene::{Ear, SOON, Scene, WITHIN},
+    scene::{Ear, SOON, Scene, Seat, WITHIN},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -68,18 +68,19 @@ pub(super) async fn js(who: &Connection, operation: &str, body: &str) -> anyhow:
 }
 
 /// Writes each kind of fact.
-pub(crate) fn write(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn write<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let subjects: Vec<String> = keys()?.iter().map(write_subject).collect();
         // The admin's own command does write such a fact there.
         let mut ear = Ear::on(&scene.people.auditor, &["$KV.LATTICE_default.config.>".to_owned()]).await?;
         let name = "canary".parse()?;
-        scene.client.put_config(&name, &[("a".to_owned(), "b".to_owned())].into()).await?;
+        // Of another value than that of an earlier attempt, which would be written already.
+        scene.client.put_config(&name, &[("a".to_owned(), S::ME.to_owned())].into()).await?;
         ear.wait("the fact of the admin's command", |message| message.subject.ends_with("config.canary"))
             .await?;
         let before = last(scene).await?;
         let outcome =
-            publish(scene, &scene.provider(), &subjects, r#"{"version":1}"#, Proof::Elsewhere).await?;
+            publish(scene, &S::connection(scene), &subjects, r#"{"version":1}"#, Proof::Elsewhere).await?;
         let is_written = last(scene).await? >= before + subjects.len() as u64;
         ensure!(is_written != matches!(outcome, Outcome::Refused { .. }), "the bucket says otherwise");
         Ok(outcome)
@@ -88,11 +89,11 @@ pub(crate) fn write(scene: &mut Scene) -> Attempted<'_> {
 }
 
 /// Floods the bucket.
-pub(crate) fn fill(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn fill<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         const MANY: u64 = 2_000;
         let (who, subject, before) =
-            (scene.provider(), "$KV.LATTICE_default.loot.flood".to_owned(), last(scene).await?);
+            (S::connection(scene), "$KV.LATTICE_default.loot.flood".to_owned(), last(scene).await?);
         for _ in 0..MANY {
             who.client().publish(subject.clone(), Bytes::from(vec![b'x'; 1024])).await?;
         }
@@ -149,7 +150,7 @@ pub(super) async fn asked(
 }
 
 /// Reads the bucket: a value, all values by a consumer, the stream's description.
-pub(crate) fn read(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn read<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let consumer = json!({
             "stream_name": STREAM,
@@ -166,7 +167,7 @@ pub(crate) fn read(scene: &mut Scene) -> Attempted<'_> {
             let answer = js(&scene.people.auditor, operation, body).await?;
             ensure!(matches!(&answer, Answer::Said(said) if said.get("error").is_none()), "{operation}: {answer:?}");
         }
-        let outcome = asked(scene, &scene.provider(), &operations, "it reads all facts").await;
+        let outcome = asked(scene, &S::connection(scene), &operations, "it reads all facts").await;
         js(&scene.people.auditor, &format!("CONSUMER.DELETE.{STREAM}.loot"), "").await?;
         outcome
     }
@@ -174,12 +175,12 @@ pub(crate) fn read(scene: &mut Scene) -> Attempted<'_> {
 }
 
 /// Makes a stream that keeps what everybody says, and changes the lattice's own to copy itself elsewhere.
-pub(crate) fn eavesdrop(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn eavesdrop<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let loot = json!({ "name": "LOOT", "subjects": ["wasmbus.back.>"], "storage": "memory" }).to_string();
         let outcome = asked(
             scene,
-            &scene.provider(),
+            &S::connection(scene),
             &[("STREAM.CREATE.LOOT".to_owned(), loot)],
             "it keeps copies of all answers",
         )
@@ -196,7 +197,7 @@ pub(crate) fn eavesdrop(scene: &mut Scene) -> Attempted<'_> {
 }
 
 /// Purges the bucket, takes single facts out, and deletes it.
-pub(crate) fn delete(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn delete<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let facts = scene.client.get_links().await?.len();
         ensure!(facts > 0, "there is nothing to lose");
@@ -205,7 +206,7 @@ pub(crate) fn delete(scene: &mut Scene) -> Attempted<'_> {
             (format!("STREAM.PURGE.{STREAM}"), String::new()),
             (format!("STREAM.DELETE.{STREAM}"), String::new()),
         ];
-        let outcome = asked(scene, &scene.provider(), &operations, "").await?;
+        let outcome = asked(scene, &S::connection(scene), &operations, "").await?;
         if matches!(outcome, Outcome::Refused { .. }) {
             ensure!(last(scene).await? >= before, "the bucket is another one");
             return Ok(outcome);

@@ -14,7 +14,7 @@ use lattice_testkit::until;
 use super::broker::{NATS_LOG, Proof, denials, publish};
 use crate::{
     attempt::{By, Outcome},
-    scene::{Events, SOON, Scene, WITHIN},
+    scene::{Events, SOON, Scene, Seat, WITHIN},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -24,7 +24,7 @@ fn subject(host: &HostId, kind: BeatKind) -> String {
 }
 
 /// Beats and says hello as a host that is not there.
-pub(crate) fn fake_host(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn fake_host<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let made_up = HostId::new(KeyPair::generate(KeyKind::Host).public_key().as_str())?;
         let subjects = [
@@ -33,7 +33,8 @@ pub(crate) fn fake_host(scene: &mut Scene) -> Attempted<'_> {
             subject(&made_up, BeatKind::Ask),
             "wasmbus.evt.default.host_started".to_owned(),
         ];
-        let outcome = publish(scene, &scene.provider(), &subjects, "a beat of nobody", Proof::Sent).await?;
+        let outcome =
+            publish(scene, &S::connection(scene), &subjects, "a beat of nobody", Proof::Sent).await?;
         let hosts = scene.client.get_hosts(Collect::default()).await?;
         ensure!(hosts.iter().all(|host| host.id != made_up), "it is among the hosts");
         Ok(outcome)

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     broker::{Listen, NATS_LOG, denials, listen},
-    calls::{add, calls_of},
+    calls::{CALCULATOR, call, calls_of},
     doors,
     sandbox::tell,
 };
@@ -182,13 +182,14 @@ pub(crate) fn flood(scene: &mut Scene) -> Attempted<'_> {
         let auditor = calls_of(&scene.people.auditor, "auditor").await?;
         let calls = calls_of(&scene.provider(), "mole").await?;
         // The same call of somebody who has a link is answered: it is the right that is missing.
-        let runs = async || add(&auditor, "hello", CallTo::Host(scene.host.clone())).await.ok();
+        let runs = async || call(&auditor, "hello", &CALCULATOR, CallTo::Host(scene.host.clone())).await.ok();
         until("an actor with a link is answered", WITHIN, runs).await?;
         let mut events = Events::of(&scene.people.auditor).await?;
         let before = scene.client.get_host_inventory(&scene.host).await?.calls_refused;
         let started = Instant::now();
         let to = || CallTo::Host(scene.host.clone());
-        let flood = stream::iter(0..MANY).map(|_| add(&calls, "mole", to())).buffer_unordered(AT_ONCE);
+        let one = |_| call(&calls, "mole", &CALCULATOR, to());
+        let flood = stream::iter(0..MANY).map(one).buffer_unordered(AT_ONCE);
         let (answers, hello) = tokio::join!(flood.collect::<Vec<_>>(), tell(scene, "hello", "/"));
         ensure!(hello?.0 == 200, "another actor is not served meanwhile");
         if answers.iter().any(Result::is_ok) {

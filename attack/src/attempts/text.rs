@@ -9,12 +9,13 @@ use lattice_nats::HeaderMap;
 use lattice_testkit::workspace_root;
 
 use super::{
+    archives::marking,
     broker::{Answer, NATS_LOG, ask},
     sandbox::tell,
 };
 use crate::{
     attempt::{By, Outcome},
-    scene::Scene,
+    scene::{Scene, Seat},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -112,12 +113,13 @@ pub(crate) fn deep(scene: &mut Scene) -> Attempted<'_> {
 }
 
 /// What 2021 used to start a provider: the old control subjects, with a program of one's own.
-pub(crate) fn control_of_2021(scene: &mut Scene) -> Attempted<'_> {
+pub(crate) fn control_of_2021<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let mark = scene.file("the-provider-of-2021-ran");
-        let body = serde_json::json!({
-            "host_id": scene.host, "provider_ref": scene.signer.folder().join("foreign.par"), "link_name": "default",
-        });
+        // Well signed: whoever took such a command would run it.
+        let image = scene.signer.provider("provider-of-2021.par", &marking(&mark))?;
+        let body =
+            serde_json::json!({ "host_id": scene.host, "provider_ref": image, "link_name": "default" });
         let host = scene.host.as_str();
         let subjects = [
             format!("wasmbus.ctl.default.cmd.{host}.lp"),
@@ -126,7 +128,7 @@ pub(crate) fn control_of_2021(scene: &mut Scene) -> Attempted<'_> {
             "wasmbus.ctl.default.linkdefs.put".to_owned(),
             "wasmbus.rpc.default.VLOOT.default.linkdefs.put".to_owned(),
         ];
-        let (who, mut denied, mut nobody) = (scene.provider(), 0, 0);
+        let (who, mut denied, mut nobody) = (S::connection(scene), 0, 0);
         for subject in &subjects {
             match ask(&who, subject, HeaderMap::new(), &body.to_string()).await? {
                 Answer::Denied => denied += 1,
@@ -137,7 +139,9 @@ pub(crate) fn control_of_2021(scene: &mut Scene) -> Attempted<'_> {
         ensure!(!mark.exists(), "it ran");
         let last = subjects.last().context("there are subjects")?;
         match (denied == subjects.len(), nobody == subjects.len()) {
-            (true, _) => Ok(Outcome::refused(By::Broker, NATS_LOG, scene.nats_log(&["Violation", last]).await?)),
+            (true, _) => {
+                Ok(Outcome::refused(By::Broker, NATS_LOG, scene.nats_log(&["Violation", last]).await?))
+            }
             (_, true) => Ok(Outcome::refused(By::Nobody, "nowhere: it does nothing", "nobody listens there")),
             _ => bail!("{denied} refused, {nobody} heard by nobody"),
         }

@@ -103,13 +103,18 @@ impl Plan<'_> {
         if !self.open {
             args.extend(["--nats-creds", &creds, "--require-signed-control", "--admin", self.admin]);
         }
-        let host = Host::start(&self.ports.url(), args, &[("WASMCLOUD_ALLOW_FILE_LOAD", "true")])
-            .await
-            .context("the second host does not start")?;
+        Spare::start(&self.ports.url(), args).await.context("the second host does not start")
+    }
+}
+
+impl Spare {
+    /// Starts one that loads files, with a data folder of its own.
+    pub(super) async fn start(url: &str, args: Vec<&str>) -> anyhow::Result<Self> {
+        let host = Host::start(url, args, &[("WASMCLOUD_ALLOW_FILE_LOAD", "true")]).await?;
         let said = host.process.output();
         let id = said.split("wasmcloud ready: host ").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let id = HostId::new(id.unwrap_or_default()).context("the second host does not say who it is")?;
-        Ok(Spare { host, id })
+        let id = HostId::new(id.unwrap_or_default()).context("it does not say who it is")?;
+        Ok(Self { host, id })
     }
 }
 

@@ -8,6 +8,7 @@ mod lattice;
 mod leak;
 mod people;
 mod sealed;
+mod seat;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -28,6 +29,7 @@ pub(crate) use lattice::{Ports, SHORT_SECONDS, Spare};
 pub(crate) use leak::{Leak, files_below};
 pub(crate) use people::{People, connect_bare};
 pub(crate) use sealed::{Sealed, give, link, marker, put_secret};
+pub(crate) use seat::{Mole, Seat, Vera};
 
 /// How long anything that should happen at once may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -157,6 +159,16 @@ impl Scene {
     /// It is not carried out, or not heard.
     pub(crate) async fn capture(&self) -> anyhow::Result<Captured> {
         ear::capture(&self.people.auditor, &self.client, &self.host).await
+    }
+
+    /// One more host, for an attempt that costs it; without credentials, as an open lattice takes it.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) async fn guest(&self) -> anyhow::Result<Spare> {
+        let cache = self.file("guest-cache").display().to_string();
+        let args = vec!["--cache-dir", &cache, "--drain-timeout", "1"];
+        Spare::start(&self.ports.url(), args).await.context("a further host does not start")
     }
 
     /// Stops all of it.
