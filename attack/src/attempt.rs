@@ -83,6 +83,8 @@ pub(crate) enum By {
     Seal,
     /// The provider's process that is called.
     Process,
+    /// The system's kernel.
+    Kernel,
     /// Nobody listens there.
     Nobody,
 }
@@ -100,6 +102,7 @@ impl fmt::Display for By {
             By::Wash => "wash",
             By::Seal => "seal",
             By::Process => "provider",
+            By::Kernel => "kernel",
             By::Nobody => "nobody is there",
         })
     }

@@ -4,7 +4,7 @@ use crate::{
     attempt::{Attempt, Open, Place, Run},
     attempts::{
         archives, calls, commands, control, doors, facts, images, neighbours, packed, presence, processes,
-        roles, sandbox, secrets, subjects, sweep, tales, text, viewer, visitor,
+        prowler, roles, sandbox, secrets, subjects, sweep, tales, text, viewer, visitor,
     },
     scene::{Mole, Vera},
 };
@@ -160,7 +160,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     attempt(127, Viewer, "plays a host that is not there", Succeeds, presence::fake_host::<Vera>),
     attempt(128, Viewer, "starts a provider by the control subjects of 2021", Refused, text::control_of_2021::<Vera>),
     attempt(129, Viewer, "control: host stopped", Succeeds, viewer::stop_host),
-    attempt(130, Provider, "control: host stopped", Succeeds, control::stop_host),
+    attempt(130, Provider, "its host's keys, credentials, memory and end, from its process", Refused, prowler::prowling),
+    attempt(131, Provider, "control: host stopped", Succeeds, control::stop_host),
 ];
 
 #[cfg(test)]

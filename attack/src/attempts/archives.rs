@@ -147,7 +147,7 @@ async fn runs(scene: &Scene, parts: &Parts, mark: &Path) -> anyhow::Result<()> {
 /// Entries with paths that lead out of the folder, links, devices.
 pub(crate) fn path_tricks(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("a-trick-ran");
+        let mark = scene.mark("a-trick-ran");
         let parts = Parts::of(&scene.signer, &mark)?;
         runs(scene, &parts, &mark).await?;
         let outside = scene.file("escaped").display().to_string();
@@ -199,7 +199,7 @@ pub(crate) fn decompression_bomb(scene: &mut Scene) -> Attempted<'_> {
         let packed = bytes.len();
         let bad = vec![(bytes, "the archive unpacks to more than 1073741824 bytes".to_owned())];
         inspected(scene, &bad).await?;
-        let mark = scene.file("a-bomb-ran");
+        let mark = scene.mark("a-bomb-ran");
         let (outcome, hello) = tokio::join!(all_refused(scene, &mark, bad), tell(scene, "hello", "/"));
         ensure!(hello?.0 == 200, "an actor is not served meanwhile");
         Ok(match outcome? {
@@ -215,7 +215,7 @@ pub(crate) fn decompression_bomb(scene: &mut Scene) -> Attempted<'_> {
 /// A provider as 2021 started them: any program in an archive, here one of a stranger's, that is run as it is.
 pub(crate) fn foreign_provider(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("the-foreign-provider-ran");
+        let mark = scene.mark("the-foreign-provider-ran");
         let bytes = scene.signer.stranger().pack("loot", &marking(&mark), None)?;
         all_refused(scene, &mark, vec![(bytes, "is not trusted here".to_owned())]).await
     }
@@ -225,7 +225,7 @@ pub(crate) fn foreign_provider(scene: &mut Scene) -> Attempted<'_> {
 /// Signed, and then one byte of the program changed; a program for another machine, and an interface, that nobody signed.
 pub(crate) fn changed(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("a-changed-provider-ran");
+        let mark = scene.mark("a-changed-provider-ran");
         let parts = Parts::of(&scene.signer, &mark)?;
         runs(scene, &parts, &mark).await?;
         let mut other = parts.program.clone();
@@ -246,7 +246,7 @@ pub(crate) fn changed(scene: &mut Scene) -> Attempted<'_> {
 /// Two signatures, and two programs of one name: one is good, and readers might disagree on which counts.
 pub(crate) fn twice(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("a-second-provider-ran");
+        let mark = scene.mark("a-second-provider-ran");
         let parts = Parts::of(&scene.signer, &mark)?;
         let foreign = Parts::of(&scene.signer.stranger(), &mark)?;
         let loot = (&*parts.name, EntryType::Regular, &b"loot"[..]);
@@ -278,7 +278,7 @@ fn rewritten(claims: &str) -> anyhow::Result<String> {
 /// Without a signature, with that of another archive, with one whose time is over, and with claims that were rewritten.
 pub(crate) fn badly_signed(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("a-badly-signed-provider-ran");
+        let mark = scene.mark("a-badly-signed-provider-ran");
         let parts = Parts::of(&scene.signer, &mark)?;
         let another = Parts::of(&scene.signer, &scene.file("another"))?;
         let claims = rewritten(&parts.claims)?;

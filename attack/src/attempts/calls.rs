@@ -149,6 +149,9 @@ pub(crate) fn as_wash(scene: &mut Scene) -> Attempted<'_> {
         .boxed_local()
 }
 
+/// Where an operator sees what was refused by the lack of a right, or by another rule.
+pub(crate) const TOLD: &str = "event call_refused, inventory, host log";
+
 /// In its own name, to an actor with which no link joins it.
 pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
     async move {
@@ -161,7 +164,7 @@ pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
         let told = events.wait("call_refused", is_told).await?;
         let inventory = scene.client.get_host_inventory(&scene.host).await?;
         ensure!(inventory.calls_refused > 0, "the inventory does not count it");
-        Ok(Outcome::refused(by, "event call_refused, inventory, host log", told.to_string()))
+        Ok(Outcome::refused(by, TOLD, told.to_string()))
     }
     .boxed_local()
 }

@@ -12,6 +12,7 @@ pub(crate) mod neighbours;
 pub(crate) mod packed;
 pub(crate) mod presence;
 pub(crate) mod processes;
+pub(crate) mod prowler;
 pub(crate) mod roles;
 pub(crate) mod sandbox;
 pub(crate) mod sealed;

@@ -5,11 +5,12 @@ use futures::{FutureExt as _, future::LocalBoxFuture};
 use lattice_control_interface::DeleteLinkCommand;
 use lattice_core::{CallTo, ErrorCode, Hop, Link};
 use lattice_testkit::until;
+use serde_json::Value;
 
-use super::calls::{VAULT, as_source, call, calls_of};
+use super::calls::{TOLD, VAULT, as_source, call, calls_of};
 use crate::{
     attempt::{By, Outcome},
-    scene::{Scene, WITHIN, link},
+    scene::{Events, Scene, WITHIN, link},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -44,6 +45,7 @@ pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let link = befriended(scene).await?;
         let calls = calls_of(&scene.provider(), "mole").await?;
+        let mut events = Events::of(&scene.people.auditor).await?;
         let straight = call(&calls, "mole", &VAULT, CallTo::Anyone).await;
         let by_host = call(&calls, "mole", &VAULT, CallTo::Host(scene.host.clone())).await;
         unlink(scene, &link).await?;
@@ -58,7 +60,11 @@ pub(crate) fn without_link(scene: &mut Scene) -> Attempted<'_> {
         let is_by_process = why.hop == Hop::Provider("vault".parse()?) && why.code == ErrorCode::NoLink;
         let is_for_link = why.reason.contains("mole has no link to vault for wasi:keyvalue");
         ensure!(is_by_process && is_for_link && why.not_run, "refused for another reason: {why}");
-        Ok(Outcome::refused(By::Process, "the answer alone", why.to_string()))
+        // The process tells its host, and the host the lattice.
+        let is_told =
+            |data: &Value| data["source"] == "mole" && data["target"] == "vault" && data["code"] == "no-link";
+        let told = events.wait("call_refused", is_told).await?;
+        Ok(Outcome::refused(By::Process, TOLD, told.to_string()))
     }
     .boxed_local()
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     broker::{Listen, NATS_LOG, denials, listen},
-    calls::{CALCULATOR, call, calls_of},
+    calls::{CALCULATOR, TOLD, call, calls_of},
     doors,
     sandbox::tell,
 };
@@ -207,7 +207,7 @@ pub(crate) fn flood(scene: &mut Scene) -> Attempted<'_> {
         let after = scene.client.get_host_inventory(&scene.host).await?.calls_refused;
         ensure!(after >= before + MANY, "the inventory counts {}", after - before);
         let evidence = format!("{told} events tell of {counted} refusals");
-        Ok(Outcome::refused(By::Host, "event call_refused, inventory, host log", evidence))
+        Ok(Outcome::refused(By::Host, TOLD, evidence))
     }
     .boxed_local()
 }

@@ -8,16 +8,13 @@ use lattice_control_interface::{CallComponentCommand, HttpCall, ScaleComponentCo
 use lattice_testkit::until;
 use serde_json::Value;
 
-use super::images::stop;
+use super::{calls::TOLD, images::stop};
 use crate::{
     attempt::{By, Outcome},
-    scene::{SOON, Scene, WITHIN},
+    scene::{Events, SOON, Scene, WITHIN},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
-
-/// Where an operator sees what the HTTP client refused.
-const HOST_LOG: &str = "host log, with the actor";
 
 /// What an actor that is told to do something by its path answers.
 pub(crate) async fn tell(scene: &Scene, actor: &str, path: &str) -> anyhow::Result<(u16, Value)> {
@@ -118,6 +115,7 @@ async fn denied(
 
 /// An actor without leave for private networks asks for each of these, and is refused each for its reason.
 async fn refused(scene: &Scene, targets: &[Target<'_>]) -> anyhow::Result<Outcome> {
+    let mut events = Events::of(&scene.people.auditor).await?;
     let mut evidence = String::new();
     for (host, port, refusal) in targets {
         let (url, authority) = (format!("http://{host}:{port}/"), format!("{host}:{port}"));
@@ -129,7 +127,15 @@ async fn refused(scene: &Scene, targets: &[Target<'_>]) -> anyhow::Result<Outcom
     // One that has leave for another server of the same machine does reach it: the way is there.
     let reached = fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
     ensure!(reached.is_ok(), "nothing at all is reached: {reached:?}");
-    Ok(Outcome::refused(By::HttpClient, HOST_LOG, evidence))
+    is_told(&mut events, "tourist").await?;
+    Ok(Outcome::refused(By::HttpClient, TOLD, evidence))
+}
+
+/// Waits until the lattice was told that the HTTP client refused an actor something.
+async fn is_told(events: &mut Events, actor: &str) -> anyhow::Result<()> {
+    let by_client =
+        |data: &Value| data["source"] == actor && data["code"] == "denied" && data["target"] == "outside";
+    events.wait("call_refused", by_client).await.map(drop)
 }
 
 /// Addresses of this machine and its network, written out.
@@ -178,6 +184,7 @@ pub(crate) fn by_ipv6(scene: &mut Scene) -> Attempted<'_> {
 /// A server that may be asked answers with the address of one that may not.
 pub(crate) fn by_redirect(scene: &mut Scene) -> Attempted<'_> {
     async move {
+        let mut events = Events::of(&scene.people.auditor).await?;
         let before = scene.canary.visits();
         let answered =
             fetch(scene, "courier", &format!("http://127.0.0.1:{}/", scene.redirecting.port)).await?;
@@ -188,7 +195,10 @@ pub(crate) fn by_redirect(scene: &mut Scene) -> Attempted<'_> {
         ensure!(scene.canary.visits() == before, "somebody followed the redirect");
         let words = vec![format!("request to {authority} denied"), "allow list does not name".to_owned()];
         match denied(scene, "courier", &target, Refusal::Private.error(), words).await? {
-            Ok(line) => Ok(Outcome::refused(By::HttpClient, HOST_LOG, line)),
+            Ok(line) => {
+                is_told(&mut events, "courier").await?;
+                Ok(Outcome::refused(By::HttpClient, TOLD, line))
+            }
             Err(got) => Ok(Outcome::succeeded(got)),
         }
     }

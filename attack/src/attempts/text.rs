@@ -115,7 +115,7 @@ pub(crate) fn deep(scene: &mut Scene) -> Attempted<'_> {
 /// What 2021 used to start a provider: the old control subjects, with a program of one's own.
 pub(crate) fn control_of_2021<S: Seat>(scene: &mut Scene) -> Attempted<'_> {
     async move {
-        let mark = scene.file("the-provider-of-2021-ran");
+        let mark = scene.mark("the-provider-of-2021-ran");
         // Well signed: whoever took such a command would run it.
         let image = scene.signer.provider("provider-of-2021.par", &marking(&mark))?;
         let body =

@@ -10,9 +10,10 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::calls::TOLD;
 use crate::{
     attempt::{By, Outcome},
-    scene::Scene,
+    scene::{Events, Scene},
 };
 
 type Attempted<'a> = LocalBoxFuture<'a, anyhow::Result<Outcome>>;
@@ -42,6 +43,7 @@ pub(crate) fn smuggling(scene: &mut Scene) -> Attempted<'_> {
         let first = "GET / HTTP/1.1\r\nhost: echo.test\r\n\r\n";
         let proof = say(scene, &format!("{first}{second}")).await?;
         ensure!(answers(&proof) == 2 && proof.contains("/smuggled"), "two requests get two answers: {proof}");
+        let mut events = Events::of(&scene.people.auditor).await?;
         let mut seen = String::new();
         for (lengths, status) in [
             // The chunks count, as RFC 9112 has it, and the connection ends with them.
@@ -65,7 +67,8 @@ pub(crate) fn smuggling(scene: &mut Scene) -> Attempted<'_> {
             );
         }
         let first = seen.lines().next().unwrap_or_default();
-        Ok(Outcome::refused(By::HttpServer, "the answer: one, and the connection ends", first))
+        is_told(&mut events).await?;
+        Ok(Outcome::refused(By::HttpServer, TOLD, first))
     }
     .boxed_local()
 }
@@ -74,6 +77,7 @@ pub(crate) fn smuggling(scene: &mut Scene) -> Attempted<'_> {
 pub(crate) fn fields(scene: &mut Scene) -> Attempted<'_> {
     async move {
         let get = |fields: &str| format!("GET / HTTP/1.1\r\n{fields}\r\nconnection: close\r\n\r\n");
+        let mut events = Events::of(&scene.people.auditor).await?;
         let mut seen = String::new();
         for bad in [
             "host: echo.test\r\nhost: hello.test",
@@ -101,7 +105,14 @@ pub(crate) fn fields(scene: &mut Scene) -> Attempted<'_> {
         for gone in ["connection", "keep-alive", "proxy-connection"] {
             ensure!(body["headers"].get(gone).is_none(), "the actor sees {gone}: {body}");
         }
-        Ok(Outcome::refused(By::HttpServer, "the answer", seen))
+        is_told(&mut events).await?;
+        Ok(Outcome::refused(By::HttpServer, TOLD, seen))
     }
     .boxed_local()
+}
+
+/// Waits until the lattice was told that the HTTP server refused a client of this machine something.
+async fn is_told(events: &mut Events) -> anyhow::Result<()> {
+    let by_server = |data: &Value| data["source"] == "127.0.0.1" && data["code"] == "protocol";
+    events.wait("call_refused", by_server).await.map(drop)
 }

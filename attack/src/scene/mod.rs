@@ -31,6 +31,8 @@ pub(crate) use people::{People, connect_bare};
 pub(crate) use sealed::{Sealed, give, link, marker, put_secret};
 pub(crate) use seat::{Mole, Seat, Vera};
 
+/// The folder in which processes of providers write.
+const SCRATCH: &str = "scratch";
 /// How long anything that should happen at once may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// How long a part of the lattice may take to start or to stop.
@@ -70,6 +72,8 @@ pub(crate) struct Scene {
     has_vault: bool,
     before: Before,
     folder: TempDir,
+    /// Where processes of providers write: what is new beside their host's folders is not for them.
+    scratch: PathBuf,
 }
 
 /// How much of the logs was written before the attempt that is made now, in bytes: nothing there is evidence of what comes of it.
@@ -99,6 +103,7 @@ impl Scene {
     /// A program is not built, or a part does not start.
     pub(crate) async fn set(open: bool, nats_server: Option<&std::path::Path>) -> anyhow::Result<Self> {
         let folder = TempDir::new().context("cannot make a temporary folder")?;
+        std::fs::create_dir(folder.path().join(SCRATCH)).context("cannot make a folder")?;
         let (admin, signer) = (KeyPair::generate(KeyKind::User), Signer::new(folder.path().join("images"))?);
         let (canary, ports) = (Canary::start("secret of the internal network").await?, Ports::choose()?);
         let redirecting = redirecting(format!("http://127.0.0.1:{}/", canary.port)).await?;
@@ -118,7 +123,8 @@ impl Scene {
         let host = found.first().context("the host does not answer")?.id.clone();
         let spare = plan.spare().await?;
         lattice::until_serving(&client, &host, &ports).await?;
-        let site = Site { client: &client, host: &host, signer: &signer, folder: folder.path() };
+        let site =
+            Site { client: &client, host: &host, signer: &signer, folder: &folder.path().join(SCRATCH) };
         let mole = site.enter("mole", Program::Tapped).await?;
         ensure!(
             open == mole.told.lattice_rpc_user_jwt.is_empty(),
@@ -144,6 +150,7 @@ impl Scene {
             sealed: None,
             has_vault: false,
             before: Before::default(),
+            scratch: folder.path().join(SCRATCH),
             folder,
         })
     }
@@ -186,6 +193,11 @@ impl Scene {
     /// Where files of an attempt may go.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A file that a provider's process can write.
+    pub(crate) fn mark(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
     }
 
     /// What of the lattice a command could change, as the admin sees it.
@@ -270,7 +282,7 @@ impl Scene {
 
     /// The same on one of the two.
     pub(crate) fn site_of<'a>(&'a self, host: &'a HostId) -> Site<'a> {
-        Site { client: &self.client, host, signer: &self.signer, folder: self.folder.path() }
+        Site { client: &self.client, host, signer: &self.signer, folder: &self.scratch }
     }
 
     /// A provider's process of the id `vault` that nobody is in; its process.
