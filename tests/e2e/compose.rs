@@ -50,7 +50,7 @@ fn what_is_named_exists_and_no_port_is_open_to_others() {
     let services = compose["services"].as_object().unwrap();
     assert_eq!(
         services.keys().map(String::as_str).collect::<Vec<_>>(),
-        ["back", "front", "nats", "registry"]
+        ["nats", "registry", "front", "back"]
     );
     for (name, service) in services {
         for port in texts(service, "ports") {

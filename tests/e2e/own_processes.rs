@@ -88,7 +88,7 @@ async fn key_value_in_a_process_needs_somebody_who_may_touch_buckets() {
     // Its own credentials let it be itself, and nothing more.
     let refused = stage.start_provider(&id, "store", &image).await.unwrap_err();
     assert!(refused.contains("nats_creds_file") && refused.contains("no buckets"), "{refused}");
-    let unknown = start_store(stage, &id, &image, "nats_creds", "x").await.unwrap_err();
+    let unknown = start_store(stage, &id, &image, "nats_cred_file", "x").await.unwrap_err();
     assert!(unknown.contains("did you mean nats_creds_file?"), "{unknown}");
 
     // The host's own credentials are hidden from it, so it has some of the same role.

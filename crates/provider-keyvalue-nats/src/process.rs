@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(options.tls.ca_file, ca.map(Into::into), "{pairs:?}");
         }
         assert_eq!(read(&[("js_domain", "hub")]).unwrap().js_domain.as_deref(), Some("hub"));
-        let unknown = read(&[("nats_creds", "/x.creds")]).unwrap_err().to_string();
+        let unknown = read(&[("nats_cred_file", "/x.creds")]).unwrap_err().to_string();
         assert!(unknown.contains("did you mean nats_creds_file?"), "{unknown}");
     }
 }

@@ -108,7 +108,7 @@ async fn logging_is_served_with_and_without_a_version() {
                 (export "log" (func (param "level" $level) (param "context" string) (param "message" string)))))
             (core module $texts (memory (export "memory") 1) (data (i32.const 0) "ctxhello"))
             (core instance $texts (instantiate $texts))
-            (core func $log (canon lower (func $logging "log") (memory $texts "memory")))"#
+            (core func $log (canon lower (func $logging "log") (memory (core memory $texts "memory"))))"#
         );
         let code = r#"(import "host" "log" (func $log (param i32 i32 i32 i32 i32)))
             (func (export "handle") (param i32 i32)
