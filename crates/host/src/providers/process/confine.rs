@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use caps::{CapSet, Capability, errors::CapsError};
 use clap::Args;
 use landlock::{
     ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
@@ -26,6 +27,19 @@ pub(crate) const COMMAND: &str = "confine-provider";
 const MYSELF: &str = "/proc/self/exe";
 /// Rights that are known; a kernel that knows fewer keeps those.
 const KNOWN: ABI = ABI::V6;
+/// What lets root look into other processes, change the kernel, or open files past what confines it. What else root may, a provider keeps: to
+/// bind low ports, as one of it may have to.
+const DROPPED: [Capability; 9] = [
+    Capability::CAP_BPF,
+    Capability::CAP_CHECKPOINT_RESTORE,
+    Capability::CAP_DAC_READ_SEARCH,
+    Capability::CAP_PERFMON,
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_SYS_BOOT,
+    Capability::CAP_SYS_MODULE,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_SYS_RAWIO,
+];
 /// A file that was written a moment ago may be held by another process that is just being started.
 const BUSY_TRIES: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(25);
@@ -77,7 +91,7 @@ impl Confinement {
         command
     }
 
-    fn restrict(&self) -> Result<(), RulesetError> {
+    fn restrict(&self) -> Result<(), ConfineError> {
         let open = visible(Path::new("/"), &self.hidden());
         Ruleset::default()
             .handle_access(AccessFs::from_all(KNOWN))?
@@ -86,6 +100,8 @@ impl Confinement {
             .add_rules(path_beneath_rules(open, AccessFs::from_all(KNOWN)))?
             .add_rules(path_beneath_rules(&self.show, AccessFs::from_read(KNOWN)))?
             .restrict_self()?;
+        // Landlock has seen to it that no program gets them back.
+        drop_capabilities()?;
         Ok(())
     }
 
@@ -93,6 +109,26 @@ impl Confinement {
     fn hidden(&self) -> BTreeSet<PathBuf> {
         self.hide.iter().map(|path| real(path)).collect()
     }
+}
+
+/// Why nothing is hidden.
+#[derive(Debug, thiserror::Error)]
+enum ConfineError {
+    #[error(transparent)]
+    Landlock(#[from] RulesetError),
+    #[error(transparent)]
+    Capabilities(#[from] CapsError),
+}
+
+fn drop_capabilities() -> Result<(), CapsError> {
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        let held = caps::read(None, set)?;
+        let kept = held.iter().copied().filter(|held| !DROPPED.contains(held)).collect();
+        if kept != held {
+            caps::set(None, set, &kept)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether this kernel can confine anybody.
