@@ -155,14 +155,21 @@ fn unwritable(ty: &Type) -> Option<&'static str> {
         Type::Future(_) => Some("future"),
         Type::ErrorContext => Some("error context"),
         Type::Map(_) => Some("map"),
-        Type::List(list) => unwritable(&list.ty()),
-        Type::FixedLengthList(list) => unwritable(&list.ty()),
-        Type::Option(option) => unwritable(&option.ty()),
-        Type::Result(result) => [result.ok(), result.err()].iter().flatten().find_map(unwritable),
-        Type::Record(record) => record.fields().find_map(|field| unwritable(&field.ty)),
-        Type::Tuple(tuple) => tuple.types().find_map(|ty| unwritable(&ty)),
-        Type::Variant(variant) => variant.cases().find_map(|case| unwritable(case.ty.as_ref()?)),
-        _ => None,
+        _ => members(ty).iter().find_map(unwritable),
+    }
+}
+
+/// The types that a type of plain values is made of.
+pub(crate) fn members(ty: &Type) -> Vec<Type> {
+    match ty {
+        Type::List(list) => vec![list.ty()],
+        Type::FixedLengthList(list) => vec![list.ty()],
+        Type::Option(option) => vec![option.ty()],
+        Type::Result(result) => [result.ok(), result.err()].into_iter().flatten().collect(),
+        Type::Record(record) => record.fields().map(|field| field.ty).collect(),
+        Type::Tuple(tuple) => tuple.types().collect(),
+        Type::Variant(variant) => variant.cases().filter_map(|case| case.ty).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -36,6 +36,7 @@ mod sizing;
 mod stats;
 mod ticker;
 mod values;
+mod wave;
 
 pub use actor::{Actor, NotEntered, Ticket};
 pub use component::{Interface, Outside};

@@ -28,7 +28,7 @@ use encode::encode;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The most memory that values made of bytes take. A guest gives no more than half of it in one call.
-const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The parameters of a call, or its result: component values, or their bytes.
 ///
