@@ -1,7 +1,7 @@
 //! Calls of cargo, for the workspace and for the example actors.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, bail};
@@ -23,21 +23,26 @@ pub(crate) fn actors(args: &[&str]) -> Command {
     command
 }
 
-/// `cargo ARGS` in the workspace of the fuzz targets, whose target folder is its own.
-pub(crate) fn fuzz(args: &[&str]) -> Command {
-    in_fuzz(cargo(args))
+/// The folders of the workspaces of fuzz targets: those that are quick to build, and those that need the engine, which is not.
+pub(crate) fn fuzz_workspaces() -> [PathBuf; 2] {
+    ["fuzz", "fuzz/engine"].map(|folder| workspace_root().join(folder))
+}
+
+/// `cargo ARGS` in a workspace of fuzz targets, whose target folder is its own.
+pub(crate) fn fuzz(workspace: &Path, args: &[&str]) -> Command {
+    in_fuzz(workspace, cargo(args))
 }
 
 /// `cargo fuzz ARGS`, by that program, in the same workspace.
-pub(crate) fn cargo_fuzz(program: &Path, args: &[&str]) -> Command {
+pub(crate) fn cargo_fuzz(program: &Path, workspace: &Path, args: &[&str]) -> Command {
     let mut command = undescribed(Command::new(program));
-    command.arg("fuzz").args(args);
-    in_fuzz(command)
+    // It looks for `fuzz` beside the nearest other package, wherever it is started.
+    command.arg("fuzz").args(args).arg("--fuzz-dir").arg(workspace);
+    in_fuzz(workspace, command)
 }
 
-fn in_fuzz(mut command: Command) -> Command {
-    let folder = workspace_root().join("fuzz");
-    command.env("CARGO_TARGET_DIR", folder.join("target")).current_dir(folder);
+fn in_fuzz(workspace: &Path, mut command: Command) -> Command {
+    command.env("CARGO_TARGET_DIR", workspace.join("target")).current_dir(workspace);
     command
 }
 

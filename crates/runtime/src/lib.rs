@@ -21,6 +21,9 @@ mod exported;
 mod exports;
 mod failure;
 mod function;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod handler;
 mod imports;

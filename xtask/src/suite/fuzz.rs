@@ -1,7 +1,7 @@
-//! The programs in `fuzz/`: built once, each run for a time over its corpus, each a test of its own.
+//! The programs in `fuzz/`, and those in `fuzz/engine`: built once, each run for a time over its corpus, each a test of its own.
 //!
-//! What a run finds on the way to new code goes into `fuzz/target/corpus`, never into the repository. An input that breaks a
-//! target stays in `fuzz/artifacts`, and is named with the command that runs it again.
+//! What a run finds on the way to new code goes into `target/corpus` beside the programs, never into the repository. An input that
+//! breaks a target stays in `artifacts` there, and is named with the command that runs it again.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use lattice_testkit::workspace_root;
 
 use super::tally::Counts;
 use crate::{cargo, say};
@@ -23,28 +22,14 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How often a target is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Runs every target for `time`.
+/// Runs every target of every workspace for `time`.
 ///
 /// # Errors
 /// If they cannot be built, or one has no corpus to begin with.
 pub(super) fn run(cargo_fuzz: &Path, time: Duration) -> anyhow::Result<Counts> {
-    let fuzz = Fuzz { cargo_fuzz: cargo_fuzz.to_owned(), folder: workspace_root().join("fuzz") };
-    let targets = fuzz.targets()?;
-    let programs = fuzz.build()?;
     let mut counts = Counts::default();
-    for target in &targets {
-        let started = Instant::now();
-        let took = || say::seconds(started.elapsed());
-        match fuzz.run_one(&programs, target, time)? {
-            Outcome::Passed(executions) => {
-                counts.passed += 1;
-                say::line(&format!("{target:<14} ok      {executions:>10} inputs  {}", took()));
-            }
-            Outcome::Failed(why) => {
-                counts.failed += 1;
-                say::line(&format!("{target:<14} FAILED  {}\n{why}", took()));
-            }
-        }
+    for folder in cargo::fuzz_workspaces() {
+        counts += Fuzz { cargo_fuzz: cargo_fuzz.to_owned(), folder }.run(time)?;
     }
     Ok(counts)
 }
@@ -59,10 +44,33 @@ enum Outcome {
 
 struct Fuzz {
     cargo_fuzz: PathBuf,
+    /// The workspace.
     folder: PathBuf,
 }
 
 impl Fuzz {
+    /// Builds all targets of the workspace, and runs one after the other.
+    fn run(&self, time: Duration) -> anyhow::Result<Counts> {
+        let targets = self.targets()?;
+        let programs = self.build()?;
+        let mut counts = Counts::default();
+        for target in &targets {
+            let started = Instant::now();
+            let took = || say::seconds(started.elapsed());
+            match self.run_one(&programs, target, time)? {
+                Outcome::Passed(executions) => {
+                    counts.passed += 1;
+                    say::line(&format!("{target:<14} ok      {executions:>10} inputs  {}", took()));
+                }
+                Outcome::Failed(why) => {
+                    counts.failed += 1;
+                    say::line(&format!("{target:<14} FAILED  {}\n{why}", took()));
+                }
+            }
+        }
+        Ok(counts)
+    }
+
     /// The names of all targets, each of which has inputs to begin with.
     fn targets(&self) -> anyhow::Result<Vec<String>> {
         let sources = self.folder.join("fuzz_targets");
@@ -91,7 +99,7 @@ impl Fuzz {
         let host = String::from_utf8_lossy(&host.stdout).trim().to_owned();
         // No sanitizer: there is no unsafe code of ours here, and without one the stable toolchain does.
         let args = ["build", "--sanitizer", "none", "--strip-dead-code", "--target", &host];
-        cargo::run(cargo::cargo_fuzz(&self.cargo_fuzz, &args))?;
+        cargo::run(cargo::cargo_fuzz(&self.cargo_fuzz, &self.folder, &args))?;
         Ok(self.folder.join("target").join(host).join("release"))
     }
 
@@ -202,6 +210,20 @@ artifact_prefix='/w/fuzz/artifacts/a/'; Test unit written to /w/fuzz/artifacts/a
                 "==7== ERROR: libFuzzer: deadly signal"
             ]
         );
+    }
+
+    /// What is no `[[bin]]` is not built, and is missed only when the fuzzer runs.
+    #[test]
+    fn every_target_has_a_corpus_and_is_built() {
+        for folder in cargo::fuzz_workspaces() {
+            let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+            let targets = Fuzz { cargo_fuzz: PathBuf::new(), folder: folder.clone() }.targets().unwrap();
+            assert!(!targets.is_empty(), "{}", folder.display());
+            for target in targets {
+                let bin = format!("[[bin]]\nname = \"{target}\"\npath = \"fuzz_targets/{target}.rs\"\n");
+                assert!(manifest.contains(&bin), "{} does not build {target}", folder.display());
+            }
+        }
     }
 
     #[test]

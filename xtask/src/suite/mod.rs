@@ -103,7 +103,10 @@ pub(crate) fn run(without: &[String], long: Option<Duration>, external_links: bo
 fn format(_: &Surroundings) -> anyhow::Result<Counts> {
     cargo::run(cargo::workspace(&["fmt", "--all", "--check"]))?;
     cargo::run(cargo::actors(&["fmt", "--all", "--check"]))?;
-    cargo::run(cargo::fuzz(&["fmt", "--all", "--check"])).map(|()| Counts::PASSED)
+    for workspace in cargo::fuzz_workspaces() {
+        cargo::run(cargo::fuzz(&workspace, &["fmt", "--all", "--check"]))?;
+    }
+    Ok(Counts::PASSED)
 }
 
 fn spelling(_: &Surroundings) -> anyhow::Result<Counts> {

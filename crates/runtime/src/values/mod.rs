@@ -5,6 +5,8 @@
 
 mod decode;
 mod encode;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod shape;
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use wasmtime::{
     component::{Component, Linker, types::ComponentItem},
 };
 
-use super::*;
+use super::{
+    fuzzing::{memory_of, named, names},
+    *,
+};
 
 fn shape() -> impl Strategy<Value = Shape> {
     let leaf = prop_oneof![
@@ -40,14 +43,6 @@ fn shape() -> impl Strategy<Value = Shape> {
                 .prop_map(|(ok, err)| Shape::Result { ok: ok.map(Box::new), err: err.map(Box::new) }),
         ]
     })
-}
-
-fn names(what: &str, count: usize) -> Box<[Box<str>]> {
-    (0..count).map(|index| format!("{what}{index}").into()).collect()
-}
-
-fn named<T>(what: &str, of: Vec<T>) -> Box<[(Box<str>, T)]> {
-    names(what, of.len()).into_iter().zip(of).collect()
 }
 
 fn value(shape: &Shape) -> BoxedStrategy<Val> {
@@ -311,25 +306,6 @@ proptest! {
             prop_assert_eq!(&bytes, &bytes_of(&shape, before));
             prop_assert_eq!(&read_one(&seen, &bytes, MEMORY_BYTES_MAX).unwrap(), after);
         }
-    }
-}
-
-/// The memory that a value holds beyond itself.
-fn memory_of(value: &Val) -> usize {
-    let of_all = |values: &[Val]| values.iter().map(|value| size_of::<Val>() + memory_of(value)).sum();
-    let of_box =
-        |value: &Option<Box<Val>>| value.as_ref().map_or(0, |value| size_of::<Val>() + memory_of(value));
-    match value {
-        Val::String(text) | Val::Enum(text) => text.len(),
-        Val::List(values) | Val::Tuple(values) => of_all(values),
-        Val::Record(fields) => fields
-            .iter()
-            .map(|(name, value)| size_of::<(String, Val)>() + name.len() + memory_of(value))
-            .sum(),
-        Val::Variant(name, value) => name.len() + of_box(value),
-        Val::Option(value) | Val::Result(Ok(value) | Err(value)) => of_box(value),
-        Val::Flags(set) => set.iter().map(|name| size_of::<String>() + name.len()).sum(),
-        _ => 0,
     }
 }
 
