@@ -5,19 +5,22 @@ use std::fmt::Debug;
 
 use lattice_control_interface::{
     CallComponentCommand, CallComponentReply, ClaimsMap, ComponentAuctionAck, ComponentAuctionRequest,
-    ConfigMap, CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteTrustCommand, ForgetHostCommand,
-    Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck, ProviderAuctionRequest, PutRoleCommand,
-    PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, StartProviderCommand, StopHostCommand,
+    ConfigMap, CtlResponse, DeleteLinkCommand, DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand,
+    ForgetHostCommand, Host, HostInventory, HostLabel, LinkStatus, ProviderAuctionAck,
+    ProviderAuctionRequest, PutRoleCommand, PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry,
+    ScaleComponentCommand, SecretChange, SecretEntry, StartProviderCommand, StopHostCommand,
     StopProviderCommand, TrustChange, TrustEntry, UpdateComponentCommand,
     events::{
-        ActorStateChanged, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet, ControlAudit,
-        ControlRefused, EventData, FactOverridden, HostBack, HostLost, HostStarted, HostStateChanged,
-        HostStopped, LabelsChanged, LinkStateChanged, LinkdefDeleted, LinkdefSetFailed, ProviderStartFailed,
-        ProviderStarted, ProviderStateChanged, ProviderStopped,
+        ActorStateChanged, CallRefused, ComponentScaleFailed, ComponentScaled, ConfigDeleted, ConfigSet,
+        ControlAudit, ControlRefused, EventData, FactOverridden, HostBack, HostLost, HostStarted,
+        HostStateChanged, HostStopped, LabelsChanged, LinkStateChanged, LinkdefDeleted, LinkdefSetFailed,
+        ProviderStartFailed, ProviderStarted, ProviderStateChanged, ProviderStopped,
     },
 };
-use lattice_core::{CtlVerb, EntityId, Event, Grant, HostFact, Labels, Link, RoleFact, Target, TrustFact};
-use lattice_fuzz::bounded;
+use lattice_core::{
+    CtlVerb, EntityId, Event, Grant, HostFact, Labels, Link, RoleFact, SecretFact, Target, TrustFact,
+};
+use lattice_fuzz::{bounded, told};
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -39,6 +42,7 @@ fn read(data: &[u8]) {
         assert!(targets.filter(|target| fact.answers_for(target)).count() <= fact.actors.len());
     }
     trust_and_roles(data, exact);
+    secrets(data, exact);
     if let Some(event) = same_again::<Event>(data, exact) {
         event_data(&event);
     }
@@ -77,6 +81,21 @@ fn trust_and_roles(data: &[u8], exact: bool) {
     same_again::<CtlResponse<RoleChange>>(data, exact);
 }
 
+/// What commands, facts and answers say of secrets; none of it is one in the clear.
+fn secrets(data: &[u8], exact: bool) {
+    same_again::<DeleteSecretCommand>(data, exact);
+    let command = same_again::<PutSecretCommand>(data, exact).map(|command| command.sealed);
+    let fact = same_again::<SecretFact>(data, exact).map(|fact| fact.sealed);
+    for sealed in command.iter().chain(&fact) {
+        if let Err(why) = sealed.check() {
+            told(why);
+        }
+        assert!(sealed.readers.iter().all(|(host, reader)| sealed.is_for(host, &reader.xkey)));
+    }
+    same_again::<CtlResponse<Vec<SecretEntry>>>(data, exact);
+    same_again::<CtlResponse<SecretChange>>(data, exact);
+}
+
 /// A word that is not known is a viewer's, and a viewer changes nothing.
 fn reaches(grant: &Grant) {
     let names: Vec<String> = grant.names.iter().map(|pattern| pattern.replace('*', "x")).collect();
@@ -93,6 +112,7 @@ fn answers(data: &[u8], exact: bool) {
     same_again::<CtlResponse<HostInventory>>(data, exact);
     same_again::<CtlResponse<Vec<Link>>>(data, exact);
     same_again::<CtlResponse<Vec<ClaimsMap>>>(data, exact);
+    same_again::<CtlResponse<ConfigMap>>(data, exact);
     same_again::<CtlResponse<CallComponentReply>>(data, exact);
     same_again::<CtlResponse<ComponentAuctionAck>>(data, exact);
     same_again::<CtlResponse<ProviderAuctionAck>>(data, exact);
@@ -133,6 +153,7 @@ fn event_data(event: &Event) {
     data::<FactOverridden>(event);
     data::<ControlAudit>(event);
     data::<ControlRefused>(event);
+    data::<CallRefused>(event);
     data::<ActorStateChanged>(event);
     data::<ProviderStateChanged>(event);
     data::<LinkStateChanged>(event);

@@ -5,8 +5,9 @@
 use std::{fmt::Display, str::FromStr};
 
 use lattice_core::{
-    ActorId, ConfigName, Contract, Distance, EntityId, EventName, HostId, Labels, LatticeName, LinkName,
-    ProviderId, State, TraceParent, escape_key, escape_token, unescape,
+    AccountKey, ActorId, ConfigName, Contract, CurveKey, Distance, EntityId, ErrorCode, EventName, HostId,
+    Labels, LatticeName, LinkName, ProviderId, Role, SecretKind, SecretName, State, TraceParent, UserKey,
+    escape_key, escape_token, unescape,
 };
 use lattice_fuzz::{bounded, text};
 use libfuzzer_sys::fuzz_target;
@@ -37,9 +38,20 @@ fn names(text: &str) {
     written_as_read::<EntityId>(text);
     written_as_read::<LinkName>(text);
     written_as_read::<ConfigName>(text);
+    written_as_read::<SecretName>(text);
+    written_as_read::<AccountKey>(text);
+    written_as_read::<UserKey>(text);
+    written_as_read::<CurveKey>(text);
+    written_as_read::<Role>(text);
     written_as_read::<Contract>(text);
     written_as_read::<Distance>(text);
     written_as_read::<EventName>(text);
+    if let Some(code) = ErrorCode::parse(text) {
+        assert_eq!(code.as_str(), text);
+    }
+    if let Ok(kind) = text.parse::<SecretKind>() {
+        assert_eq!(kind.word(), text);
+    }
 }
 
 /// Names have one spelling.

@@ -1,9 +1,12 @@
-//! Subjects of control, calls, what comes back, and beats; one in each line.
+//! Subjects of control, calls, what comes back, beats, and what a host says to a provider process; one in each line.
 #![no_main]
 
 use std::fmt::Display;
 
-use lattice_core::{BackSubject, BeatSubject, CallSubject, CtlSubject};
+use lattice_core::{
+    BackSubject, BeatSubject, CallSubject, CtlSubject, LatticeName, ProviderId, ProviderSubject, is_inbox,
+    may_provider_answer,
+};
 use lattice_fuzz::{bounded, text};
 use libfuzzer_sys::fuzz_target;
 
@@ -24,7 +27,22 @@ fn read(data: &[u8]) {
         if let Some(beat) = BeatSubject::parse(line) {
             assert_eq!(sound(&beat), line);
         }
+        if let Ok(said) = ProviderSubject::parse(line) {
+            assert_eq!(sound(&said), line);
+        }
+        answered(line);
     }
+}
+
+/// Whoever asks says where the answer goes; never where anybody is commanded, told or called, nor to what NATS keeps.
+fn answered(subject: &str) {
+    let lattice = LatticeName::default();
+    let provider = ProviderId::new("kv").expect("it is a name");
+    let may = [is_inbox(&lattice, subject), may_provider_answer(&lattice, &provider, subject)];
+    let is_ours = ["wasmbus.ctl.", "wasmbus.evt.", "wasmbus.call.", "wasmbus.host.", "wasmbus.rpc.", "$"]
+        .iter()
+        .any(|prefix| subject.starts_with(prefix));
+    assert!(!is_ours || may == [false, false], "{subject:?}");
 }
 
 /// The subject as text, which NATS takes as one that names one place.
