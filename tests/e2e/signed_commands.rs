@@ -460,6 +460,7 @@ async fn an_old_order_that_is_put_back_counts_nothing() {
         })
         .await
     };
+    let events = tokio::sync::Mutex::new(stage.listen().await);
     let put_back = async |old: &RoleFact| {
         store.put_role(&key, old).await.unwrap();
         eventually("the host has heard of it, and does not count it", async || {
@@ -471,6 +472,9 @@ async fn an_old_order_that_is_put_back_counts_nothing() {
         })
         .await;
         assert_eq!(code(put_config(&by(&stage, &friend), "web").await), "no-role");
+        let is_told = |data: &Value| data["code"] == "order-over" && data["command"] == "role.put";
+        let told = events.lock().await.wait("control_refused", is_told).await;
+        assert!(told["source"].as_str().unwrap().starts_with("NAAA"), "{told}");
     };
 
     // An operator becomes a viewer, and would be an operator again; then it is nothing, and would be either.
@@ -489,11 +493,11 @@ async fn an_old_order_that_is_put_back_counts_nothing() {
     let account: AccountKey = other.account().parse().unwrap();
     let image = other.signed("other.wasm", &wasm_of("hello"), &SignActor::default());
     by(&stage, &root).put_trust(&PutTrustCommand { key: account.clone(), account: None }).await.unwrap();
-    let start = async |name: &str| {
+    let start = async |id: &HostId, name: &str| {
         let command = ScaleComponentCommand::new(name.parse().unwrap(), image.display().to_string(), 1);
-        by(&stage, &root).scale_component_and_wait(&id, &command, 3 * WITHIN).await.map(drop)
+        by(&stage, &root).scale_component_and_wait(id, &command, 3 * WITHIN).await.map(drop)
     };
-    start("other").await.unwrap();
+    start(&id, "other").await.unwrap();
     let trusted =
         written(&store, |facts| facts.trust().find(|(of, ..)| **of == account).map(|(_, says, _)| says))
             .await;
@@ -501,14 +505,19 @@ async fn an_old_order_that_is_put_back_counts_nothing() {
         .delete_trust(&DeleteTrustCommand { key: account.clone(), forget: false })
         .await
         .unwrap();
+    // A host that came when it was revoked already has heard of that order alone.
+    let (mut late, late_id) = strict_host(&stage, &root, &[]).await;
     store.put_trust(&account, &trusted).await.unwrap();
     let unconfirmed = async || {
         let entries = stage.client.get_trust().await.unwrap();
         entries.iter().any(|entry| entry.key == account && entry.standing == "unconfirmed").then_some(())
     };
     eventually("what was put back is not confirmed", unconfirmed).await;
-    let why = start("third").await.unwrap_err().to_string();
-    assert!(why.contains("is not trusted here"), "{why}");
+    for host in [&id, &late_id] {
+        let why = start(host, "third").await.unwrap_err().to_string();
+        assert!(why.contains("is not trusted here"), "{why}");
+    }
+    late.process.stop(Duration::from_secs(30)).await.unwrap();
 
     // Nor does a later life of the host take it; only what is ordered anew counts.
     host.process.stop(Duration::from_secs(30)).await.unwrap();

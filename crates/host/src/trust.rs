@@ -76,10 +76,13 @@ impl Trusting {
     /// be one else. A revocation counts whoever wrote it: it lets nobody in.
     fn entry(&self, key: &AccountKey, written: &Written<TrustFact>, granted: &Granted) -> TrustEntry {
         let Written { says, at, writer, version } = written;
+        if says.standing() == Standing::Revoked {
+            self.roles.note_revoked(granted, key, (says.order.as_ref(), *version));
+        }
         let confirmed = says.standing() == Standing::Revoked
             || !self.roles.knows_admins()
             || (says_so(key, says)
-                && self.roles.is_trusted_by_order(granted, key, (says.order.as_ref(), *version)));
+                && self.roles.is_trusted_by_order(granted, key, (says.order.as_ref(), *version, writer)));
         TrustEntry {
             key: key.clone(),
             standing: if confirmed { says.standing.clone() } else { UNCONFIRMED.to_owned() },

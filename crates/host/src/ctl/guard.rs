@@ -29,7 +29,7 @@ use crate::{
     events::Events,
     lattice::Lattice,
     refusals::{Refusals, Tells, Told},
-    roles::Roles,
+    roles::{PutBack, Roles},
 };
 
 /// How much of an answer is told; the whole of it went to whoever asked.
@@ -164,6 +164,20 @@ impl Guard {
         let told = self.lock_refusals().note(source, sample, Instant::now());
         self.tell(told);
         Refusal { code, why }
+    }
+
+    /// Counts a fact that brings back an order of an admin which is over.
+    pub(crate) fn put_back(&self, back: PutBack) {
+        let PutBack { about, writer } = back;
+        let message = format!(
+            "an order of an admin about {about}, which was replaced or taken back, stands in the lattice's bucket again, and does not \
+             count; whoever wrote it has a host's credentials: see `wash role list` and `wash trust list`, and give the order anew"
+        );
+        let command =
+            if about.starts_with("role.") { CtlVerb::RolePut.name() } else { CtlVerb::TrustPut.name() };
+        let sample = Sample { code: "order-over", command, key: None, reply_to: None, message };
+        let told = self.lock_refusals().note(Source::Writer(writer), sample, Instant::now());
+        self.tell(told);
     }
 
     /// How many requests were refused here, since the host was started.

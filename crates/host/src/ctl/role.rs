@@ -28,7 +28,10 @@ impl Ctl {
         }
         let says = RoleFact { grant: command.grant, by: asked.key.clone(), order: asked.order.clone() };
         let is_same = before.as_ref().is_some_and(|entry| entry.counts && entry.grant == says.grant);
-        if !is_same {
+        // An order is not lost because it says what stands there: a host that heard of others in between may count this one alone.
+        let old = self.lattice.view().roles.get(&command.key).and_then(|written| written.says.order.clone());
+        let is_news = self.roles.is_later(&About::Role(&command.key), says.order.as_ref(), old.as_ref());
+        if is_news || !is_same {
             self.lattice.put_role(&command.key, &says).await.map_err(|error| error.to_string())?;
         }
         let now = self.role_entry(&command.key);
@@ -75,7 +78,7 @@ impl Ctl {
         let before = self.role_now(key).await;
         let counted = self.what_counts();
         self.lattice.delete_role(key).await.map_err(|error| error.to_string())?;
-        self.roles.end(key, asked.order.as_ref());
+        self.roles.end(&About::Role(key), asked.order.as_ref()).await;
         let counts = self.what_counts();
         let lost = counted.into_iter().filter(|one| one != key.as_str() && !counts.contains(one)).collect();
         Ok(Answer::Data(RoleChange { before, now: None, lost }))

@@ -13,6 +13,8 @@ pub(super) enum Source {
     Forged,
     /// Nobody signed.
     Unsigned,
+    /// Whoever wrote a fact as this host; who has a host's credentials can write any name there.
+    Writer(String),
     /// More sources than can be told apart.
     Others,
 }
@@ -24,6 +26,7 @@ impl Source {
             Source::UnknownKey => "unknown-key",
             Source::Forged => "forged",
             Source::Unsigned => "unsigned",
+            Source::Writer(host) => host,
             Source::Others => "others",
         }
     }

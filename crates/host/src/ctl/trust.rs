@@ -40,6 +40,7 @@ impl Ctl {
             return self.say(key, Standing::Revoked, account, asked).await;
         }
         self.lattice.delete_trust(key).await.map_err(|error| error.to_string())?;
+        self.roles.end(&About::Trust(key), asked.order.as_ref()).await;
         Ok(Answer::Data(TrustChange { before, now: None }))
     }
 
@@ -56,11 +57,16 @@ impl Ctl {
         account: Option<AccountKey>,
         asked: &Admitted,
     ) -> Outcome<TrustChange> {
+        let standing_is_trusted = standing == Standing::Trusted;
         let says = TrustFact::new(standing, account, asked.key.clone(), asked.order.clone());
         let before = self.entry_now(key).await;
         let is_same =
             |entry: &TrustEntry| (&entry.standing, &entry.account) == (&says.standing, &says.account);
-        if !before.as_ref().is_some_and(is_same) {
+        // An order is not lost because it says what stands there: a host that heard of others in between may count this one alone.
+        let old = self.lattice.view().trust.get(key).and_then(|written| written.says.order.clone());
+        let is_news =
+            standing_is_trusted && self.roles.is_later(&About::Trust(key), says.order.as_ref(), old.as_ref());
+        if is_news || !before.as_ref().is_some_and(is_same) {
             self.lattice.put_trust(key, &says).await.map_err(|error| error.to_string())?;
         }
         let now = self.trust.entries().get(key).cloned();

@@ -9,13 +9,13 @@ use std::{
 };
 
 use lattice_claims::{CommandRequest, SignedCommand, verify_order};
-use lattice_control_interface::{PutRoleCommand, RoleEntry};
+use lattice_control_interface::{DeleteTrustCommand, PutRoleCommand, RoleEntry};
 use lattice_core::{
     AccountKey, CtlSubject, CtlVerb, Grant, HostId, LatticeName, Order, Role, RoleFact, UserKey,
 };
 
 use self::orders::Given;
-pub(crate) use self::orders::Orders;
+pub(crate) use self::orders::{Orders, PutBack};
 use crate::lattice::{Lattice, Written};
 
 /// What the lattice says of keys; whether it counts, their orders say.
@@ -78,7 +78,7 @@ impl Roles {
         let ordered: Vec<Ordered<'_>> = words
             .iter()
             .filter_map(|(key, written)| ordered(key, written, &self.name))
-            .filter(|ordered| self.orders.may_count(&about_role(ordered.key), ordered.given))
+            .filter(|ordered| self.orders.may_count(&about_role(ordered.key), ordered.given, ordered.writer))
             .collect();
         let granted = granted(&self.admins, ordered.clone());
         for ordered in ordered {
@@ -89,12 +89,36 @@ impl Roles {
         granted
     }
 
-    /// From now on no order counts that was given for `key` before `order` was, which takes its role away.
-    pub(crate) fn end(&self, key: &UserKey, order: Option<&Order>) {
-        let signed = order.and_then(|order| signed(order, CtlVerb::RoleDel, &self.name));
-        if let Some(signed) = signed {
-            self.orders.note(&about_role(key), Given { issued_ms: signed.issued_ms, version: 0 });
+    /// From now on no order counts that was given before `order` was, which takes something away; returns when the disk has that.
+    pub(crate) async fn end(&self, about: &About<'_>, order: Option<&Order>) {
+        if let Some(signed) = order.and_then(|order| signed(order, about.taking(), &self.name)) {
+            self.orders.note(&about.to_string(), Given { issued_ms: signed.issued_ms, version: 0 });
         }
+        self.orders.kept().await;
+    }
+
+    /// The same of an account that stands revoked in the `version` of its fact, as far as an admin ordered that.
+    pub(crate) fn note_revoked(
+        &self,
+        granted: &Granted,
+        key: &AccountKey,
+        (order, version): (Option<&Order>, u64),
+    ) {
+        let about = About::Trust(key);
+        let Some(order) = order.filter(|order| is_about(key, order)) else { return };
+        if let Some(signed) =
+            signed(order, about.taking(), &self.name).filter(|signed| is_by_admin(granted, signed))
+        {
+            self.orders.note(&about.to_string(), Given { issued_ms: signed.issued_ms, version });
+        }
+    }
+
+    /// Whether `new` was given later than `old`, so that writing it makes it count also where something was ordered in between.
+    pub(crate) fn is_later(&self, about: &About<'_>, new: Option<&Order>, old: Option<&Order>) -> bool {
+        let issued = |order: Option<&Order>| {
+            order.and_then(|order| signed(order, about.verb(), &self.name)).map(|signed| signed.issued_ms)
+        };
+        issued(new) > issued(old)
     }
 
     /// Why an order that is to be written now would not count: the clock of who gave the one before is ahead.
@@ -124,17 +148,13 @@ impl Roles {
         &self,
         granted: &Granted,
         key: &AccountKey,
-        (order, version): (Option<&Order>, u64),
+        (order, version, writer): (Option<&Order>, u64, &str),
     ) -> bool {
         let about = About::Trust(key);
         let signed = order.and_then(|order| signed(order, about.verb(), &self.name));
-        let Some(signed) = signed.filter(|signed| {
-            UserKey::new(signed.key.as_str()).is_ok_and(|signer| is_admin(granted, &signer))
-        }) else {
-            return false;
-        };
+        let Some(signed) = signed.filter(|signed| is_by_admin(granted, signed)) else { return false };
         let (about, given) = (about.to_string(), Given { issued_ms: signed.issued_ms, version });
-        let counts = self.orders.may_count(&about, given);
+        let counts = self.orders.may_count(&about, given, writer);
         if counts {
             self.orders.note(&about, given);
         }
@@ -154,6 +174,14 @@ impl About<'_> {
         match self {
             About::Role(_) => CtlVerb::RolePut,
             About::Trust(_) => CtlVerb::TrustPut,
+        }
+    }
+
+    /// What takes it away.
+    fn taking(&self) -> CtlVerb {
+        match self {
+            About::Role(_) => CtlVerb::RoleDel,
+            About::Trust(_) => CtlVerb::TrustDel,
         }
     }
 }
@@ -176,6 +204,15 @@ fn is_admin(granted: &Granted, key: &UserKey) -> bool {
     granted.get(key).is_some_and(|grant| grant.role() == Role::Admin)
 }
 
+fn is_by_admin(granted: &Granted, signed: &SignedCommand) -> bool {
+    UserKey::new(signed.key.as_str()).is_ok_and(|signer| is_admin(granted, &signer))
+}
+
+/// Whether an order takes trust in that account away.
+fn is_about(key: &AccountKey, order: &Order) -> bool {
+    serde_json::from_str::<DeleteTrustCommand>(&order.body).is_ok_and(|command| command.key == *key)
+}
+
 /// Who gave an order and when, if it was given for `verb` in this lattice.
 fn signed(order: &Order, verb: CtlVerb, lattice: &LatticeName) -> Option<SignedCommand> {
     let subject = CtlSubject { lattice: lattice.clone(), verb }.to_string();
@@ -191,6 +228,7 @@ struct Ordered<'a> {
     grant: &'a Grant,
     signer: UserKey,
     given: Given,
+    writer: &'a str,
 }
 
 /// The order of a role, if it says what the fact says.
@@ -208,7 +246,7 @@ fn ordered<'a>(
     let signed = signed(order, CtlVerb::RolePut, lattice)?;
     let signer = UserKey::new(signed.key.as_str()).ok()?;
     let given = Given { issued_ms: signed.issued_ms, version: written.version };
-    Some(Ordered { key, grant: &says.grant, signer, given })
+    Some(Ordered { key, grant: &says.grant, signer, given, writer: &written.writer })
 }
 
 /// What counts: the admins of the flags, and what was ordered by somebody who is an admin by what counts. Somebody who is no

@@ -2,7 +2,8 @@
 //! taken away, counts nothing here, whoever wrote it.
 //!
 //! An order may be lost, late or repeated as a message: it is the fact that counts, and of a fact each host sees a version after the other.
-//! A host that has seen an order at one version never takes it at a later one; one that has not seen it, as a new host, cannot know.
+//! A host that has seen an order at one version never takes it at a later one; one that has not seen it (a new host, or one that was away
+//! until it was taken back) cannot know.
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +21,14 @@ use tracing::warn;
 const KIND: SnapshotKind = SnapshotKind { name: "orders", version: 1 };
 /// Keys of which an order is remembered; beyond them the one with the oldest order is forgotten.
 const KEYS_MAX: usize = 4096;
+/// Orders that were put back and of which nobody was told yet.
+const PUT_BACK_MAX: usize = 64;
+/// After so long a write that failed is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(10);
+/// How long the disk may take.
+const KEEP_WITHIN: Duration = Duration::from_secs(10);
+/// How much of a writer's name is told: whoever writes may write what he likes.
+const WRITER_CHARS: usize = 64;
 
 /// An order as a fact brings it. Missing fields read as of a fact that nothing is later than.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +47,15 @@ impl Given {
         self.issued_ms > latest.issued_ms
             || (self.issued_ms == latest.issued_ms && self.version <= latest.version)
     }
+}
+
+/// An order that is over and stands in the bucket again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PutBack {
+    /// As `role.U…` or `trust.A…`.
+    pub(crate) about: String,
+    /// The host as which the fact was written.
+    pub(crate) writer: String,
 }
 
 /// The latest order of each thing that was ordered, as `role.U…`. Unknown fields are ignored, missing ones are none.
@@ -71,7 +89,10 @@ impl Remembered {
 #[derive(Clone)]
 pub(crate) struct Orders {
     seen: Arc<Mutex<Remembered>>,
+    put_back: Arc<Mutex<Vec<PutBack>>>,
+    /// Counts what was noted, and how much of it is on disk.
     changed: watch::Sender<u64>,
+    kept: watch::Sender<u64>,
     /// None for a host that keeps nothing.
     file: Option<SnapshotFile>,
 }
@@ -91,18 +112,26 @@ impl Orders {
                 Remembered::default()
             }
         };
-        Ok(Self { seen: Arc::new(Mutex::new(seen)), changed: watch::Sender::new(0), file })
+        Ok(Self {
+            seen: Arc::new(Mutex::new(seen)),
+            put_back: Arc::default(),
+            changed: watch::Sender::new(0),
+            kept: watch::Sender::new(0),
+            file,
+        })
     }
 
-    /// Whether an order may count that a fact brings now.
-    pub(crate) fn may_count(&self, about: &str, given: Given) -> bool {
+    /// Whether an order may count that a fact brings now, which `writer` wrote.
+    pub(crate) fn may_count(&self, about: &str, given: Given, writer: &str) -> bool {
         let may = self.lock().may_count(about, given);
         if !may {
-            warn!(
-                about,
-                ?given,
-                "an order of an admin that was replaced or taken back is there again, and does not count"
-            );
+            let mut back = self.put_back.lock().unwrap_or_else(PoisonError::into_inner);
+            if back.len() < PUT_BACK_MAX {
+                back.push(PutBack {
+                    about: about.to_owned(),
+                    writer: writer.chars().take(WRITER_CHARS).collect(),
+                });
+            }
         }
         may
     }
@@ -110,7 +139,7 @@ impl Orders {
     /// This one counts, or ends all that were given before it.
     pub(crate) fn note(&self, about: &str, given: Given) {
         if self.lock().note(about, given) {
-            self.changed.send_modify(|count| *count = count.wrapping_add(1));
+            self.changed.send_modify(|count| *count += 1);
         }
     }
 
@@ -120,35 +149,52 @@ impl Orders {
         (latest.issued_ms > issued_ms).then(|| Duration::from_millis(latest.issued_ms - issued_ms))
     }
 
-    /// Looks whenever the lattice changed, so that no order is missed that is soon taken back, and keeps on disk what was seen.
+    /// Looks whenever the lattice changed, tells of orders that were put back, and keeps on disk what was seen. Changes that come together
+    /// are one look: an order that was taken back in the same moment was never seen.
     pub(crate) async fn keep(
         self,
         look: impl Fn() + Send,
+        tell: impl Fn(PutBack) + Send,
         mut lattice: watch::Receiver<u64>,
         stop: CancellationToken,
     ) {
         let mut changed = self.changed.subscribe();
         loop {
             look();
-            if changed.has_changed().unwrap_or(false) {
-                changed.mark_unchanged();
-                self.write().await;
-            }
+            let back = std::mem::take(&mut *self.put_back.lock().unwrap_or_else(PoisonError::into_inner));
+            back.into_iter().for_each(&tell);
+            self.write().await;
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.write().await,
                 news = lattice.changed() => if news.is_err() { return },
-                _ = changed.changed() => self.write().await,
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(WRITE_AGAIN), if self.is_behind() => {}
             }
         }
     }
 
+    /// Returns when the disk has what was noted before, or when it takes too long.
+    pub(crate) async fn kept(&self) {
+        let (noted, mut kept) = (*self.changed.borrow(), self.kept.subscribe());
+        if self.file.is_some()
+            && tokio::time::timeout(KEEP_WITHIN, kept.wait_for(|kept| *kept >= noted)).await.is_err()
+        {
+            warn!("which orders of admins were seen is not on disk yet");
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.file.is_some() && *self.kept.borrow() < *self.changed.borrow()
+    }
+
+    /// Writes what is not on disk yet; [`Orders::keep`] alone does.
     async fn write(&self) {
-        let Some(file) = self.file.clone() else { return };
-        let seen = self.lock().clone();
-        let written = tokio::task::spawn_blocking(move || file.write(&seen)).await;
-        match written {
-            Ok(Ok(())) => {}
-            // What changes next is tried again, with this.
+        let Some(file) = self.file.clone().filter(|_| self.is_behind()) else { return };
+        let (noted, seen) = (*self.changed.borrow(), self.lock().clone());
+        match tokio::task::spawn_blocking(move || file.write(&seen)).await {
+            Ok(Ok(())) => {
+                self.kept.send_replace(noted);
+            }
             Ok(Err(error)) => warn!(%error, "which orders of admins were seen is not on disk"),
             Err(error) => warn!(%error, "which orders of admins were seen is not on disk"),
         }
@@ -197,11 +243,11 @@ mod tests {
         orders.note("role.U", given(100, 3));
         runtime.block_on(orders.write());
         let later = Orders::open(Some(folder.path())).unwrap();
-        assert!(!later.may_count("role.U", given(100, 4)));
+        assert!(!later.may_count("role.U", given(100, 4), "N"));
         assert_eq!(later.later_by("role.U", 40), Some(Duration::from_millis(60)));
         assert_eq!((later.later_by("role.U", 100), later.later_by("role.V", 0)), (None, None));
         // A host that keeps nothing begins anew.
-        assert!(Orders::open(None).unwrap().may_count("role.U", given(100, 4)));
+        assert!(Orders::open(None).unwrap().may_count("role.U", given(100, 4), "N"));
     }
 
     #[test]

@@ -262,7 +262,9 @@ impl Ground {
         tasks.spawn_core("secrets", secrets::keep(self.secrets.clone(), self.directory.clone(), stop()));
         let (roles, trust) = (workloads.roles.clone(), workloads.trust.clone());
         let look = move || drop((roles.now(), trust.entries()));
-        tasks.spawn_core("orders", self.orders.clone().keep(look, lattice.changed().listen(), stop()));
+        let guard = inventory.guard.clone();
+        let tell = move |back| guard.put_back(back);
+        tasks.spawn_core("orders", self.orders.clone().keep(look, tell, lattice.changed().listen(), stop()));
         tasks.spawn_core("refusals", refusals::tell(inventory.guard.clone(), stop()));
         tasks.spawn_core("refused-calls", refusals::tell(inventory.refused_calls.clone(), stop()));
     }
