@@ -16,31 +16,31 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// The request's body was left unread, so the connection cannot be used again.
     pub(crate) closes: bool,
+    /// Which rule of this server the request broke; none where it was refused for another cause.
+    pub(crate) by_rule: Option<ErrorCode>,
 }
 
 impl Refusal {
     pub(crate) fn malformed(reason: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "bad-request", reason: reason.into(), closes: true }
-    }
-
-    /// Which rule of this server the request broke; none where it was refused for another cause.
-    pub(crate) fn of_rules(&self) -> Option<ErrorCode> {
-        match self.status {
-            StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED => Some(ErrorCode::Protocol),
-            StatusCode::PAYLOAD_TOO_LARGE => Some(ErrorCode::TooLarge),
-            _ => None,
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "bad-request",
+            reason: reason.into(),
+            closes: true,
+            by_rule: Some(ErrorCode::Protocol),
         }
     }
 
     pub(crate) fn no_route() -> Self {
         let reason = "no actor is linked for this host and path".to_owned();
-        Self { status: StatusCode::NOT_FOUND, code: "no-route", reason, closes: false }
+        Self { status: StatusCode::NOT_FOUND, code: "no-route", reason, closes: false, by_rule: None }
     }
 
     pub(crate) fn too_large(limit: u64) -> Self {
         let reason = format!("the request body is larger than max_body_bytes of the link, {limit} bytes");
         let code = ErrorCode::TooLarge.as_str();
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code, reason, closes: true }
+        let by_rule = Some(ErrorCode::TooLarge);
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code, reason, closes: true, by_rule }
     }
 
     pub(crate) fn call(error: CallError) -> Self {
@@ -51,6 +51,7 @@ impl Refusal {
             code: error.code.as_str(),
             reason,
             closes: false,
+            by_rule: None,
         }
     }
 

@@ -96,7 +96,7 @@ pub(crate) async fn serve(exchange: Exchange, request: Request<Received>) -> Res
     let response = match answer(&exchange, id, request).await {
         Ok(response) => response,
         Err(refusal) => {
-            if let Some(code) = refusal.of_rules() {
+            if let Some(code) = refusal.by_rule {
                 exchange.door().tell_refused(exchange.peer(), code, refusal.reason.clone());
             }
             refusal.into_response(id, version)

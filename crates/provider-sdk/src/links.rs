@@ -140,7 +140,10 @@ impl Report for Links {
     }
 
     fn refused(&self, refused: Refused) {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(refused);
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(refused, tokio::time::Instant::now());
     }
 }
 

@@ -17,6 +17,8 @@ use crate::{
 
 /// How much of an interface's name is told: whoever calls may write what he likes there.
 const INTERFACE_CHARS: usize = 256;
+/// So many refusals of one asker a provider may tell of at once; no more fit between two looks.
+const REPORTED_AT_ONCE: u64 = 1_000_000;
 
 /// One of them, for people.
 #[derive(Debug, Clone)]
@@ -33,42 +35,47 @@ pub(crate) struct RefusedCalls {
     events: Events,
     /// A broker with permissions lets nobody call as another.
     refusals: Mutex<Refusals<Asker, Sample>>,
+    /// What providers say: beside it, since one that says what it likes must not crowd out what this host saw itself.
+    reported: Mutex<Refusals<Asker, Sample>>,
 }
 
 impl RefusedCalls {
     pub(crate) fn new(about: Arc<About>, events: Events) -> Self {
-        Self { about, events, refusals: Mutex::new(Refusals::new(Asker::Others)) }
+        let table = || Mutex::new(Refusals::new(Asker::Others));
+        Self { about, events, refusals: table(), reported: table() }
     }
 
     /// Takes one down, and tells of it unless its caller was told of a moment ago.
     pub(super) fn note(&self, call: &CallContext, interface: &str, why: &NotAllowed) {
         let NotAllowed { code, reason } = why.clone();
-        self.count(Asker::Caller(call.source.clone()), 1, call.target.clone(), interface, (code, reason));
+        let asker = Asker::Caller(call.source.clone());
+        self.count(&self.refusals, (asker, 1), call.target.clone(), interface, (code, reason));
     }
 
     /// Takes down what a provider of this host says that it refused.
     pub(crate) fn note_of(&self, provider: &ProviderId, refused: Refused) {
         let Refused { asker, count, code, interface, reason } = refused;
-        self.count(asker, count, provider.clone().into(), &interface, (code, reason));
+        let count = count.min(REPORTED_AT_ONCE);
+        self.count(&self.reported, (asker, count), provider.clone().into(), &interface, (code, reason));
     }
 
     fn count(
         &self,
-        asker: Asker,
-        count: u64,
+        table: &Mutex<Refusals<Asker, Sample>>,
+        (asker, count): (Asker, u64),
         target: EntityId,
         interface: &str,
         (code, reason): (ErrorCode, String),
     ) {
         let interface = interface.chars().take(INTERFACE_CHARS).collect();
         let sample = Sample { target, interface, code, reason };
-        let told = self.lock().note_several(asker, count, sample, Instant::now());
+        let told = lock(table).note_several(asker, count, sample, Instant::now());
         self.tell(told);
     }
 
     /// How many calls were refused here, since the host was started.
     pub(crate) fn total(&self) -> u64 {
-        self.lock().total()
+        lock(&self.refusals).total().saturating_add(lock(&self.reported).total())
     }
 
     fn tell(&self, told: impl IntoIterator<Item = Told<Asker, Sample>>) {
@@ -88,15 +95,17 @@ impl RefusedCalls {
             });
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Refusals<Asker, Sample>> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(table: &Mutex<Refusals<Asker, Sample>>) -> MutexGuard<'_, Refusals<Asker, Sample>> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tells for RefusedCalls {
     fn tell_due(&self, now: Instant) {
-        let due = self.lock().due(now);
-        self.tell(due);
+        for table in [&self.refusals, &self.reported] {
+            let due = lock(table).due(now);
+            self.tell(due);
+        }
     }
 }
