@@ -483,12 +483,13 @@ async fn what_is_not_signed_well_or_does_not_run_is_not_started_and_says_why() {
 
 /// A program that looks around, and says what it got at.
 fn prowler(stage: &Stage, data: &Path, creds: &Path) -> String {
-    let (data, creds) = (data.display(), creds.display());
+    let (data, creds, beside) = (data.display(), creds.display(), creds.with_file_name("operator.creds"));
     let script = format!(
         "#!/bin/sh\nread -r line\nsaw=\ntries() {{ what=$1; shift; \"$@\" >/dev/null 2>&1 && saw=\"$saw $what\"; }}\n\
-         tries creds cat {creds}\ntries data ls {data}\ntries write touch {data}/x\ntries signal kill -0 $PPID\n\
+         tries creds cat {creds}\ntries operator cat {beside}\ntries data ls {data}\ntries write touch {data}/x\ntries signal kill -0 $PPID\n\
          tries environment cat /proc/$PPID/environ\ntries machine cat /etc/passwd\ntries scratch touch {scratch}/x\n\
          echo \"error: saw:$saw.\" >&2\nexit 3\n",
+        beside = beside.display(),
         scratch = stage.folder().join("scratch").display(),
     );
     stage.signer.provider("prowler.par", script.as_bytes()).display().to_string()
@@ -511,7 +512,7 @@ async fn a_process_sees_the_machine_and_nothing_of_its_host() {
     let (open, id) = closed.host(&["--unconfined-providers"]).await;
     let image = prowler(stage, open.data_dir(), &creds);
     let said = stage.start_provider(&id, "prowler", &image).await.unwrap_err();
-    assert!(said.contains("saw: creds data write signal environment machine scratch."), "{said}");
+    assert!(said.contains("saw: creds operator data write signal environment machine scratch."), "{said}");
     let status = stage.client.get_host_inventory(&id).await.unwrap().status;
     assert!(status.iter().any(|line| line.contains("--unconfined-providers")), "{status:?}");
 }

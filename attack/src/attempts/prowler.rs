@@ -34,13 +34,16 @@ pub(crate) fn prowling(scene: &mut Scene) -> Attempted<'_> {
         let tries = [
             ("its folders", format!("ls {data}/hosts/0")),
             ("its key", format!("/bin/cat {data}/hosts/*/*")),
-            ("its credentials", format!("/bin/cat {data}/nats/*/closed/users/*")),
+            ("its credentials", format!("/bin/cat {data}/nats/*/*/*")),
             ("what it remembers", format!("/bin/rm -r {data}/hosts")),
             ("its environment", "/bin/cat /proc/$PPID/environ".to_owned()),
             ("its memory", "/bin/cat /proc/$PPID/maps".to_owned()),
             ("its end", "kill $PPID".to_owned()),
         ];
-        ensure!(files_are_there(scene), "there is nothing to be found");
+        for folder in ["hosts", "nats"] {
+            let found = crate::scene::files_below(&scene.data().join(folder)).len();
+            ensure!(found > 1, "there is nothing to be found in {folder}");
+        }
         let image = scene.signer.provider("prowler.par", script(&tries).as_bytes())?;
         let command = StartProviderCommand::new("prowler".parse()?, image.display().to_string());
         let started = scene.client.start_provider_and_wait(&scene.host, &command, WITHIN).await;
@@ -52,9 +55,4 @@ pub(crate) fn prowling(scene: &mut Scene) -> Attempted<'_> {
         }
     }
     .boxed_local()
-}
-
-/// Whoever may look finds a key and something remembered.
-fn files_are_there(scene: &Scene) -> bool {
-    crate::scene::files_below(&scene.data().join("hosts")).len() > 1
 }

@@ -158,6 +158,9 @@ pub(crate) struct TrustArgs {
     /// Refuse every command that is not signed by a key with a role, whoever may publish it on NATS
     #[arg(long, env = "WASMCLOUD_REQUIRE_SIGNED_CONTROL")]
     pub(crate) require_signed_control: bool,
+    /// Folder or file that provider processes do not see, besides those of this host and of `wash`; may be repeated
+    #[arg(long, env = "WASMCLOUD_HIDE", value_name = "PATH", value_delimiter = ':')]
+    pub(crate) hide: Vec<PathBuf>,
     /// Let provider processes see the files of this host: its folders, keys and credentials. Shown in the host's status
     #[arg(long, env = "WASMCLOUD_UNCONFINED_PROVIDERS")]
     pub(crate) unconfined_providers: bool,
@@ -283,6 +286,7 @@ pub struct HostConfig {
     pub(crate) trust: Trust,
     pub(crate) admins: BTreeSet<UserKey>,
     pub(crate) require_signed_control: bool,
+    pub(crate) hide: Vec<PathBuf>,
     pub(crate) unconfined_providers: bool,
     pub(crate) allow_unsigned: bool,
     pub(crate) images: ImageArgs,
@@ -343,6 +347,7 @@ impl HostArgs {
             trust: Trust::accounts(named)?,
             admins,
             require_signed_control: self.trust.require_signed_control,
+            hide: self.trust.hide,
             unconfined_providers: self.trust.unconfined_providers,
             allow_unsigned: self.trust.allow_unsigned,
             images: self.images,

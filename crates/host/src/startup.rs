@@ -1,5 +1,6 @@
 //! Putting a host together, part by part, in the order in which each needs the one before.
 
+mod confinement;
 mod credentials;
 mod doors;
 mod ground;

@@ -7,6 +7,6 @@ mod run;
 mod table;
 
 pub(crate) use builtin::Builtins;
-pub(crate) use process::{Access, CONFINE, Confinement, Processes, can_confine};
+pub(crate) use process::{Access, CONFINE, Confinement, Lacks, Processes, what_kernel_lacks};
 pub use process::{Confined, confine};
 pub(crate) use table::{NotRunning, ProviderSpec, ProviderView, Providers, StartRefused};

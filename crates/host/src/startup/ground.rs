@@ -8,7 +8,7 @@ use lattice_manifest::Manifest;
 use lattice_nats::{Connection, EventPublisher, Secret};
 use lattice_runtime::Runtime;
 
-use super::parts;
+use super::{confinement, parts};
 use crate::{
     about::About,
     actors::{Actors, Callees, Crew, DefaultLimits, Starter},
@@ -200,7 +200,7 @@ impl Ground {
             connection,
             self.access.clone(),
             images,
-            parts::confinement(config),
+            confinement::confinement(config),
         );
         let builtins = Builtins {
             table: providers,

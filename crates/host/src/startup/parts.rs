@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use lattice_claims::nats::ProviderSigner;
 use lattice_code_cache::{CacheConfig, CodeCache, Status};
 use lattice_core::HostId;
 use lattice_manifest::Manifest;
@@ -12,14 +11,14 @@ use lattice_registry::{FetchConfig, Fetcher};
 use lattice_runtime::{Runtime, RuntimeConfig};
 use tracing::warn;
 
-use super::credentials;
+use super::{confinement, credentials};
 use crate::{
     about::About,
     config::HostConfig,
     generations,
     identity::Identity,
     memory::{Memory, Server},
-    providers::{Access, Confinement, can_confine},
+    providers::Access,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -138,15 +137,7 @@ fn notices(config: &HostConfig) -> Vec<String> {
     let lattice = &config.lattice;
     let unsigned =
         || format!("unsigned actors are allowed on this host of lattice {lattice} (--allow-unsigned)");
-    let sees = "provider processes see the files of this host, its keys and credentials among them";
-    let unconfined = match (config.unconfined_providers, can_confine()) {
-        (true, _) => Some(format!("{sees} (--unconfined-providers)")),
-        (false, false) => Some(format!(
-            "{sees}, since this kernel has no Landlock (Linux 5.13 and later, where it is switched on)"
-        )),
-        (false, true) => None,
-    };
-    config.allow_unsigned.then(unsigned).into_iter().chain(unconfined).collect()
+    config.allow_unsigned.then(unsigned).into_iter().chain(confinement::notice(config)).collect()
 }
 
 /// The engine, with compiled code of earlier starts. A cache that cannot be used costs time, not the start.
@@ -174,32 +165,6 @@ pub(super) fn engine(config: &HostConfig) -> anyhow::Result<Runtime> {
 pub(super) fn access(config: &HostConfig, options: &ConnectOptions) -> anyhow::Result<Access> {
     let (file, lasts) = (config.nats.provider_signing_key.as_deref(), config.nats.provider_token_seconds);
     Ok(Access::new(options, &config.lattice, file, Duration::from_secs(lasts))?)
-}
-
-/// What provider processes do not see: the files that make this host what it is, and those of whoever steers from here.
-pub(super) fn confinement(config: &HostConfig) -> Option<Confinement> {
-    if config.unconfined_providers {
-        return None;
-    }
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let home = |path: &str| named("HOME").map(|home| home.join(path));
-    let contexts = named("XDG_CONFIG_HOME").map(|config| config.join("wash"));
-    let docker = named("DOCKER_CONFIG").or_else(|| home(".docker"));
-    let people = ["WASH_KEYS", "WASH_CONTEXTS"].map(named).into_iter().chain([
-        home(".wash"),
-        home(".config/wash"),
-        contexts,
-        docker,
-    ]);
-    let nats = [&config.nats.nats_creds, &config.nats.provider_signing_key].map(Clone::clone);
-    let beside = config
-        .nats
-        .nats_creds
-        .as_ref()
-        .map(|file| file.with_file_name(ProviderSigner::file_name(&config.lattice)));
-    let own = [config.data_dir.clone(), config.cache_dir.clone()];
-    let hide = own.into_iter().chain(nats.into_iter().chain([beside]).chain(people).flatten());
-    Some(Confinement::hiding(hide, config.nats.nats_tls_ca_file.clone()))
 }
 
 /// Where the programs of provider processes lie.

@@ -29,10 +29,11 @@ const MYSELF: &str = "/proc/self/exe";
 const KNOWN: ABI = ABI::V6;
 /// What lets root look into other processes, change the kernel, or open files past what confines it. What else root may, a provider keeps: to
 /// bind low ports, as one of it may have to.
-const DROPPED: [Capability; 9] = [
+const DROPPED: [Capability; 10] = [
     Capability::CAP_BPF,
     Capability::CAP_CHECKPOINT_RESTORE,
     Capability::CAP_DAC_READ_SEARCH,
+    Capability::CAP_MKNOD,
     Capability::CAP_PERFMON,
     Capability::CAP_SYS_ADMIN,
     Capability::CAP_SYS_BOOT,
@@ -107,7 +108,7 @@ impl Confinement {
 
     /// Without links on the way, so that they compare with what folders hold.
     fn hidden(&self) -> BTreeSet<PathBuf> {
-        self.hide.iter().map(|path| real(path)).collect()
+        self.hide.iter().map(|path| real(path)).chain(disks()).collect()
     }
 }
 
@@ -131,13 +132,33 @@ fn drop_capabilities() -> Result<(), CapsError> {
     Ok(())
 }
 
-/// Whether this kernel can confine anybody.
-pub(crate) fn is_supported() -> bool {
-    let tried = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
+/// What a kernel cannot do, of which the rest is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    /// It has no Landlock.
+    Everything,
+    /// Files that may not be written can be emptied, before Linux 6.2; and signals are sent as below.
+    TruncationAndSignals,
+    /// Signals are sent to whomever the system lets, before Linux 6.12.
+    Signals,
+}
+
+/// What this kernel cannot do; none where it can do all.
+pub(crate) fn what_kernel_lacks() -> Option<Lacks> {
+    let strict = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let handles =
+        |version: ABI| strict().handle_access(AccessFs::from_all(version)).and_then(Ruleset::create).is_ok();
+    if !handles(ABI::V1) {
+        return Some(Lacks::Everything);
+    }
+    if !handles(ABI::V3) {
+        return Some(Lacks::TruncationAndSignals);
+    }
+    let scopes = strict()
         .handle_access(AccessFs::from_all(ABI::V1))
+        .and_then(|ruleset| ruleset.scope(Scope::Signal))
         .and_then(Ruleset::create);
-    tried.is_ok()
+    scopes.is_err().then_some(Lacks::Signals)
 }
 
 /// Gives up what is hidden and becomes the program; comes back only with the reason why not.
@@ -160,6 +181,14 @@ fn become_program(program: &Path) -> io::Error {
         tries += 1;
         std::thread::sleep(BUSY_PAUSE);
     }
+}
+
+/// The disks of this machine: whoever is root reads in them what no folder shows.
+fn disks() -> Vec<PathBuf> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let is_disk = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_block_device());
+    devices.filter(is_disk).map(|entry| entry.path()).collect()
 }
 
 /// The path without links, as far as it is there.

@@ -21,6 +21,6 @@ mod talk;
 mod telling;
 
 pub(crate) use access::Access;
-pub(crate) use confine::{COMMAND as CONFINE, Confinement, is_supported as can_confine};
+pub(crate) use confine::{COMMAND as CONFINE, Confinement, Lacks, what_kernel_lacks};
 pub use confine::{Confined, confine};
 pub(crate) use provider::Processes;

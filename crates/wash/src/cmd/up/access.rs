@@ -32,6 +32,8 @@ pub(super) struct Access {
     pub(super) signing_key: Option<PathBuf>,
     /// The certificate to trust.
     pub(super) ca: Option<PathBuf>,
+    /// Where keys and credentials lie, of which provider processes shall see nothing.
+    pub(super) secret: Option<PathBuf>,
     /// The folder whose servers have to hear of a new key, if they run already.
     pub(super) news: Option<PathBuf>,
 }
@@ -57,7 +59,8 @@ impl Access {
             None => {
                 let there = |file: PathBuf| Some(file).filter(|file| file.exists());
                 let (host, operator) = (there(folder.host_creds()), there(folder.operator_creds()));
-                Ok(Access { host, operator, admins, signing_key, ca, news: None })
+                let secret = Some(folder.dir().to_owned());
+                Ok(Access { host, operator, admins, signing_key, ca, secret, news: None })
             }
         }
     }
@@ -80,7 +83,8 @@ impl Access {
             }
             false => None,
         };
-        Ok(Access { host: Some(host), operator: Some(operator), news, ..Access::default() })
+        let secret = Some(own.root().to_owned());
+        Ok(Access { host: Some(host), operator: Some(operator), secret, news, ..Access::default() })
     }
 }
 

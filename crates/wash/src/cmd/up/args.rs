@@ -212,6 +212,10 @@ impl Args {
         let creds = creds.map(|file| ("WASMCLOUD_NATS_CREDS", file.into()));
         let ca = access.ca.as_ref().map(|file| ("WASMCLOUD_NATS_TLS_CA_FILE", file.into()));
         let mut env: Vec<_> = seed.into_iter().chain(creds).chain(ca).collect();
+        let secret = [&access.secret, &access.signing_key, &self.host.keys_dir].into_iter().flatten();
+        // A path with a colon cannot be said in a list; the others can.
+        let secret = std::env::join_paths(secret.filter(|path| std::env::join_paths([path]).is_ok()));
+        env.extend(secret.ok().filter(|list| !list.is_empty()).map(|list| ("WASMCLOUD_HIDE", list)));
         if !access.admins.is_empty() {
             env.push(("WASMCLOUD_REQUIRE_SIGNED_CONTROL", "true".into()));
             env.push(("WASMCLOUD_ADMINS", access.admins.join(",").into()));
