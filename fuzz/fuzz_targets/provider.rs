@@ -8,8 +8,8 @@ use data_encoding::BASE64;
 use lattice_core::SecretName;
 use lattice_fuzz::{bounded, text, told};
 use lattice_provider_sdk::wire::{
-    Credentials, HealthAnswer, HostData, LINKS_TOLD_MAX, LinkAnswer, LinkDefinition, SERVES_MAX, SecretValue,
-    Shutdown, TEXT_CHARS_MAX,
+    Credentials, HealthAnswer, HostData, LINKS_TOLD_MAX, LinkAnswer, LinkDefinition, REFUSALS_MAX,
+    RefusalAnswer, SERVES_MAX, SecretValue, Shutdown, TEXT_CHARS_MAX,
 };
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
@@ -68,12 +68,21 @@ fn health(answer: HealthAnswer) {
         let _ = served.known();
     });
     read.links.iter().for_each(link);
+    assert!(read.refusals.len() <= REFUSALS_MAX);
+    read.refusals.iter().for_each(refusal);
     drop(read.state.state());
 }
 
 fn link(answer: &LinkAnswer) {
     drop((answer.link.key(), answer.link.state.state()));
     answer.link.state.reason.iter().for_each(|reason| line_of(reason));
+}
+
+/// Whom a process names, and which kind it says, is one of ours or none.
+fn refusal(answer: &RefusalAnswer) {
+    line_of(&answer.message);
+    let refused = answer.refused(answer.count);
+    assert_eq!(RefusalAnswer::new(&refused).refused(refused.count), refused);
 }
 
 fn line_of(shown: &str) {

@@ -33,6 +33,12 @@ fn rows() -> Vec<String> {
     text.lines().filter(is_row).map(str::to_owned).collect()
 }
 
+/// The page says so in its text, too.
+fn says(words: &str) {
+    let file = workspace_root().join("examples/lattices/attack/README.md");
+    assert!(std::fs::read_to_string(file).unwrap().contains(words), "{words:?}");
+}
+
 #[tokio::test]
 async fn a_closed_lattice_refuses_every_attempt() {
     let attempts = attacked(&[]).await;
@@ -44,6 +50,7 @@ async fn a_closed_lattice_refuses_every_attempt() {
     }
     let rows = rows();
     assert_eq!(rows.len(), attempts.len(), "the README has a row for each");
+    says(&format!("{0} of {0} are refused in a closed lattice", rows.len()));
     for (line, row) in attempts.iter().zip(&rows) {
         let text = |field: &str| line[field].as_str().unwrap().to_owned();
         let (place, tried, by, seen) = (text("place"), text("tried"), text("by"), text("seen"));
@@ -59,6 +66,7 @@ async fn a_closed_lattice_refuses_every_attempt() {
 async fn an_open_lattice_refuses_what_needs_no_credentials_to_be_refused() {
     let attempts = attacked(&["--open"]).await;
     let succeeded = attempts.iter().filter(|line| line["outcome"] == "succeeded").count();
+    says(&format!("In an open one {succeeded} succeed"));
     // Whoever reaches the port steers the lattice; images, archives, actors and visitors are kept in all the same.
     assert!(succeeded >= 30, "{succeeded}");
     for (line, row) in attempts.iter().zip(rows()) {

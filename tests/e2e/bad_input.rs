@@ -76,6 +76,10 @@ async fn no_nats_and_nats_of_the_wrong_kind() {
     let args = ["--nats-url", &stage.nats.url()];
     let said = stage.run_with(("WASMCLOUD_OPEN", "false"), "wasmcloud", &args).await;
     told(&said, 1, &["asks nobody for credentials", "wash nats init", "with --open"]);
+    // Nor where it is not the first of several.
+    let several = format!("{nowhere},{}", stage.nats.url());
+    let said = stage.run_with(("WASMCLOUD_OPEN", "false"), "wasmcloud", &["--nats-url", &several]).await;
+    told(&said, 1, &["asks nobody for credentials"]);
     assert!(stage.hosts().await.is_empty(), "it leaves no trace");
 }
 

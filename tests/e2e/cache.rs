@@ -22,6 +22,7 @@ async fn started(
             shell
                 .env("WASMCLOUD_DATA_DIR", folder.join("data"))
                 .env("WASMCLOUD_CACHE_DIR", folder.join("cache"))
+                .env("WASMCLOUD_OPEN", "true")
         }
     };
     let launch = launch

@@ -183,7 +183,11 @@ pub(crate) fn put_under_another_name(scene: &mut Scene) -> Attempted<'_> {
         ensure!(why.contains("it was sealed as secret api-token"), "refused for another reason: {why}");
         let told = events
             .wait_for(SOON, |event| {
-                ControlAudit::read(event).filter(|told| told.target.iter().any(|name| name == "loot-token"))
+                // The end of the attempt before may be told a little later.
+                let is_it = |told: &ControlAudit| {
+                    told.command == "secret.put" && told.target.iter().any(|name| name == "loot-token")
+                };
+                ControlAudit::read(event).filter(is_it)
             })
             .await?;
         ensure!(!told.success && told.message.contains("it was sealed as"), "the audit says {told:?}");

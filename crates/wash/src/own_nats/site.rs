@@ -86,6 +86,16 @@ pub(crate) fn make_site(own: &OwnNats, wanted: &SiteWanted) -> Outcome<ServerFol
     ServerFolder::find(&dir)
 }
 
+/// Whether two URLs lead to the same port, however they are written.
+fn is_same_place(a: &str, b: &str) -> bool {
+    let place = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+        rest.trim_end_matches('/').to_ascii_lowercase()
+    };
+    place(a) == place(b)
+}
+
 impl OwnNats {
     /// The folders of all sites, by name.
     ///
@@ -114,7 +124,10 @@ impl OwnNats {
     /// # Errors
     /// A folder cannot be read.
     pub(crate) fn ca_at(&self, url: &str) -> Outcome<Option<PathBuf>> {
-        let site = self.site_folders()?.into_iter().find(|site| site.about.tls_ca && site.about.url == url);
+        let site = self
+            .site_folders()?
+            .into_iter()
+            .find(|site| site.about.tls_ca && is_same_place(&site.about.url, url));
         let of_first = || self.plan.tls_ca.then(|| self.server().join(server::CA));
         Ok(site.and_then(|site| site.ca()).or_else(of_first))
     }
