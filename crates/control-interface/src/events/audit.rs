@@ -39,7 +39,7 @@ pub struct ControlRefused {
     /// The host that refused.
     pub host_id: HostId,
     /// Who: a key that has a role, `unknown-key` for keys that have none, `forged` where the signature does not hold, `unsigned`,
-    /// or `others` where there are too many.
+    /// the host as which an order that was over (`order-over`) was written into the bucket, or `others` where there are too many.
     #[serde(default)]
     pub source: String,
     /// How many.
