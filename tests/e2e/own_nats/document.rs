@@ -167,7 +167,10 @@ async fn after_all_of_it(Machines { first, site }: &mut Machines) {
     assert!(seen.await.unwrap().contains("alone"));
     let mut vera = first.launch("wash get hosts --context vera");
     assert_eq!(vera.wait(WITHIN).await.unwrap().code(), Some(1), "{}", vera.output());
-    first.run("wash nats user revoke ~/hub plant-leaf plant-host plant-operator").await;
+    // As the document has it: with the key by which the site's hosts sign.
+    let cut_off = "wash nats user revoke ~/hub plant-leaf plant-host plant-operator --provider-keys";
+    let said = first.run(cut_off).await;
+    assert!(said.contains("providers-"), "it names the new keys: {said}");
     lattice_testkit::until("the site is cut off", WITHIN, || async {
         let mut get = first.launch("wash get hosts --context hub -x plant");
         let status = get.wait(WITHIN).await.ok()?;
