@@ -95,7 +95,12 @@ async fn key_value_in_a_process_needs_somebody_who_may_touch_buckets() {
     let dir = closed.own.display().to_string();
     let made = stage.run("wash", &["nats", "user", "add", &dir, "store", "--role", "host"]).await;
     assert_eq!(made.code, 0, "{}", made.text);
-    let creds = closed.own.join("users/store.creds").display().to_string();
+    // In a folder of its own: those beside the host's are hidden, too.
+    let folder = stage.folder().join("store");
+    fs::create_dir(&folder).unwrap();
+    let creds = folder.join("store.creds");
+    fs::copy(closed.own.join("users/store.creds"), &creds).unwrap();
+    let creds = creds.display().to_string();
     start_store(stage, &id, &image, "nats_creds_file", &creds).await.unwrap();
     let address = counter(stage, &id).await;
     for figure in 1..=2 {
