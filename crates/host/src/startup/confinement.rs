@@ -1,17 +1,11 @@
 //! What provider processes of this host do not see, and what an operator should know of that.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     config::HostConfig,
     providers::{Confinement, Lacks, what_kernel_lacks},
 };
-
-/// Endings of files with keys and credentials.
-const SECRET: [&str; 3] = ["creds", "key", "nk"];
 
 /// The files that make this host what it is, and those of whoever steers from here; none where processes see all.
 pub(super) fn confinement(config: &HostConfig) -> Option<Confinement> {
@@ -21,19 +15,14 @@ pub(super) fn confinement(config: &HostConfig) -> Option<Confinement> {
     let nats = &config.nats;
     let own = [config.data_dir.clone(), config.cache_dir.clone()];
     let named = nats.nats_creds.iter().chain(&nats.provider_signing_key);
-    let beside = nats.nats_creds.iter().flat_map(|file| secrets_beside(file));
-    let hide =
-        own.into_iter().chain(named.cloned()).chain(beside).chain(of_people()).chain(config.hide.clone());
-    Some(Confinement::hiding(hide, nats.nats_tls_ca_file.clone()))
+    let beside = nats.nats_creds.as_deref().map(folder_of);
+    let hide = own.into_iter().chain(named.cloned()).chain(of_people()).chain(config.hide.clone());
+    Some(Confinement::hiding(hide, beside, nats.nats_tls_ca_file.clone()))
 }
 
-/// Files of the kind beside the host's credentials, which are somebody's, too.
-fn secrets_beside(file: &Path) -> Vec<PathBuf> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_secret =
-        |path: &PathBuf| path.extension().is_some_and(|end| SECRET.iter().any(|secret| end == *secret));
-    files.filter(is_secret).collect()
+/// Where the host's credentials lie, and those of others may.
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Where `wash` and container tools keep keys, credentials and contexts.

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     binary::Binary,
-    confine::Confinement,
+    confine::{BUSY_PAUSE, BUSY_TRIES, Confinement},
     output::{Tail, copy},
 };
 
@@ -27,9 +27,6 @@ use super::{
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// How long its last words may take to get here after its end; something that it started may hold the pipe.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(300);
-/// A file that was written a moment ago may be held by another process that is just being started.
-const BUSY_TRIES: u32 = 40;
-const BUSY_PAUSE: Duration = Duration::from_millis(25);
 
 /// How often it is looked whether a process has ended, beside whenever the system says that one of ours has.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

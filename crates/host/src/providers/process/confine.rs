@@ -42,8 +42,8 @@ const DROPPED: [Capability; 10] = [
     Capability::CAP_SYS_RAWIO,
 ];
 /// A file that was written a moment ago may be held by another process that is just being started.
-const BUSY_TRIES: u32 = 40;
-const BUSY_PAUSE: Duration = Duration::from_millis(25);
+pub(super) const BUSY_TRIES: u32 = 40;
+pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(25);
 
 /// What is kept from a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -51,6 +51,9 @@ pub(crate) struct Confinement {
     /// Folders and files that it neither sees nor changes
     #[arg(long, value_name = "PATH")]
     hide: Vec<PathBuf>,
+    /// Folders of which it does not see the files with keys and credentials that lie there when it is started
+    #[arg(long, value_name = "DIR")]
+    hide_secrets_of: Vec<PathBuf>,
     /// Files that it reads although they are in such a folder
     #[arg(long, value_name = "FILE")]
     show: Vec<PathBuf>,
@@ -69,13 +72,13 @@ impl Confinement {
     /// Hides what is there; whatever is called so later, too.
     pub(crate) fn hiding(
         hide: impl IntoIterator<Item = PathBuf>,
+        secrets_of: impl IntoIterator<Item = PathBuf>,
         show: impl IntoIterator<Item = PathBuf>,
     ) -> Self {
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        Self {
-            hide: hide.into_iter().map(absolute).collect(),
-            show: show.into_iter().map(absolute).collect(),
+        fn absolute(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+            paths.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
         }
+        Self { hide: absolute(hide), hide_secrets_of: absolute(secrets_of), show: absolute(show) }
     }
 
     /// What becomes `program`, confined.
@@ -84,6 +87,9 @@ impl Confinement {
         command.arg(COMMAND);
         for path in &self.hide {
             command.arg("--hide").arg(path);
+        }
+        for folder in &self.hide_secrets_of {
+            command.arg("--hide-secrets-of").arg(folder);
         }
         for file in self.show.iter().map(PathBuf::as_path).chain([program]) {
             command.arg("--show").arg(file);
@@ -108,7 +114,8 @@ impl Confinement {
 
     /// Without links on the way, so that they compare with what folders hold.
     fn hidden(&self) -> BTreeSet<PathBuf> {
-        self.hide.iter().map(|path| real(path)).chain(disks()).collect()
+        let secrets = self.hide_secrets_of.iter().flat_map(|folder| secrets_in(folder));
+        self.hide.iter().cloned().chain(secrets).map(|path| real(&path)).chain(disks()).collect()
     }
 }
 
@@ -181,6 +188,17 @@ fn become_program(program: &Path) -> io::Error {
         tries += 1;
         std::thread::sleep(BUSY_PAUSE);
     }
+}
+
+/// Endings of files with keys and credentials.
+const SECRET: [&str; 3] = ["creds", "key", "nk"];
+
+/// The files of the kind in a folder.
+fn secrets_in(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_secret =
+        |path: &PathBuf| path.extension().is_some_and(|end| SECRET.iter().any(|secret| end == *secret));
+    files.filter(is_secret).collect()
 }
 
 /// The disks of this machine: whoever is root reads in them what no folder shows.
