@@ -1,6 +1,7 @@
 //! The client of the control protocol.
 
 mod actors;
+mod any;
 mod calls;
 mod configs;
 mod hosts;
@@ -25,6 +26,8 @@ use serde::{
 };
 
 use crate::{ControlError, CtlResponse};
+
+use any::AnyHost;
 
 pub use actors::Scaled;
 pub use providers::Started;
@@ -105,23 +108,38 @@ impl Client {
         if answer.success { Ok(answer) } else { Err(refused(&what, answer.code, answer.message)) }
     }
 
-    /// One request, one answer, be it a refusal.
+    /// One request, one answer, be it a refusal. Where any host may answer and the one that was picked is silent, another is asked.
     async fn exchange<T: DeserializeOwned>(
         &self,
         verb: CtlVerb,
         host: Option<&HostId>,
         body: Option<&impl Serialize>,
     ) -> Result<CtlResponse<T>, ControlError> {
-        let effect = verb.effect();
+        let (signed, any) = (verb.effect() != Effect::Reads, verb.host().is_none());
         let (subject, what) = self.subject(verb);
         let body = encode(&what, body)?;
-        let headers = match (&self.signer, effect) {
-            (None, _) | (_, Effect::Reads) => HeaderMap::new(),
-            (Some(key), _) => self.sign(key, &subject, &what, &body)?,
+        let answer = if any {
+            AnyHost { client: self, subject: &subject, what: &what, body, signed }.answer().await?
+        } else {
+            let headers = self.headers(signed, &subject, &what, &body)?;
+            let answer = self.conn.ask(&subject, headers, body, self.timeout).await;
+            answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?
         };
-        let answer = self.conn.ask(&subject, headers, body, self.timeout).await;
-        let answer = answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?;
         decode(&what, &answer.payload)
+    }
+
+    /// What goes along with a request, signed now.
+    fn headers(
+        &self,
+        signed: bool,
+        subject: &str,
+        what: &str,
+        body: &[u8],
+    ) -> Result<HeaderMap, ControlError> {
+        match &self.signer {
+            Some(key) if signed => self.sign(key, subject, what, body),
+            _ => Ok(HeaderMap::new()),
+        }
     }
 
     /// The header by which a host knows who asks.

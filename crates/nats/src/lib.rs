@@ -41,7 +41,7 @@ pub use jetstream_api::ApiError;
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Member, Secret, Tls};
 pub use provider_line::{HostLine, ProviderLine, Said};
 pub use renewable::Renewable;
-pub use request::{Gather, RequestError, SCATTER_ANSWERS_MAX};
+pub use request::{Gather, Question, RequestError, SCATTER_ANSWERS_MAX};
 pub use state::{
     Fact, FactStore, Facts, Loaded, Overridden, SetAside, SnapshotError, SnapshotFile, SnapshotKind,
     StateError, UnreadableSnapshot, Version,

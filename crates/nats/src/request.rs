@@ -6,7 +6,10 @@ use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Connection, replies::Incoming};
+use crate::{
+    Connection,
+    replies::{Incoming, Waiter},
+};
 
 /// The most answers one scattered request takes; hosts beyond that are not heard.
 pub const SCATTER_ANSWERS_MAX: usize = 4096;
@@ -132,13 +135,17 @@ impl Connection {
         timeout: Duration,
     ) -> Result<Message, RequestError> {
         let until = Instant::now() + timeout;
-        let mut waiter = self.replies().wait_for(subject, 1);
-        self.send(subject, waiter.reply_to(), headers, payload, until, timeout).await?;
-        match timeout_at(until, waiter.next()).await {
-            Ok(Some(incoming)) => self.open(subject, incoming),
-            // The sender lives as long as the entry, so the end of the channel cannot come before the answer.
-            Ok(None) | Err(_) => Err(RequestError::Timeout { subject: subject.to_owned(), after: timeout }),
-        }
+        let mut question = self.question(subject, 1);
+        question.ask(headers, payload, timeout).await?;
+        let answer = question.answer(until).await?;
+        answer.ok_or_else(|| RequestError::Timeout { subject: subject.to_owned(), after: timeout })
+    }
+
+    /// A question on `subject` that may be sent more than once, each time to whom the broker picks, and takes up to `answers` answers.
+    #[must_use]
+    pub fn question(&self, subject: &str, answers: usize) -> Question<'_> {
+        let waiter = self.replies().wait_for(subject, answers);
+        Question { conn: self, subject: subject.to_owned(), waiter }
     }
 
     /// Goes to the server and back on a subject of this connection's own. All that was sent before has then been
@@ -234,6 +241,41 @@ impl Connection {
                 Err(RequestError::NoResponders { subject: subject() })
             }
             Incoming::Message(message) => Ok(message),
+        }
+    }
+}
+
+/// One question, asked as often as its owner likes; what comes back to any of the askings is an answer. See [`Connection::question`].
+pub struct Question<'a> {
+    conn: &'a Connection,
+    subject: String,
+    waiter: Waiter,
+}
+
+impl Question<'_> {
+    /// Asks, once more or for the first time; at most `within`.
+    ///
+    /// # Errors
+    /// As [`Connection::publish`].
+    pub async fn ask(
+        &self,
+        headers: HeaderMap,
+        payload: Bytes,
+        within: Duration,
+    ) -> Result<(), RequestError> {
+        let until = Instant::now() + within;
+        self.conn.send(&self.subject, self.waiter.reply_to(), headers, payload, until, within).await
+    }
+
+    /// The next answer, to whichever asking; `None` if none comes before `until`. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`RequestError::NoResponders`] and [`RequestError::Denied`], known at once.
+    pub async fn answer(&mut self, until: Instant) -> Result<Option<Message>, RequestError> {
+        match timeout_at(until, self.waiter.next()).await {
+            Ok(Some(incoming)) => self.conn.open(&self.subject, incoming).map(Some),
+            // The sender lives as long as the entry.
+            Ok(None) | Err(_) => Ok(None),
         }
     }
 }

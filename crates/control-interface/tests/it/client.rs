@@ -194,6 +194,29 @@ fn scale(id: &str, count: u32) -> ScaleComponentCommand {
     ScaleComponentCommand::new(ActorId::new(id).unwrap(), "file:///hello.wasm", count)
 }
 
+/// In the queue group of the hosts, like one that is frozen: what it gets is answered by nobody.
+async fn silent_member(server: &NatsServer) -> lattice_nats::Subscription {
+    let (subject, group) = ("wasmbus.ctl.v1.default.link.*", "wasmbus.ctl.v1.default.link");
+    let subjects = [(subject.to_owned(), Some(group.to_owned()))];
+    join(server).await.subscribe_in_force(subjects, LONG).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_frozen_host_keeps_nobody_from_an_answer() {
+    let server = NatsServer::start().await.unwrap();
+    let (_host, _control) = FakeHost::serve(&server, 'A').await;
+    let mut frozen = silent_member(&server).await;
+    let client = client(&server).await;
+    // One of two is picked each time, so of twenty at once the silent one gets some, but for once in a million.
+    let asked = (0..20).map(|_| client.get_links());
+    let answered = futures::future::join_all(asked).await;
+    assert!(answered.iter().all(Result::is_ok), "{answered:?}");
+    let swallowed = tokio::time::timeout(LONG, frozen.next()).await.unwrap();
+    assert!(swallowed.is_some(), "the silent one was asked, too");
+    let alone = Client::new(join(&server).await, LatticeName::new("other").unwrap(), LONG);
+    assert!(matches!(alone.get_links().await, Err(ControlError::NoHosts { .. })));
+}
+
 #[tokio::test]
 async fn hosts_are_found_and_asked() {
     let server = NatsServer::start().await.unwrap();
