@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use lattice_core::{HostFact, HostId, HostedActor, HostedProvider, LatticeName};
-use lattice_nats::FactStore;
-use lattice_testkit::{Process, until};
+use lattice_nats::{FactStore, HeaderMap};
+use lattice_testkit::{NatsOptions, Process, until};
 use lattice_tests::{Cable, RawEvents, Stage};
 use serde_json::json;
 
@@ -339,4 +340,36 @@ async fn a_host_stops_in_order_while_nats_is_away() {
     host.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
     host.process.stop(WITHIN).await.unwrap();
     assert!(host.process.output().contains("host stopped"), "{}", host.process.output());
+}
+
+#[tokio::test]
+async fn what_waited_for_a_frozen_host_is_not_carried_out_and_wash_asks_anew() {
+    // A server that keeps the connection of a frozen host for long.
+    let slow = NatsOptions { config: "ping_interval: \"60s\"".to_owned(), ..NatsOptions::default() };
+    let stage = Stage::set_on(slow).await;
+    let (mut process, _host) = stage.host(&[]).await;
+    let put = |name: &str| format!("wasmbus.ctl.v1.default.config.put.{name}");
+    let mut question = stage.connection.question(&put("late"), 1);
+    process.process.pause();
+    question.ask(HeaderMap::new(), Bytes::from_static(br#"{"a":"1"}"#), WITHIN).await.unwrap();
+    let frozen = tokio::time::Instant::now() + Duration::from_millis(1_500);
+    assert!(question.answer(frozen).await.unwrap().is_none(), "nobody is awake");
+    process.process.resume();
+    let late = question.answer(tokio::time::Instant::now() + WITHIN).await.unwrap().unwrap();
+    let late: serde_json::Value = serde_json::from_slice(&late.payload).unwrap();
+    assert_eq!((&late["success"], &late["code"]), (&json!(false), &json!("stale")), "{late}");
+    let said = stage.wash(&["config", "get", "late"]).await;
+    assert!(said.code == 1 && said.text.contains("late"), "{}", said.text);
+
+    // Who asks by wash need not know.
+    process.process.pause();
+    let patient = stage.wash(&["config", "put", "patient", "a=1", "--timeout-ms", "30000"]);
+    let thaw = async {
+        let nobody = stage.connection.request(&put("x"), Bytes::new(), Duration::from_millis(1_500)).await;
+        assert!(nobody.is_err(), "nobody is awake");
+        process.process.resume();
+    };
+    let (said, ()) = tokio::join!(patient, thaw);
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert_eq!(stage.wash(&["config", "get", "patient"]).await.code, 0);
 }

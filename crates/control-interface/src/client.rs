@@ -1,7 +1,7 @@
 //! The client of the control protocol.
 
 mod actors;
-mod any;
+mod asking;
 mod calls;
 mod configs;
 mod hosts;
@@ -27,7 +27,7 @@ use serde::{
 
 use crate::{ControlError, CtlResponse};
 
-use any::AnyHost;
+use asking::Asking;
 
 pub use actors::Scaled;
 pub use providers::Started;
@@ -115,16 +115,11 @@ impl Client {
         host: Option<&HostId>,
         body: Option<&impl Serialize>,
     ) -> Result<CtlResponse<T>, ControlError> {
-        let (signed, any) = (verb.effect() != Effect::Reads, verb.host().is_none());
+        let signed = verb.effect() != Effect::Reads;
         let (subject, what) = self.subject(verb);
         let body = encode(&what, body)?;
-        let answer = if any {
-            AnyHost { client: self, subject: &subject, what: &what, body, signed }.answer().await?
-        } else {
-            let headers = self.headers(signed, &subject, &what, &body)?;
-            let answer = self.conn.ask(&subject, headers, body, self.timeout).await;
-            answer.map_err(|error| ControlError::of_request(error, &what, host, &self.lattice))?
-        };
+        let asking = Asking { client: self, subject: &subject, what: &what, body, signed, host };
+        let answer = asking.answer().await?;
         decode(&what, &answer.payload)
     }
 

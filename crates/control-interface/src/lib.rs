@@ -16,7 +16,7 @@ pub use types::{
     DeleteRoleCommand, DeleteSecretCommand, DeleteTrustCommand, ForgetHostCommand, Host, HostInventory,
     HostLabel, HttpAnswer, HttpCall, LIMIT_CPU_TIME_MS, LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES,
     LinkStatus, LostHost, ProviderAuctionAck, ProviderAuctionRequest, ProviderDescription, PutRoleCommand,
-    PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, ScaleComponentCommand, SecretChange,
+    PutSecretCommand, PutTrustCommand, RoleChange, RoleEntry, STALE, ScaleComponentCommand, SecretChange,
     SecretEntry, StartProviderCommand, StopHostCommand, StopProviderCommand, TrustChange, TrustEntry,
     UpdateComponentCommand,
 };

@@ -23,7 +23,7 @@ pub use component::{
     ComponentAuctionAck, ComponentAuctionRequest, ComponentDescription, LIMIT_CPU_TIME_MS,
     LIMIT_EXECUTION_TIME_S, LIMIT_MEMORY_BYTES, ScaleComponentCommand, UpdateComponentCommand,
 };
-pub use envelope::CtlResponse;
+pub use envelope::{CtlResponse, STALE};
 pub use host::{ForgetHostCommand, Host, HostInventory, HostLabel, LostHost, StopHostCommand};
 pub use link::{DeleteLinkCommand, LinkStatus};
 pub use provider::{

@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Connection, ControlCounts, RequestError, SubscribeError, Subscription,
     admission::{Admission, Counters, Gate, Pace},
+    invocation::{Aged, Thaws},
     tasks,
 };
 
@@ -33,6 +34,8 @@ pub struct ControlRequest {
     pub written: Subject,
     /// The JSON body, as sent.
     pub payload: Bytes,
+    /// It waited while this process was frozen, nobody knows for how long: who asked has given up, and may have asked others.
+    pub stale: bool,
     headers: Option<HeaderMap>,
     reply_to: Option<Subject>,
     conn: Connection,
@@ -142,10 +145,11 @@ impl ControlServer {
         H: Fn(ControlRequest) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::serve_on(conn, lattice, ctl_all_subscriptions(lattice, host), handler).await
+        Self::serve_on(conn, lattice, ctl_all_subscriptions(lattice, host), None, handler).await
     }
 
-    /// The same on these subjects of `lattice` only, each with its queue group.
+    /// The same on these subjects of `lattice` only, each with its queue group. Who has `thaws` of this connection is told which
+    /// requests are [stale](ControlRequest::stale); else none is said to be.
     ///
     /// # Errors
     /// As [`ControlServer::serve`].
@@ -153,6 +157,7 @@ impl ControlServer {
         conn: &Connection,
         lattice: &LatticeName,
         subjects: Vec<(String, Option<String>)>,
+        thaws: Option<&Thaws>,
         handler: H,
     ) -> Result<Self, SubscribeError>
     where
@@ -177,7 +182,11 @@ impl ControlServer {
             abort: server.abort.clone(),
         };
         let accept = server.accept.clone();
-        tasks::spawn(&server.tasks, "control", accepting.run(subscription, accept));
+        let requests = match thaws {
+            Some(thaws) => Requests::Aged(Aged::new(subscription, thaws)),
+            None => Requests::Plain(subscription),
+        };
+        tasks::spawn(&server.tasks, "control", accepting.run(requests, accept));
         Ok(server)
     }
 
@@ -199,6 +208,22 @@ impl ControlServer {
     }
 }
 
+/// Where requests come from.
+enum Requests {
+    Plain(Subscription),
+    Aged(Aged),
+}
+
+impl Requests {
+    /// The next one, and whether it is stale. Cancel-safe.
+    async fn next(&mut self) -> Option<(Message, bool)> {
+        match self {
+            Requests::Plain(subscription) => subscription.next().await.map(|message| (message, false)),
+            Requests::Aged(aged) => aged.next().await.map(|message| (message, aged.is_stale())),
+        }
+    }
+}
+
 struct Accepting<H> {
     conn: Connection,
     lattice: LatticeName,
@@ -215,14 +240,14 @@ where
     H: Fn(ControlRequest) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    async fn run(mut self, mut subscription: Subscription, accept: CancellationToken) {
+    async fn run(mut self, mut requests: Requests, accept: CancellationToken) {
         loop {
             let message = tokio::select! {
                 () = accept.cancelled() => return,
-                message = subscription.next() => message,
+                message = requests.next() => message,
             };
             match message {
-                Some(message) => self.take(message),
+                Some((message, stale)) => self.take(message, stale),
                 None => {
                     tracing::warn!("the control subscriptions ended with the connection");
                     return;
@@ -232,12 +257,12 @@ where
     }
 
     /// Starts a task for the message, or drops it, and never waits.
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message, stale: bool) {
         if let Some(reply) = message.reply.as_ref().filter(|reply| !is_inbox(&self.lattice, reply)) {
             return self.turn_away(&message.subject, reply);
         }
         match self.gate.admit() {
-            Admission::Serve(permit) => self.serve_one(message, permit),
+            Admission::Serve(permit) => self.serve_one(message, stale, permit),
             Admission::Refuse(permit) => self.refuse_one(message.reply, permit),
             Admission::Drop => {
                 let dropped = self.counters.count_dropped();
@@ -268,7 +293,7 @@ where
         }
     }
 
-    fn serve_one(&self, message: Message, permit: OwnedSemaphorePermit) {
+    fn serve_one(&self, message: Message, stale: bool, permit: OwnedSemaphorePermit) {
         let (handler, conn, counters) =
             (Arc::clone(&self.handler), self.conn.clone(), Arc::clone(&self.counters));
         self.spawn("control-request", async move {
@@ -280,6 +305,7 @@ where
                         subject,
                         written: message.subject,
                         payload: message.payload,
+                        stale,
                         headers: message.headers,
                         reply_to: asker.clone(),
                         conn: conn.clone(),

@@ -36,7 +36,9 @@ pub use connect::ConnectError;
 pub use connection::Connection;
 pub use control::{ControlRequest, ControlServer, RespondError};
 pub use events::{EventError, EventPublisher, EventStream};
-pub use invocation::{Announced, CallCounts, Called, Calls, Inbound, Outbound, Received, Serve, Serving};
+pub use invocation::{
+    Announced, CallCounts, Called, Calls, Inbound, Outbound, Received, Serve, Serving, Thaws,
+};
 pub use jetstream_api::ApiError;
 pub use options::{ConnectOptions, Credentials, DEFAULT_SERVER, Member, Secret, Tls};
 pub use provider_line::{HostLine, ProviderLine, Said};

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The [code](CtlResponse::code) of what a host did not do because it was frozen while the request waited; asking anew is safe.
+pub const STALE: &str = "stale";
+
 /// The answer to a control request: `{"success": true, "message": "", "response": …}`.
 ///
 /// A missing `message` reads as empty, a missing `response` or `code` as none.
@@ -12,7 +15,8 @@ pub struct CtlResponse<T> {
     /// What was done, or why it was not; may be empty.
     #[serde(default)]
     pub message: String,
-    /// Ours: which kind of refusal it is, where the request was refused because of who sent it, as `signature-required`.
+    /// Ours: which kind of refusal it is, where the request was refused because of who sent it, as `signature-required`, or because
+    /// it came too late ([`STALE`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What was asked for.

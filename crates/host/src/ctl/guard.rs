@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use lattice_claims::{COMMAND_HEADER, CommandError, CommandRequest, SignedCommand, verify_command};
 use lattice_control_interface::{
-    CtlResponse,
+    CtlResponse, STALE,
     events::{ControlAudit, ControlRefused},
 };
 use lattice_core::{CtlVerb, Effect, Order, Role, Target, UserKey};
@@ -76,6 +76,14 @@ impl Refusal {
     }
 }
 
+/// Of what nobody knows how old it is: whoever asked has given up, and the lattice may have been told otherwise since.
+fn stale(verb: &CtlVerb) -> Refusal {
+    let why =
+        format!("{} waited while this host was frozen, and was not carried out; ask again", verb.name());
+    info!(command = verb.name(), "a command that waited while this host was frozen is not carried out");
+    Refusal { code: STALE, why }
+}
+
 impl Guard {
     /// `folder` is where the host keeps what it remembers, if it does.
     pub(crate) fn new(
@@ -97,6 +105,9 @@ impl Guard {
         let verb = &request.subject.verb;
         if verb.effect() == Effect::Reads {
             return Ok(Admitted::default());
+        }
+        if request.stale {
+            return Err(stale(verb));
         }
         let signed = match request.header(COMMAND_HEADER) {
             None => None,

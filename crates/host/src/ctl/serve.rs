@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lattice_core::{ctl_all_subscriptions, ctl_own_subscriptions};
-use lattice_nats::{Connection, ControlServer};
+use lattice_nats::{Connection, ControlServer, Thaws};
 use tracing::warn;
 
 use super::{Ctl, call::Calls, router::serve};
@@ -18,7 +18,12 @@ pub(crate) struct ControlTask(ControlServer);
 impl ControlTask {
     /// Returns when the subscriptions are in force: from then on tools find the host. With `own_only` it does what it is
     /// told by its id, and leaves what any host may answer to the others.
-    pub(crate) async fn start(ctl: Ctl, connection: &Connection, own_only: bool) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        ctl: Ctl,
+        connection: &Connection,
+        thaws: &Thaws,
+        own_only: bool,
+    ) -> anyhow::Result<Self> {
         let (lattice, host) = (&ctl.about.lattice, &ctl.about.id);
         let subjects = match own_only {
             true => ctl_own_subscriptions(lattice, host),
@@ -27,7 +32,7 @@ impl ControlTask {
         let lattice = lattice.clone();
         let ctl = Arc::new(ctl);
         let calls = Arc::new(Calls::new(ctl.clone()));
-        let server = ControlServer::serve_on(connection, &lattice, subjects, move |request| {
+        let server = ControlServer::serve_on(connection, &lattice, subjects, Some(thaws), move |request| {
             let (ctl, calls) = (ctl.clone(), calls.clone());
             async move {
                 if let Some(body) = serve(&ctl, &calls, &request).await

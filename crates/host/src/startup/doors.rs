@@ -44,8 +44,11 @@ impl Ground {
         }
         let refused = inventory.refused_calls.clone();
         let ctl = self.ctl(config, workloads, inventory, record, stop);
-        let control = ControlTask::start(ctl, &self.connection, config.beside_v1).await?;
-        let lines = self.take_calls(config, workloads, refused).await?;
+        let calls = Calls::open(&self.connection, &config.lattice, &EntityId::new(self.about.id.as_str())?)
+            .await
+            .context("answers to calls of other hosts cannot be received")?;
+        let control = ControlTask::start(ctl, &self.connection, &calls.thaws(), config.beside_v1).await?;
+        let lines = self.take_calls(calls, workloads, refused).await?;
         if !config.beside_v1 {
             self.watch_for_v1();
         }
@@ -82,13 +85,10 @@ impl Ground {
 
     async fn take_calls(
         &self,
-        config: &HostConfig,
+        calls: Calls,
         workloads: &Workloads,
         refused: Arc<RefusedCalls>,
     ) -> anyhow::Result<Lines> {
-        let calls = Calls::open(&self.connection, &config.lattice, &EntityId::new(self.about.id.as_str())?)
-            .await
-            .context("answers to calls of other hosts cannot be received")?;
         workloads.remote.connect(calls.clone());
         let server = Server {
             about: self.about.clone(),

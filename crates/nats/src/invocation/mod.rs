@@ -4,6 +4,7 @@
 //! `exchange`, `caller` and `callee` decide without I/O or clock, `slot` and `routes` hold the calls that are open, and
 //! the rest moves bytes.
 
+mod aged;
 mod arrivals;
 mod budget;
 mod callee;
@@ -39,6 +40,8 @@ use bytes::Bytes;
 use futures::Stream;
 use lattice_core::CallError;
 
+pub(crate) use aged::Aged;
+pub use aged::Thaws;
 pub use calls::{CallCounts, Calls};
 pub use inbound::Inbound;
 pub use received::Received;

@@ -18,7 +18,8 @@ use tokio_util::{
 };
 
 use super::{
-    Calls, Inbound, Outbound, Received,
+    Calls, Inbound, Outbound, Received, Thaws,
+    aged::Aged,
     callee::Callee,
     calls::SUBSCRIBE_WITHIN,
     entry::{Entry, Shared},
@@ -125,10 +126,8 @@ struct Server {
 
 impl Server {
     fn accept(self: &Arc<Self>, name: &'static str, subscription: Subscription, stop: CancellationToken) {
-        // What comes on a new subscription has not waited.
-        let fresh = self.shared.pulse.thaws(Instant::now());
-        let (server, subjects) = (Arc::clone(self), Subjects::default());
-        let accepting = Accepting { server, subscription, subjects, fresh };
+        let calls = Aged::new(subscription, &Thaws::of(&self.shared.pulse));
+        let accepting = Accepting { server: Arc::clone(self), calls, subjects: Subjects::default() };
         tasks::spawn(&self.tasks, name, self.accepting.track_future(accepting.run(stop)));
     }
 
@@ -311,34 +310,24 @@ fn incoming(shared: &Shared, body: &Bytes, fin: bool) -> Incoming {
 /// Empties one subscription.
 struct Accepting {
     server: Arc<Server>,
-    subscription: Subscription,
+    calls: Aged,
     subjects: Subjects,
-    /// The last thaw after which all that had waited is known to be taken.
-    fresh: u64,
 }
 
 impl Accepting {
     async fn run(mut self, stop: CancellationToken) {
-        let mut marked = self.server.shared.pulse.marked();
         let mut stopped = pin!(stop.cancelled());
         loop {
             if stop.is_cancelled() {
                 return self.drain().await;
             }
-            // Outside of the runtime's turn-taking: what looks empty has to be empty.
-            let there = tokio::task::unconstrained(self.subscription.next()).now_or_never();
-            let next = match there {
+            let next = match self.calls.ready() {
                 Some(next) => next,
-                None => {
-                    // All that had waited before the mark came back is taken.
-                    self.fresh = self.fresh.max(*marked.borrow_and_update());
-                    tokio::select! {
-                        biased;
-                        () = &mut stopped => return self.drain().await,
-                        next = self.subscription.next() => next,
-                        _ = marked.changed() => continue,
-                    }
-                }
+                None => tokio::select! {
+                    biased;
+                    () = &mut stopped => return self.drain().await,
+                    next = self.calls.next() => next,
+                },
             };
             let Some(message) = next else { return };
             self.take(message);
@@ -365,26 +354,26 @@ impl Accepting {
 
     /// Until the server has heard that no more is wanted, and all that it sent before is taken.
     async fn take_the_rest(&mut self) -> Result<(), RequestError> {
-        self.subscription.ask_for_no_more().await;
+        self.calls.subscription.ask_for_no_more().await;
         let conn = self.server.shared.post.conn.clone();
         let mut heard = pin!(conn.round_trip(DRAIN_WITHIN));
         let outcome = loop {
             tokio::select! {
                 outcome = &mut heard => break outcome,
-                next = self.subscription.next() => match next {
+                next = self.calls.subscription.next() => match next {
                     Some(message) => self.take(message),
                     None => return Ok(()),
                 },
             }
         };
-        while let Some(message) = self.subscription.at_once() {
+        while let Some(message) = self.calls.subscription.at_once() {
             self.take(message);
         }
         outcome
     }
 
     fn take(&mut self, message: Message) {
-        let thaws = self.server.shared.pulse.thaws(Instant::now());
-        self.server.take(&mut self.subjects, message, thaws > self.fresh);
+        let stale = self.calls.is_stale();
+        self.server.take(&mut self.subjects, message, stale);
     }
 }
