@@ -25,7 +25,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use crate::{ControlError, CtlResponse};
+use crate::{ControlError, CtlResponse, STALE};
 
 use asking::Asking;
 
@@ -108,17 +108,17 @@ impl Client {
         if answer.success { Ok(answer) } else { Err(refused(&what, answer.code, answer.message)) }
     }
 
-    /// One request, one answer, be it a refusal. Where any host may answer and the one that was picked is silent, another is asked.
+    /// One request, one answer, be it a refusal. Where any host may say something and the one that was picked is silent, another is asked.
     async fn exchange<T: DeserializeOwned>(
         &self,
         verb: CtlVerb,
         host: Option<&HostId>,
         body: Option<&impl Serialize>,
     ) -> Result<CtlResponse<T>, ControlError> {
-        let signed = verb.effect() != Effect::Reads;
+        let changes = verb.effect() != Effect::Reads;
         let (subject, what) = self.subject(verb);
         let body = encode(&what, body)?;
-        let asking = Asking { client: self, subject: &subject, what: &what, body, signed, host };
+        let asking = Asking { client: self, subject: &subject, what: &what, body, changes, host };
         let answer = asking.answer().await?;
         decode(&what, &answer.payload)
     }
@@ -216,8 +216,8 @@ fn decode<T: DeserializeOwned>(what: &str, answer: &[u8]) -> Result<T, ControlEr
 fn refused(what: &str, code: Option<String>, message: String) -> ControlError {
     let message = if message.is_empty() { format!("{what} was refused without a reason") } else { message };
     match code {
-        Some(code) => ControlError::NotAllowed { code, message },
-        None => ControlError::Refused { message },
+        Some(code) if code != STALE => ControlError::NotAllowed { code, message },
+        _ => ControlError::Refused { message },
     }
 }
 

@@ -247,7 +247,11 @@ where
                 message = requests.next() => message,
             };
             match message {
-                Some((message, stale)) => self.take(message, stale),
+                Some((message, stale)) => {
+                    self.take(message, stale);
+                    // Those that are served have to get their turn.
+                    tokio::task::consume_budget().await;
+                }
                 None => {
                     tracing::warn!("the control subscriptions ended with the connection");
                     return;

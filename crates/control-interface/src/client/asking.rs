@@ -1,9 +1,9 @@
-//! One request, asked as often as it takes.
+//! One request, asked as often as is safe.
 //!
 //! A queue group hands a request to any of its members, and to a frozen one as well until the broker has given its connection
-//! up, which takes it minutes. So what any host may answer is asked anew when nobody has answered for a while: the next
-//! one picked may be awake. What changes the lattice comes to the same when two hosts do it. A host that was frozen while a request waited
-//! for it says so and has done nothing, and is asked anew as well.
+//! up, which may take it minutes. So a question that any host may answer is asked anew when nobody has answered for a while: the
+//! next one picked may be awake. What changes something is not: whoever is silent may do it late, over what was done since. It is asked
+//! anew only where a host says that it has not done it, since it was frozen while the request waited.
 
 use std::time::Duration;
 
@@ -11,16 +11,13 @@ use bytes::Bytes;
 use lattice_core::HostId;
 use lattice_nats::{Message, Question, RequestError};
 use serde::de::IgnoredAny;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Client, decode};
 use crate::{ControlError, CtlResponse, STALE};
 
-/// Whoever was asked is silent for so long: another one is asked. The state's bucket may take a host half a second.
+/// Whoever was asked is silent for so long: another one is asked. A host may wait half a second until it has read what was written last.
 const AGAIN_AFTER: Duration = Duration::from_millis(700);
-/// The longest that a refusal waits for the answers to other askings: of two hosts that did the same, the second may say that it was
-/// done already.
-const OTHERS_WITHIN: Duration = Duration::from_millis(500);
 /// A host that was frozen has taken all that waited by then.
 const AWAKE_AFTER: Duration = Duration::from_millis(100);
 /// Answers that wait to be looked at; more askings than that have long got one.
@@ -32,86 +29,94 @@ pub(super) struct Asking<'a> {
     pub(super) subject: &'a str,
     pub(super) what: &'a str,
     pub(super) body: Bytes,
-    /// Whether each asking is signed, by itself: a host takes a signature once.
-    pub(super) signed: bool,
+    /// Whether it changes something. Then each asking is signed by itself: a host takes a signature once.
+    pub(super) changes: bool,
     /// The host that is asked for, if it is a certain one.
     pub(super) host: Option<&'a HostId>,
 }
 
-/// What came of one asking.
-enum Turn {
-    Answered(Message),
-    /// Nobody has done anything yet.
-    Again,
-}
-
-/// What an answer is, as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Done,
-    Refused,
-    Stale,
-}
-
 impl Asking<'_> {
-    /// The first answer that is no refusal; else the last refusal.
+    /// The answer, be it a refusal.
     pub(super) async fn answer(&self) -> Result<Message, ControlError> {
         let mut question = self.client.conn.question(self.subject, ANSWERS);
         let until = Instant::now() + self.client.timeout;
-        let mut askings = 0_u32;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let headers = self.client.headers(self.signed, self.subject, self.what, &self.body)?;
-            question.ask(headers, self.body.clone(), left).await.map_err(|error| self.failed(error))?;
-            askings += 1;
-            match self.turn(&mut question, askings, until).await? {
-                Turn::Answered(answer) => return Ok(answer),
-                Turn::Again if Instant::now() < until => {}
-                Turn::Again => {
-                    let subject = self.subject.to_owned();
-                    return Err(self.failed(RequestError::Timeout { subject, after: self.client.timeout }));
-                }
-            }
-        }
-    }
-
-    /// Waits for what one asking brings, or an earlier one.
-    async fn turn(
-        &self,
-        question: &mut Question<'_>,
-        askings: u32,
-        until: Instant,
-    ) -> Result<Turn, ControlError> {
-        let mut patience = match self.host {
-            Some(_) => until,
-            None => until.min(Instant::now() + AGAIN_AFTER),
+        let answer = match (self.changes, self.host) {
+            (true, _) => self.until_taken(&mut question, until).await,
+            (false, Some(_)) => self.once(&mut question, until).await,
+            (false, None) => self.of_any(&mut question, until).await,
         };
-        let mut refusal = None;
-        while let Some(answer) = question.answer(patience).await.map_err(|error| self.failed(error))? {
-            match kind(self.what, &answer.payload) {
-                Kind::Done => return Ok(Turn::Answered(answer)),
-                Kind::Refused if askings == 1 => return Ok(Turn::Answered(answer)),
-                Kind::Refused => {
-                    refusal = Some(answer);
-                    patience = patience.min(Instant::now() + OTHERS_WITHIN);
-                }
-                Kind::Stale => patience = patience.min(Instant::now() + AWAKE_AFTER),
-            }
-        }
-        Ok(refusal.map_or(Turn::Again, Turn::Answered))
+        answer.map_err(|error| ControlError::of_request(error, self.what, self.host, &self.client.lattice))?
     }
 
-    fn failed(&self, error: RequestError) -> ControlError {
-        ControlError::of_request(error, self.what, self.host, &self.client.lattice)
+    async fn once(&self, question: &mut Question<'_>, until: Instant) -> Outcome {
+        if let Err(error) = self.ask(question, until).await? {
+            return Ok(Err(error));
+        }
+        let answer = question.answer(until).await?;
+        answer.map(Ok).ok_or_else(|| self.nobody())
+    }
+
+    /// Asks until somebody answers.
+    async fn of_any(&self, question: &mut Question<'_>, until: Instant) -> Outcome {
+        let mut first = true;
+        while first || Instant::now() < until {
+            let patience = until.min(Instant::now() + AGAIN_AFTER);
+            match self.ask(question, until).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Ok(Err(error)),
+                Err(error) if first => return Err(error),
+                // Who was asked before may answer still.
+                Err(_) => {}
+            }
+            loop {
+                match question.answer(patience).await {
+                    Ok(Some(answer)) => return Ok(Ok(answer)),
+                    Ok(None) => break,
+                    Err(error) if first => return Err(error),
+                    Err(_) => {}
+                }
+            }
+            first = false;
+        }
+        Err(self.nobody())
+    }
+
+    /// Asks until it is not refused as stale.
+    async fn until_taken(&self, question: &mut Question<'_>, until: Instant) -> Outcome {
+        loop {
+            let answer = self.once(question, until).await?;
+            let awake = Instant::now() + AWAKE_AFTER;
+            match answer {
+                Ok(answer) if awake < until && is_stale(self.what, &answer.payload) => {
+                    sleep_until(awake).await
+                }
+                answer => return Ok(answer),
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        question: &Question<'_>,
+        until: Instant,
+    ) -> Result<Result<(), ControlError>, RequestError> {
+        let headers = match self.client.headers(self.changes, self.subject, self.what, &self.body) {
+            Ok(headers) => headers,
+            Err(error) => return Ok(Err(error)),
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        question.ask(headers, self.body.clone(), left).await.map(Ok)
+    }
+
+    fn nobody(&self) -> RequestError {
+        RequestError::Timeout { subject: self.subject.to_owned(), after: self.client.timeout }
     }
 }
 
-fn kind(what: &str, answer: &[u8]) -> Kind {
-    match decode::<CtlResponse<IgnoredAny>>(what, answer) {
-        Ok(answer) if answer.success => Kind::Done,
-        Ok(answer) if answer.code.as_deref() == Some(STALE) => Kind::Stale,
-        Ok(_) => Kind::Refused,
-        // Whoever reads it says what is wrong with it.
-        Err(_) => Kind::Done,
-    }
+/// What came back, or why nothing was sent; or what the connection says.
+type Outcome = Result<Result<Message, ControlError>, RequestError>;
+
+fn is_stale(what: &str, answer: &[u8]) -> bool {
+    decode::<CtlResponse<IgnoredAny>>(what, answer)
+        .is_ok_and(|answer| !answer.success && answer.code.as_deref() == Some(STALE))
 }

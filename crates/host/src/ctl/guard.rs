@@ -16,7 +16,7 @@ use lattice_core::{CtlVerb, Effect, Order, Role, Target, UserKey};
 use lattice_nats::ControlRequest;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     accepted::Accepted,
@@ -76,11 +76,12 @@ impl Refusal {
     }
 }
 
-/// Of what nobody knows how old it is: whoever asked has given up, and the lattice may have been told otherwise since.
+/// Of what nobody knows how old it is: whoever asked has given up, and the lattice may have been told otherwise since. No refusal
+/// that says anything of who asks, so none that is counted; that the host was frozen is in its log.
 fn stale(verb: &CtlVerb) -> Refusal {
     let why =
         format!("{} waited while this host was frozen, and was not carried out; ask again", verb.name());
-    info!(command = verb.name(), "a command that waited while this host was frozen is not carried out");
+    debug!(command = verb.name(), "a command that waited while this host was frozen is not carried out");
     Refusal { code: STALE, why }
 }
 

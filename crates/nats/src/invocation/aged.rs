@@ -10,7 +10,7 @@ use super::{Calls, pulse::Pulse};
 use crate::Subscription;
 
 /// Knows when the process of a connection was frozen: what [`ControlServer::serve_on`](crate::ControlServer::serve_on) wants, to tell
-/// requests that waited meanwhile from others.
+/// requests that waited meanwhile from others. The [`Calls`] has to live as long: without its clock everything is stale.
 #[derive(Debug, Clone)]
 pub struct Thaws(Arc<Pulse>);
 
@@ -57,8 +57,12 @@ impl Aged {
             if let Some(next) = self.ready() {
                 return next;
             }
-            // All that had waited before the mark came back is taken.
-            self.fresh = self.fresh.max(*self.marked.borrow_and_update());
+            // Read before the look that finds nothing: all that had waited before the mark came back is taken then.
+            let marked = *self.marked.borrow_and_update();
+            if let Some(next) = self.ready() {
+                return next;
+            }
+            self.fresh = self.fresh.max(marked);
             tokio::select! {
                 biased;
                 next = self.subscription.next() => return next,
