@@ -118,7 +118,8 @@ async fn a_site_joins_by_tls_and_speaks_it_to_its_own() {
     until("the site's host is seen from the first server", WITHIN, seen).await.unwrap();
     // Its server hears of a revocation over TLS, too.
     done(&stage, &["nats", "push", dir, "--nats-url", &url(&plant)]).await;
-    done(&stage, &["down"]).await;
+    let down = done(&stage, &["down", "--all"]).await;
+    assert!(down.contains("stopped host") && down.contains("stopped NATS"), "{down}");
 }
 
 /// What a server says first, in plain text, to whoever connects.
