@@ -11,6 +11,8 @@ use lattice_tests::{Cable, RawEvents, Stage};
 use serde_json::json;
 
 const WITHIN: Duration = Duration::from_secs(60);
+/// Longer than a host may be silent without being asked whether it lives.
+const SILENCE: Duration = Duration::from_secs(4);
 
 fn is(host: &HostId) -> impl Fn(&serde_json::Value) -> bool {
     move |data| data["host_id"] == host.as_str()
@@ -163,9 +165,13 @@ async fn without_nats_hosts_serve_and_say_that_they_have_no_lattice() {
         "{}",
         said.text
     );
-    // Nobody is judged meanwhile, however long it takes.
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
+    // They serve, and nobody is judged, for longer than any host may be silent.
+    let began = Instant::now();
+    let served = async || {
+        assert_eq!(stage.http.get(&url).await.unwrap().status, 200);
+        (began.elapsed() > SILENCE).then_some(())
+    };
+    until("no host may be silent for so long", WITHIN, served).await.unwrap();
 
     stage.restart_nats().await;
     stage.until_peers(&[&one, &two], 1).await;
@@ -218,12 +224,17 @@ async fn a_host_that_lost_the_lattice_tells_so_by_event_when_it_is_back() {
 #[tokio::test]
 async fn a_frozen_nats_makes_nobody_lost() {
     let mut stage = Stage::set().await;
-    let ((_one, one), (_two, two)) = (stage.host(&[]).await, stage.host(&[]).await);
+    let ((mut one_process, one), (mut two_process, two)) = (stage.host(&[]).await, stage.host(&[]).await);
     stage.until_peers(&[&one, &two], 1).await;
     let mut events = stage.listen().await;
+    let frozen = Instant::now();
     stage.nats.pause();
-    // Longer than any host may be silent.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    // Both give their connections up, which takes them longer than any host may be silent.
+    for host in [&mut one_process, &mut two_process] {
+        host.process.wait_for_line("degraded: no lattice", WITHIN).await.unwrap();
+        assert!(!host.process.output().contains("host is lost"), "{}", host.process.output());
+    }
+    eprintln!("both say that they have no lattice {:?} after SIGSTOP", frozen.elapsed());
     stage.nats.resume();
     let client = stage.client.clone();
     let back = || async { client.get_host_inventory(&one).await.ok() };

@@ -34,7 +34,7 @@ pub struct ControlRequest {
     pub written: Subject,
     /// The JSON body, as sent.
     pub payload: Bytes,
-    /// It waited while this process was frozen, nobody knows for how long: who asked has given up, and may have asked others.
+    /// It waited while this process was frozen, nobody knows for how long: who asked may have given up, and the lattice may have been told otherwise since.
     pub stale: bool,
     headers: Option<HeaderMap>,
     reply_to: Option<Subject>,
